@@ -1,0 +1,59 @@
+package config
+
+import "time"
+
+// StatusPath is where a server answers with a Status, over TLS, to a request
+// that carries the bearer token. With the query "users=all" the answer tells
+// each user's digest.
+const StatusPath = "/status"
+
+// Status is what a running server says of itself.
+type Status struct {
+	// Version is the program's version.
+	Version string `json:"version"`
+	// Slot is the number of the replica.
+	Slot int `json:"slot"`
+	// BootID differs for each start of the process.
+	BootID string `json:"bootID"`
+	// Draining tells that the process was asked to end and takes no new sessions.
+	Draining bool `json:"draining"`
+	// Files tells of each file of the configuration what is in force.
+	Files []FileStatus `json:"files"`
+	// UserCount is how many users are loaded.
+	UserCount int `json:"userCount"`
+	// Users maps each loaded user to User.Digest. Only on request.
+	Users map[string]string `json:"users,omitempty"`
+	// Sessions counts the control connections by state.
+	Sessions map[string]int `json:"sessions"`
+	// Certificates are those that clients are shown.
+	Certificates []CertificateStatus `json:"certificates,omitempty"`
+	// FreeBytes is the space left where files are stored; -1 if it is not known.
+	FreeBytes int64 `json:"freeBytes"`
+}
+
+// FileStatus tells which content of a file is in force.
+type FileStatus struct {
+	// Name is relative to the directory of the configuration.
+	Name string `json:"name"`
+	// Hash is the Hash of the content in force. Empty: none was ever loaded.
+	Hash string `json:"hash"`
+	// Error says why newer content was refused. Empty: the newest is in force.
+	Error string `json:"error,omitempty"`
+}
+
+// CertificateStatus describes a certificate in use.
+type CertificateStatus struct {
+	File     string    `json:"file"`
+	NotAfter time.Time `json:"notAfter"`
+	DNSNames []string  `json:"dnsNames,omitempty"`
+}
+
+// File returns what the server says of the file of that name.
+func (s *Status) File(name string) (FileStatus, bool) {
+	for _, f := range s.Files {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return FileStatus{}, false
+}
