@@ -1,0 +1,83 @@
+# shellcheck shell=bash
+# The cluster's cgroups. Every process of the cluster, daemon or pod, is born in
+# one of them: that is how its processes are known for certain, without trusting
+# process IDs that may have been given to somebody else since.
+
+# Clusters of other names or other cache directories have another one.
+cgroup=ftp-operator-$(printf %s "$state" | sha256sum | cut -c1-12)
+
+# The hierarchies: one with cgroup v2, one for each controller with v1.
+cgroup_roots() {
+	if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
+		echo /sys/fs/cgroup
+	else
+		local root
+		for root in /sys/fs/cgroup/*/; do
+			# This file is in the v1 hierarchies only; links to them are skipped.
+			[[ -e ${root}cgroup.clone_children && ! -L ${root%/} ]] && echo "${root%/}"
+		done
+		return 0
+	fi
+}
+
+# The cgroup of the daemons. With v1 one hierarchy is enough to know them by;
+# pods are in all of them.
+daemons_cgroup() {
+	if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
+		echo "/sys/fs/cgroup/$cgroup/daemons"
+	else
+		echo "/sys/fs/cgroup/pids/$cgroup/daemons"
+	fi
+}
+
+make_cgroups() {
+	local nodes=$1 root n
+	for root in $(cgroup_roots); do
+		make_cgroup "$root" "$root/$cgroup"
+		for ((n = 1; n <= nodes; n++)); do
+			make_cgroup "$root/$cgroup" "$root/$cgroup/n$n"
+		done
+	done
+	mkdir -p "$(daemons_cgroup)"
+}
+
+# make_cgroup PARENT DIR: a child that may use what its parent has.
+make_cgroup() {
+	local controller
+	mkdir -p "$2"
+	if [[ -e $2/cgroup.controllers ]]; then
+		for controller in $(<"$2/cgroup.controllers"); do
+			echo "+$controller" >"$2/cgroup.subtree_control" || true
+		done
+	elif [[ -e $2/cpuset.cpus ]]; then
+		cat "$1/cpuset.cpus" >"$2/cpuset.cpus"
+		cat "$1/cpuset.mems" >"$2/cpuset.mems"
+	fi
+}
+
+# cluster_processes prints the IDs of all processes in the cluster's cgroups.
+cluster_processes() {
+	local root
+	for root in $(cgroup_roots); do
+		[[ -d $root/$cgroup ]] || continue
+		# A cgroup may go while it is being read.
+		find "$root/$cgroup" -name cgroup.procs -exec cat {} + 2>/dev/null || true
+	done | sort -un
+}
+
+kill_processes() {
+	local pids
+	mapfile -t pids < <(cluster_processes)
+	((${#pids[@]})) || return 0
+	kill -KILL "${pids[@]}" 2>/dev/null || true
+	return 1
+}
+
+remove_cgroups() {
+	local root
+	for root in $(cgroup_roots); do
+		[[ -d $root/$cgroup ]] || continue
+		find "$root/$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || true
+		[[ ! -d $root/$cgroup ]] || return 1
+	done
+}

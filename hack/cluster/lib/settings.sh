@@ -1,0 +1,50 @@
+# shellcheck shell=bash disable=SC2034 # read by the other parts
+# What is fixed about the cluster: versions, addresses and paths.
+
+kubernetes_version=v1.37.2
+
+# The network that nodes and the outside client share. It exists in namespaces only.
+lan=10.89.0
+client_address=$lan.2
+balancer_first=$lan.200
+balancer_last=$lan.254
+node_address() { echo "$lan.1$1"; }
+
+service_cidr=10.96.0.0/16
+apiserver_service=10.96.0.1
+dns_service=10.96.0.10
+pod_cidr=10.244.0.0/16
+node_pod_cidr() { echo "10.244.$1.0/24"; }
+
+cluster_name=${CLUSTER_NAME:-dev}
+proxy_mode=${PROXY_MODE:-nftables}
+
+cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ftp-operator
+artifacts=$cache/artifacts
+state=$cache/clusters/$cluster_name
+lock=$cache/clusters/$cluster_name.lock
+kubeconfig=$state/pki/admin.kubeconfig
+
+# The state as the nodes see it: paths in their configuration must not depend
+# on where the machine keeps it.
+inside=/run/cluster
+
+pause_image=localhost/cluster-pause:1
+coredns_image=localhost/cluster-coredns:1
+
+say() { echo "cluster: $*" >&2; }
+fail() {
+	say "$@"
+	exit 1
+}
+need_root() { ((EUID == 0)) || fail "this needs root: it makes namespaces and cgroups"; }
+
+# wait_for SECONDS WHAT CMD…: polls a condition.
+wait_for() {
+	local deadline=$((SECONDS + $1)) what=$2
+	shift 2
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS < deadline)) || fail "waited too long for $what; logs are in $state/log"
+		sleep 0.05
+	done
+}
