@@ -1,0 +1,102 @@
+package tlsconf
+
+import (
+	"crypto/tls"
+	"errors"
+	"slices"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// Set is the certificates of one snapshot, with the lowest version of TLS they
+// are served under. It is immutable; a nil Set serves nobody.
+type Set struct {
+	pairs      []*Pair
+	minVersion uint16
+	config     *tls.Config
+}
+
+// LoadSet reads the certificates that a configuration names, dir being the
+// directory it lies in, and tells of each what is in force, even where an error
+// comes back. The error joins what is wrong with each pair. The Set is nil if
+// there is an error, or if TLS is switched off.
+func LoadSet(dir string, t config.TLS) (*Set, []config.FileStatus, error) {
+	s, files := (*Set)(nil).Reload(dir, t)
+	var errs []error
+	for _, f := range files {
+		if f.Error != "" {
+			errs = append(errs, errors.New(f.Error))
+		}
+	}
+	if len(errs) > 0 {
+		return nil, files, errors.Join(errs...)
+	}
+	return s, files, nil
+}
+
+// Reload reads the certificates anew. A pair that can't be used now keeps the
+// content that s has for it, and is left out where s has none; its FileStatus
+// says why. The result is s itself if nothing changed, and nil if TLS is
+// switched off or no pair is left.
+func (s *Set) Reload(dir string, t config.TLS) (*Set, []config.FileStatus) {
+	if t.Mode == config.TLSDisabled {
+		return nil, nil
+	}
+	var pairs []*Pair
+	files := make([]config.FileStatus, 0, len(t.Certificates))
+	for _, c := range t.Certificates {
+		status := config.FileStatus{Name: config.NameOf(dir, c.CertFile)}
+		pair, err := LoadPair(dir, c)
+		if err != nil {
+			status.Error = err.Error()
+			pair = s.pair(status.Name)
+		}
+		if pair != nil {
+			status.Hash = pair.hash
+			pairs = append(pairs, pair)
+		}
+		files = append(files, status)
+	}
+	return s.with(pairs, version(t.MinVersion)), files
+}
+
+// Statuses describes the certificates, in the order of the configuration.
+func (s *Set) Statuses() []config.CertificateStatus {
+	if s == nil {
+		return nil
+	}
+	out := make([]config.CertificateStatus, len(s.pairs))
+	for i, p := range s.pairs {
+		out[i] = p.status()
+	}
+	return out
+}
+
+func (s *Set) pair(name string) *Pair {
+	if s == nil {
+		return nil
+	}
+	i := slices.IndexFunc(s.pairs, func(p *Pair) bool { return p.name == name })
+	if i < 0 {
+		return nil
+	}
+	return s.pairs[i]
+}
+
+func (s *Set) with(pairs []*Pair, minVersion uint16) *Set {
+	if len(pairs) == 0 {
+		return nil
+	}
+	same := func(a, b *Pair) bool { return a.name == b.name && a.identity == b.identity }
+	if s != nil && s.minVersion == minVersion && slices.EqualFunc(s.pairs, pairs, same) {
+		return s
+	}
+	return newSet(pairs, minVersion)
+}
+
+func version(v string) uint16 {
+	if v == "1.3" {
+		return tls.VersionTLS13
+	}
+	return tls.VersionTLS12
+}
