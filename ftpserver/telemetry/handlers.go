@@ -1,0 +1,91 @@
+package telemetry
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// publicHandler answers what everyone in the cluster may know.
+func (a *Admin) publicHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
+	mux.HandleFunc("/readyz", a.ready)
+	mux.Handle("/metrics", promhttp.HandlerFor(a.options.Metrics.registry, promhttp.HandlerOpts{
+		MaxRequestsInFlight: 4,
+	}))
+	return readOnly(mux)
+}
+
+func (a *Admin) ready(w http.ResponseWriter, _ *http.Request) {
+	if err := a.options.Ready(); err != nil {
+		plain(w, http.StatusServiceUnavailable, err.Error())
+		return
+	}
+	plain(w, http.StatusOK, "ok")
+}
+
+// statusHandler answers whoever has the token. The token comes first: without
+// it, a stranger does not even learn which paths there are.
+func (a *Admin) statusHandler(token func() (string, error)) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc(config.StatusPath, a.status)
+	return authorised(token, readOnly(mux))
+}
+
+func (a *Admin) status(w http.ResponseWriter, r *http.Request) {
+	body, err := json.Marshal(a.options.Status(r.URL.Query().Get("users") == "all"))
+	if err != nil {
+		a.options.Log.Error("Status cannot be encoded", "error", err)
+		plain(w, http.StatusInternalServerError, "the status cannot be encoded")
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(append(body, '\n')) // the client is gone: nobody to tell
+}
+
+func readOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			plain(w, http.StatusMethodNotAllowed, "nothing can be changed here: use GET")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// authorised compares hashes, so that neither the time nor the length of the
+// comparison tells anything of the token (RFC 6750 §2.1).
+func authorised(token func() (string, error), next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		want, err := token()
+		if err != nil {
+			plain(w, http.StatusServiceUnavailable, "the server cannot read its token file: see its log")
+			return
+		}
+		scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(want))
+		if !strings.EqualFold(scheme, "Bearer") || subtle.ConstantTimeCompare(a[:], b[:]) != 1 {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			plain(w, http.StatusUnauthorized, "a bearer token is needed")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func plain(w http.ResponseWriter, code int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(code)
+	_, _ = io.WriteString(w, text+"\n") // the client is gone: nobody to tell
+}
