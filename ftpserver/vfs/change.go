@@ -1,0 +1,100 @@
+package vfs
+
+import (
+	"errors"
+	"io/fs"
+)
+
+// Mkdir makes a directory. Its parent must exist.
+func (f *FS) Mkdir(p string) error {
+	at, err := locateNew("make directory", p)
+	if err == nil && at.isHome() {
+		err = fail("make directory", at.virtual, fs.ErrExist)
+	}
+	if err != nil {
+		return err
+	}
+	return f.change("make directory", at, OpMakeDir, func(d *folder) error { return d.mkdir(at.base) })
+}
+
+// Remove removes a file or a link, never a directory (ErrIsDir), and this
+// user's partial upload to the same name.
+func (f *FS) Remove(p string) error {
+	at, err := locate("delete", p)
+	if err == nil && at.isHome() {
+		err = fail("delete", at.virtual, ErrIsDir)
+	}
+	if err != nil {
+		return err
+	}
+	return f.change("delete", at, OpDelete, func(d *folder) error {
+		err := d.unlink(at.base)
+		gone := errors.Is(err, fs.ErrNotExist)
+		if (err == nil || gone) && f.forget(d, at.base) {
+			return nil
+		}
+		return err
+	})
+}
+
+// Rmdir removes an empty directory. It is empty if its user sees nothing in it
+// and no upload into it runs.
+func (f *FS) Rmdir(p string) error {
+	at, err := locate("remove directory", p)
+	if err == nil && at.isHome() {
+		err = fail("remove directory", at.virtual, errTheHome)
+	}
+	if err != nil {
+		return err
+	}
+	return f.change("remove directory", at, OpDelete, func(d *folder) error {
+		err := d.rmdir(at.base)
+		if errors.Is(Classify(err), ErrNotEmpty) {
+			err = f.rmdirHidden(d, at.base)
+		}
+		return err
+	})
+}
+
+// rmdirHidden removes a directory that holds nothing but what interrupted
+// uploads have left.
+func (f *FS) rmdirHidden(parent *folder, name string) error {
+	d, err := parent.enter(name)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	err = d.names(func(name string) error {
+		if isPartial(name) || f.store.stale(name) {
+			return nil
+		}
+		return ErrNotEmpty
+	})
+	if err != nil {
+		return err
+	}
+	if err := d.names(d.unlink); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return parent.rmdir(name)
+}
+
+// change does something in the directory of a path and makes it last.
+func (f *FS) change(op string, at place, needed Operation, do func(*folder) error) error {
+	if err := f.need(needed); err != nil {
+		return fail(op, at.virtual, err)
+	}
+	d, err := openDir(f.home, at.dir)
+	if err != nil {
+		return fail(op, at.virtual, err)
+	}
+	defer d.close()
+	err = do(d)
+	if err == nil && f.store.durable() {
+		err = d.file.Sync()
+	}
+	if err != nil {
+		return fail(op, at.virtual, err)
+	}
+	return nil
+}

@@ -1,0 +1,94 @@
+package vfs
+
+import (
+	"errors"
+	"io/fs"
+	"syscall"
+)
+
+// sentinel is an error that is also of a more general kind.
+type sentinel struct {
+	text string
+	kind error
+}
+
+func (s *sentinel) Error() string { return s.text }
+func (s *sentinel) Unwrap() error { return s.kind }
+
+// The errors of this package, beside fs.ErrNotExist, fs.ErrExist,
+// fs.ErrPermission and fs.ErrClosed. All are to be tested with errors.Is.
+var (
+	// ErrRole: the user's role does not hold the operation. It is an
+	// fs.ErrPermission too.
+	ErrRole error = &sentinel{"your role does not allow this", fs.ErrPermission}
+	// ErrIsDir: the operation is for files, the path names a directory.
+	ErrIsDir = errors.New("is a directory")
+	// ErrNotDir: the operation is for directories, the path names none.
+	ErrNotDir = errors.New("is not a directory")
+	// ErrNotEmpty: the directory holds something, or an upload into it runs.
+	ErrNotEmpty = errors.New("directory is not empty")
+	// ErrNotRegular: neither file nor directory, such as a device or a FIFO;
+	// or, as the target of an upload, a symbolic link.
+	ErrNotRegular = errors.New("is not a regular file")
+	// ErrNoSpace: the disk or a quota of the file system is full.
+	ErrNoSpace = errors.New("no space left")
+	// ErrRestart: an upload cannot go on at the offset that was asked for.
+	ErrRestart = errors.New("offset fits neither a partial upload nor the file; ask for its size and restart there, or start anew")
+	// ErrName: no file can have this name.
+	ErrName = errors.New("bad name")
+
+	errReserved error = &sentinel{"names that begin with " + hiddenPrefix + " are reserved; choose another", ErrName}
+	errTooLong  error = &sentinel{"name is longer than 255 bytes", ErrName}
+	errNUL      error = &sentinel{"name holds a NUL", ErrName}
+	errEscapes  error = &sentinel{"leads out of your home", fs.ErrPermission}
+	errReadOnly error = &sentinel{"storage is read-only", fs.ErrPermission}
+	errTheHome  error = &sentinel{"the top directory can be neither renamed nor removed", fs.ErrPermission}
+	errIntoSelf error = &sentinel{"a directory cannot be moved into itself", fs.ErrInvalid}
+	errDevice   error = &sentinel{"cannot be moved to another volume", fs.ErrInvalid}
+	errTime     error = &sentinel{"time is out of range", fs.ErrInvalid}
+	errEnded    error = &sentinel{"upload has already ended", fs.ErrClosed}
+)
+
+var errnos = map[syscall.Errno]error{
+	syscall.ENOENT:       fs.ErrNotExist,
+	syscall.EEXIST:       fs.ErrExist,
+	syscall.EACCES:       fs.ErrPermission,
+	syscall.EPERM:        fs.ErrPermission,
+	syscall.EROFS:        errReadOnly,
+	syscall.EISDIR:       ErrIsDir,
+	syscall.ENOTDIR:      ErrNotDir,
+	syscall.ENOTEMPTY:    ErrNotEmpty,
+	syscall.ENXIO:        ErrNotRegular,
+	syscall.ENOSPC:       ErrNoSpace,
+	syscall.EDQUOT:       ErrNoSpace,
+	syscall.ENAMETOOLONG: errTooLong,
+	syscall.EXDEV:        errDevice,
+}
+
+// Classify puts an error of reading or writing a file of this package into the
+// package's terms, and drops the path from its text. Errors of other origin
+// come back as they are.
+func Classify(err error) error {
+	var errno syscall.Errno
+	if errors.As(err, &errno) && errnos[errno] != nil {
+		return errnos[errno]
+	}
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		return pe.Err
+	}
+	return err
+}
+
+// walkError is Classify for errors of os.Root, whose error for a path that
+// leads out of it has no name: it is the one that is no system call's.
+func walkError(err error) error {
+	if _, ok := errors.AsType[syscall.Errno](err); ok || errors.Is(err, fs.ErrClosed) {
+		return Classify(err)
+	}
+	return errEscapes
+}
+
+// fail tells what could not be done to which virtual path.
+func fail(op, virtual string, err error) error {
+	return &fs.PathError{Op: op, Path: virtual, Err: Classify(err)}
+}

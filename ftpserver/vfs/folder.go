@@ -1,0 +1,110 @@
+package vfs
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// folder is an open directory. It stays the same directory whatever happens to
+// its path, and its methods take single names and follow no link, so that
+// nothing done in it can end up elsewhere.
+type folder struct {
+	file *os.File
+}
+
+// openDir walks from a jail to a directory. It follows links inside the jail.
+func openDir(jail *os.Root, rel string) (*folder, error) {
+	// O_NONBLOCK means nothing to a directory, but spares package os from
+	// finding that out with four system calls.
+	f, err := jail.OpenFile(rel, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, walkError(err)
+	}
+	return &folder{f}, nil
+}
+
+func (d *folder) close()  { _ = d.file.Close() } // only read from: nothing can be lost
+func (d *folder) fd() int { return int(d.file.Fd()) }
+
+// enter opens a directory in this one.
+func (d *folder) enter(name string) (*folder, error) {
+	f, err := d.open(name, unix.O_RDONLY|unix.O_DIRECTORY, name)
+	if err != nil {
+		return nil, err
+	}
+	return &folder{f}, nil
+}
+
+// open opens or creates a file. The *os.File is called shown in its errors.
+func (d *folder) open(name string, flags int, shown string) (*os.File, error) {
+	var fd int
+	err := retry(func() (err error) {
+		fd, err = unix.Openat(d.fd(), name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), shown), nil
+}
+
+func (d *folder) lstat(name string) (Info, error) {
+	var st unix.Stat_t
+	err := retry(func() error { return unix.Fstatat(d.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	if err != nil {
+		return Info{}, err
+	}
+	return infoOfStat(name, &st), nil
+}
+
+// present is lstat of what need not be there.
+func (d *folder) present(name string) (Info, bool, error) {
+	i, err := d.lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Info{}, false, nil
+	}
+	return i, err == nil, err
+}
+
+func (d *folder) mkdir(name string) error {
+	return retry(func() error { return unix.Mkdirat(d.fd(), name, 0o755) })
+}
+
+func (d *folder) rename(from string, to *folder, name string) error {
+	return retry(func() error { return unix.Renameat(d.fd(), from, to.fd(), name) })
+}
+
+// link gives a file a second name, which must not be taken.
+func (d *folder) link(from, name string) error {
+	return retry(func() error { return unix.Linkat(d.fd(), from, d.fd(), name, 0) })
+}
+
+func (d *folder) unlink(name string) error {
+	return retry(func() error { return unix.Unlinkat(d.fd(), name, 0) })
+}
+
+func (d *folder) rmdir(name string) error {
+	return retry(func() error { return unix.Unlinkat(d.fd(), name, unix.AT_REMOVEDIR) })
+}
+
+// names calls visit with every name in the directory, in batches, until it
+// returns an error.
+func (d *folder) names(visit func(name string) error) error {
+	if _, err := d.file.Seek(0, 0); err != nil {
+		return err
+	}
+	return eachName(d.file, visit)
+}
+
+// retry repeats a system call that a signal has interrupted: network and FUSE
+// file systems let that happen.
+func retry(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}

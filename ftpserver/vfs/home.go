@@ -1,0 +1,89 @@
+package vfs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// FS opens the view of a user: the home, which is made if it is absent, or the
+// whole root for an Admin. The home is held open, one descriptor, until Close.
+func (s *Store) FS(u config.User) (*FS, error) {
+	role, known := roles[u.Role]
+	if !known {
+		return nil, fmt.Errorf("open home: role %q is not known", u.Role)
+	}
+	p, err := locate("open home", u.Home)
+	if err != nil {
+		return nil, err
+	}
+	home, err := s.openHome(p)
+	if err != nil {
+		return nil, fail("open home", p.virtual, err)
+	}
+	f := &FS{store: s, home: home, start: "/", role: role, identity: u.Name + "\x00" + u.UID + "\x00"}
+	if u.Role != config.RoleAdmin {
+		return f, nil
+	}
+	f.start = p.virtual
+	defer func() { _ = home.Close() }()
+	if f.home, err = s.root.OpenRoot("."); err != nil {
+		return nil, fail("open home", "/", err)
+	}
+	return f, nil
+}
+
+// openHome checks that the home is a directory before it opens it: the opening
+// of a FIFO would wait for a writer.
+func (s *Store) openHome(p place) (*os.Root, error) {
+	fi, err := s.root.Stat(p.rel)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = s.makeHome(p)
+	case err == nil && !fi.IsDir():
+		return nil, ErrNotDir
+	}
+	if err != nil {
+		return nil, walkError(err)
+	}
+	home, err := s.root.OpenRoot(p.rel)
+	if err != nil {
+		return nil, walkError(err)
+	}
+	return home, nil
+}
+
+// makeHome makes each missing directory down to the home as durable as what
+// will be stored in it.
+func (s *Store) makeHome(p place) error {
+	rel := ""
+	for name := range strings.SplitSeq(p.rel, "/") {
+		dir := path.Join(".", rel)
+		rel = path.Join(rel, name)
+		err := s.root.Mkdir(rel, 0o755)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err == nil && s.durable() {
+			err = s.syncDir(dir)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) syncDir(rel string) error {
+	d, err := openDir(s.root, rel)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	return d.file.Sync()
+}

@@ -1,0 +1,62 @@
+package vfs
+
+import (
+	"io/fs"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Info describes a file or a directory.
+type Info struct {
+	Name    string // its last name; "/" for the user's top directory
+	Size    int64  // in bytes
+	Mode    fs.FileMode
+	ModTime time.Time
+	Dir     bool // is a directory; a symbolic link to one is not
+	Links   uint64
+	UID     uint32
+	GID     uint32
+	Inode   uint64
+	Device  uint64
+}
+
+func infoOfFile(name string, fi fs.FileInfo) Info {
+	i := Info{Name: name, Size: fi.Size(), Mode: fi.Mode(), ModTime: fi.ModTime(), Dir: fi.IsDir()}
+	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+		i.Links, i.UID, i.GID, i.Inode, i.Device = uint64(st.Nlink), st.Uid, st.Gid, st.Ino, st.Dev
+	}
+	return i
+}
+
+func infoOfStat(name string, st *unix.Stat_t) Info {
+	mode := modeOf(st.Mode)
+	return Info{
+		Name: name, Size: st.Size, Mode: mode, ModTime: time.Unix(st.Mtim.Unix()), Dir: mode.IsDir(),
+		Links: uint64(st.Nlink), UID: st.Uid, GID: st.Gid, Inode: st.Ino, Device: st.Dev,
+	}
+}
+
+var fileTypes = map[uint32]fs.FileMode{
+	unix.S_IFDIR:  fs.ModeDir,
+	unix.S_IFLNK:  fs.ModeSymlink,
+	unix.S_IFIFO:  fs.ModeNamedPipe,
+	unix.S_IFSOCK: fs.ModeSocket,
+	unix.S_IFBLK:  fs.ModeDevice,
+	unix.S_IFCHR:  fs.ModeDevice | fs.ModeCharDevice,
+}
+
+func modeOf(m uint32) fs.FileMode {
+	mode := fs.FileMode(m&0o777) | fileTypes[m&unix.S_IFMT]
+	if m&unix.S_ISUID != 0 {
+		mode |= fs.ModeSetuid
+	}
+	if m&unix.S_ISGID != 0 {
+		mode |= fs.ModeSetgid
+	}
+	if m&unix.S_ISVTX != 0 {
+		mode |= fs.ModeSticky
+	}
+	return mode
+}

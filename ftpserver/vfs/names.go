@@ -1,0 +1,102 @@
+package vfs
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// Hidden files lie beside the files they are to become, so that a rename
+// publishes them. Their names never hold the target's, which may already be as
+// long as a name can be.
+const (
+	hiddenPrefix    = ".ftpserver-"
+	temporaryPrefix = hiddenPrefix + "tmp-"  // + slot-bootid-seq
+	partialPrefix   = hiddenPrefix + "part-" // + hash of user and target
+)
+
+// maxName is NAME_MAX of every file system that Linux has.
+const maxName = 255
+
+// hidden tells whether a name is one that users must not see. File systems may
+// fold case, so it does too.
+func hidden(name string) bool {
+	return len(name) >= len(hiddenPrefix) && strings.EqualFold(name[:len(hiddenPrefix)], hiddenPrefix)
+}
+
+func (s *Store) temporaryName() string {
+	return fmt.Sprintf("%s%d-%s-%d", temporaryPrefix, s.slot, s.bootID, s.seq.Add(1))
+}
+
+// stale tells whether a hidden file is a temporary of an earlier start of this
+// slot. Those of other slots may be in use: only their owner can tell.
+func (s *Store) stale(name string) bool {
+	rest, ours := strings.CutPrefix(name, fmt.Sprintf("%s%d-", temporaryPrefix, s.slot))
+	return ours && !strings.HasPrefix(rest, s.bootID+"-")
+}
+
+func isPartial(name string) bool { return strings.HasPrefix(name, partialPrefix) }
+
+// partialName is where an interrupted upload waits for this user to go on with
+// it. It is the same in every replica and after every start.
+func (f *FS) partialName(base string) string {
+	sum := sha256.Sum256([]byte(f.identity + base))
+	return partialPrefix + hex.EncodeToString(sum[:16])
+}
+
+// place is a virtual path, taken apart for the walk from the home.
+type place struct {
+	virtual string // cleaned: "/a/b"
+	rel     string // the same from the home: "a/b", "." for the home
+	dir     string // its directory from the home: "a", "." for the home
+	base    string // its last name: "b", "." for the home
+}
+
+func (p place) isHome() bool { return p.rel == "." }
+
+func parse(virtual string) place {
+	v := path.Clean("/" + virtual)
+	if v == "/" {
+		return place{virtual: v, rel: ".", dir: ".", base: "."}
+	}
+	return place{virtual: v, rel: v[1:], dir: path.Dir(v[1:]), base: path.Base(v)}
+}
+
+// locate takes apart the path of something that exists; hidden names do not.
+func locate(op, virtual string) (place, error) {
+	p := parse(virtual)
+	for name := range strings.SplitSeq(p.rel, "/") {
+		if err := checkName(name); err != nil {
+			return p, fail(op, p.virtual, err)
+		}
+	}
+	return p, nil
+}
+
+// locateNew takes apart the path of something that may be about to exist, so
+// that a hidden name wants telling.
+func locateNew(op, virtual string) (place, error) {
+	p := parse(virtual)
+	if !hidden(p.base) {
+		return locate(op, virtual)
+	}
+	if _, err := locate(op, path.Dir(p.virtual)); err != nil {
+		return p, fail(op, p.virtual, err)
+	}
+	return p, fail(op, p.virtual, errReserved)
+}
+
+func checkName(name string) error {
+	switch {
+	case strings.IndexByte(name, 0) >= 0:
+		return errNUL
+	case len(name) > maxName:
+		return errTooLong
+	case hidden(name):
+		return fs.ErrNotExist
+	}
+	return nil
+}
