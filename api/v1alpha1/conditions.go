@@ -1,0 +1,149 @@
+package v1alpha1
+
+// ConditionReady tells whether everything that the spec asks for is so.
+//
+// FTPServer: True when Accepted, ResolvedRefs, AddressAssigned,
+// WorkloadAvailable and Programmed all are. Where one is not, Ready carries its
+// status, reason and message. A pod that cannot be asked leaves Ready Unknown
+// and not False: it may well serve clients, and nothing is claimed either way.
+// With zero replicas Ready is True with the reason ScaledToZero: nothing runs,
+// as asked.
+//
+// FTPUser: True when Accepted, ResolvedRefs and Programmed are.
+const ConditionReady = "Ready"
+
+// ConditionReconciling is there, and True, only while the operator works
+// towards the spec and needs nobody's help. The kstatus library reads it.
+const ConditionReconciling = "Reconciling"
+
+// ConditionStalled is there, and True, only where nothing moves until somebody
+// edits something. The kstatus library reads it.
+const ConditionStalled = "Stalled"
+
+// ConditionAccepted tells whether the operator acts on the object.
+//
+// FTPServer reasons: Accepted, InvalidSpec, NameTaken, ChildRejected.
+// FTPUser reasons: Accepted, InvalidSpec, ServerNotFound, UsernameConflict,
+// ServerFull, NameTaken.
+const ConditionAccepted = "Accepted"
+
+// ConditionResolvedRefs tells whether what the spec refers to is there and
+// usable.
+//
+// FTPServer reasons: ResolvedRefs, ClaimNotFound.
+// FTPUser reasons: ResolvedRefs, SecretNotFound, SecretKeyNotFound,
+// InvalidPassword.
+const ConditionResolvedRefs = "ResolvedRefs"
+
+// ConditionAddressAssigned tells, of an FTPServer, whether the address that
+// clients connect to is known, so that PASV can be answered.
+//
+// Reasons: AddressAssigned, AddressPending, ScaledToZero.
+const ConditionAddressAssigned = "AddressAssigned"
+
+// ConditionWorkloadAvailable tells, of an FTPServer, whether every replica's
+// pod runs the wanted version and is ready.
+//
+// Reasons: WorkloadAvailable, RollingOut, PodNotReady, ScaledToZero.
+const ConditionWorkloadAvailable = "WorkloadAvailable"
+
+// ConditionProgrammed tells whether the running pods have loaded this very
+// generation, by their own account.
+//
+// FTPServer reasons: Programmed, Pending, Refused, NoPod, StatusUnreachable,
+// ScaledToZero.
+// FTPUser reasons: the same, and NotLoaded where Accepted or ResolvedRefs is
+// False.
+const ConditionProgrammed = "Programmed"
+
+// Reason is why a condition is as it is. Reasons are part of the API: new ones
+// may come, none is renamed.
+type Reason string
+
+// Reasons of ConditionReady.
+const (
+	// ReasonReady: everything is as the spec asks.
+	ReasonReady Reason = "Ready"
+	// ReasonProgressing: the operator is at work; Ready says on what.
+	ReasonProgressing Reason = "Progressing"
+)
+
+// Reasons of ConditionAccepted.
+const (
+	// ReasonAccepted: the operator acts on the object.
+	ReasonAccepted Reason = "Accepted"
+	// ReasonInvalidSpec: a value is wrong in a way that the schema could not
+	// tell; the message names it. What ran before goes on.
+	ReasonInvalidSpec Reason = "InvalidSpec"
+	// ReasonNameTaken: an object that the operator would make exists already and
+	// is somebody else's. It is left alone: rename or delete either of them.
+	ReasonNameTaken Reason = "NameTaken"
+	// ReasonChildRejected: the API server refused an object that follows from
+	// the spec; the message is its answer.
+	ReasonChildRejected Reason = "ChildRejected"
+	// ReasonServerNotFound: no FTPServer of the name in serverRef exists in the
+	// user's namespace. The user takes effect as soon as there is one.
+	ReasonServerNotFound Reason = "ServerNotFound"
+	// ReasonUsernameConflict: an older FTPUser has this login on this server and
+	// keeps it.
+	ReasonUsernameConflict Reason = "UsernameConflict"
+	// ReasonServerFull: the server's users fill the space there is for them.
+	ReasonServerFull Reason = "ServerFull"
+)
+
+// Reasons of ConditionResolvedRefs.
+const (
+	// ReasonResolvedRefs: all that the spec refers to is there.
+	ReasonResolvedRefs Reason = "ResolvedRefs"
+	// ReasonClaimNotFound: the PersistentVolumeClaim in
+	// storage.volume.existingClaimRef does not exist.
+	ReasonClaimNotFound Reason = "ClaimNotFound"
+	// ReasonSecretNotFound: the Secret with the password does not exist. The
+	// login is refused until it does.
+	ReasonSecretNotFound Reason = "SecretNotFound"
+	// ReasonSecretKeyNotFound: the Secret has no such key, or it is empty.
+	ReasonSecretKeyNotFound Reason = "SecretKeyNotFound"
+	// ReasonInvalidPassword: the value is neither a password (one line, UTF-8)
+	// nor a hash that the server understands.
+	ReasonInvalidPassword Reason = "InvalidPassword"
+)
+
+// Reasons of ConditionAddressAssigned.
+const (
+	// ReasonAddressAssigned: status.addresses tells the addresses.
+	ReasonAddressAssigned Reason = "AddressAssigned"
+	// ReasonAddressPending: Kubernetes has not assigned the address yet.
+	ReasonAddressPending Reason = "AddressPending"
+)
+
+// Reasons of ConditionWorkloadAvailable.
+const (
+	// ReasonWorkloadAvailable: every replica's pod is ready.
+	ReasonWorkloadAvailable Reason = "WorkloadAvailable"
+	// ReasonRollingOut: a pod of an older version is being replaced. Sessions in
+	// a transfer are let finish first.
+	ReasonRollingOut Reason = "RollingOut"
+	// ReasonPodNotReady: a pod is missing or not ready; the message says why.
+	ReasonPodNotReady Reason = "PodNotReady"
+	// ReasonScaledToZero: spec.replicas is 0 and nothing runs, as asked.
+	ReasonScaledToZero Reason = "ScaledToZero"
+)
+
+// Reasons of ConditionProgrammed.
+const (
+	// ReasonProgrammed: every pod has loaded this generation.
+	ReasonProgrammed Reason = "Programmed"
+	// ReasonPending: it is written; a pod has not loaded it yet.
+	ReasonPending Reason = "Pending"
+	// ReasonRefused: a pod refused what was written and serves what it had; the
+	// message is the pod's.
+	ReasonRefused Reason = "Refused"
+	// ReasonNoPod: no pod runs that could load it.
+	ReasonNoPod Reason = "NoPod"
+	// ReasonStatusUnreachable: a pod runs, but did not answer the operator. It
+	// is not known what it has loaded; clients may well be served.
+	ReasonStatusUnreachable Reason = "StatusUnreachable"
+	// ReasonNotLoaded: the user is not on the server, because it is not accepted
+	// or its password is not usable.
+	ReasonNotLoaded Reason = "NotLoaded"
+)

@@ -1,0 +1,254 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// FTPServerSpec is the wanted state of an FTPServer.
+//
+// +kubebuilder:validation:XValidation:rule="self.service.port < self.passive.firstPort || self.service.port >= self.passive.firstPort + self.passive.portsPerReplica",message="service.port lies among the passive ports: move passive.firstPort or service.port"
+// +kubebuilder:validation:XValidation:rule="self.service.type != 'NodePort' || self.service.port < 30000 || self.service.port > 32767",message="with service.type NodePort, service.port must lie outside of 30000 to 32767, where Kubernetes allocates the passive ports: set it below 30000"
+type FTPServerSpec struct {
+	// replicas is how many pods serve: 0 or 1. Absent: 1. With 0 nothing runs
+	// and everything is kept.
+	//
+	// +optional
+	// +default=1
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:XValidation:rule="self <= 1",message="more than one replica is not supported by this version: set replicas to 1, or to 0 to stop the server"
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// tls configures FTP over TLS (RFC 4217, AUTH TLS). Absent: required, from
+	// TLS 1.2 on. The certificate is the operator's own and rotated by it;
+	// status.caRef tells what clients verify it with.
+	//
+	// +optional
+	// +default={}
+	TLS TLSSpec `json:"tls,omitzero"`
+
+	// passive configures the passive ports (PASV, EPSV), on which clients open
+	// their data connections. Absent: 8 ports from 30000 on, at the Service's
+	// address.
+	//
+	// +optional
+	// +default={"portsPerReplica": 8, "firstPort": 30000}
+	Passive PassiveSpec `json:"passive,omitzero"`
+
+	// service configures how clients reach the server. Absent: by a ClusterIP,
+	// from inside the cluster only.
+	//
+	// +optional
+	// +default={"type": "ClusterIP", "port": 21}
+	Service ServiceSpec `json:"service,omitzero"`
+
+	// storage says where the files are.
+	//
+	// +required
+	Storage StorageSpec `json:"storage,omitzero"`
+
+	// limits bound what clients may use. Absent: idle sessions end after 5
+	// minutes, nothing else is bounded.
+	//
+	// +optional
+	// +default={}
+	Limits LimitsSpec `json:"limits,omitzero"`
+
+	// logging configures the server's log. Absent: level Info.
+	//
+	// +optional
+	// +default={}
+	Logging LoggingSpec `json:"logging,omitzero"`
+
+	// pod configures the pods that serve. Changing anything in it replaces the
+	// pod; transfers in progress are let finish, up to terminationGracePeriod.
+	// Absent: small requests and the defaults of the cluster.
+	//
+	// +optional
+	// +default={}
+	Pod PodSpec `json:"pod,omitzero"`
+}
+
+// TLSMode says whether clients must, may or cannot use TLS.
+//
+// +kubebuilder:validation:Enum=Required;Optional;Disabled
+type TLSMode string
+
+// The TLS modes.
+const (
+	TLSRequired TLSMode = "Required"
+	TLSOptional TLSMode = "Optional"
+	TLSDisabled TLSMode = "Disabled"
+)
+
+// TLSSpec configures FTP over TLS.
+type TLSSpec struct {
+	// mode is Required (login and data only over TLS), Optional (the client
+	// decides) or Disabled (plain FTP; passwords cross the network in clear).
+	// Absent: Required.
+	//
+	// +optional
+	// +default="Required"
+	Mode TLSMode `json:"mode,omitempty"`
+
+	// minVersion is the lowest version of TLS that is accepted, "1.2" or "1.3".
+	// Absent: "1.2".
+	//
+	// +optional
+	// +default="1.2"
+	// +kubebuilder:validation:Enum="1.2";"1.3"
+	MinVersion string `json:"minVersion,omitempty"`
+}
+
+// PassiveSpec configures the passive ports.
+//
+// +kubebuilder:validation:XValidation:rule="self.firstPort + self.portsPerReplica <= 65536",message="the passive ports would pass 65535: lower passive.firstPort or passive.portsPerReplica"
+type PassiveSpec struct {
+	// portsPerReplica is how many passive ports the server has: how many data
+	// connections of one client address can be opened at the same instant. A
+	// port is free again as soon as its data connection is there, so a few serve
+	// many clients. Widening it touches no pod. Absent: 8.
+	//
+	// +optional
+	// +default=8
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=64
+	PortsPerReplica int32 `json:"portsPerReplica,omitempty"`
+
+	// firstPort is the first public number; the others follow it. With
+	// service.type NodePort Kubernetes allocates the numbers, and this one is
+	// only where it starts from. Absent: 30000.
+	//
+	// +optional
+	// +default=30000
+	// +kubebuilder:validation:Minimum=1024
+	// +kubebuilder:validation:Maximum=65535
+	FirstPort int32 `json:"firstPort,omitempty"`
+
+	// addresses are what PASV answers, for example the public address of a NAT
+	// in front of the Service. The first whose clientCIDRs hold the client's
+	// address is taken. They are names of the server's certificate too. Absent:
+	// the address that Kubernetes gives the Service.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=address
+	// +kubebuilder:validation:MaxItems=16
+	Addresses []PassiveAddress `json:"addresses,omitempty"`
+}
+
+// PassiveAddress is an address that PASV may answer.
+type PassiveAddress struct {
+	// address is an IPv4 address (PASV can tell no other; clients of IPv6 use
+	// EPSV, which needs none) or a host name, which the server resolves.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="isIP(self) ? ip(self).family() == 4 : self.matches('^([a-zA-Z0-9]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?[.])*[a-zA-Z]([-a-zA-Z0-9]{0,61}[a-zA-Z0-9])?$')",message="address must be an IPv4 address or a host name; clients of IPv6 use EPSV, which needs no address"
+	Address string `json:"address,omitempty"`
+
+	// clientCIDRs limit the address to clients of these networks, such as
+	// 10.0.0.0/8. Absent: every client.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=43
+	// +kubebuilder:validation:XValidation:rule="self.all(c, isCIDR(c))",message="clientCIDRs must be networks such as 10.0.0.0/8"
+	ClientCIDRs []string `json:"clientCIDRs,omitempty"`
+}
+
+// LimitsSpec bounds what clients may use.
+type LimitsSpec struct {
+	// sessionsPerReplica is how many control connections one pod serves at once;
+	// a further one is told 421. Absent: no limit.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100000
+	SessionsPerReplica int32 `json:"sessionsPerReplica,omitempty"`
+
+	// sessionsPerAddress is how many of them one client address may hold on one
+	// pod. Absent: no limit.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100000
+	SessionsPerAddress int32 `json:"sessionsPerAddress,omitempty"`
+
+	// idleTimeout ends a session that sends no command, from 1s to 24h. Absent:
+	// 5m.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=32
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="idleTimeout must be between 1s and 24h"
+	IdleTimeout *metav1.Duration `json:"idleTimeout,omitempty"`
+}
+
+// LogLevel is how much the server logs.
+//
+// +kubebuilder:validation:Enum=Debug;Info;Warn;Error
+type LogLevel string
+
+// The log levels.
+const (
+	LogDebug LogLevel = "Debug"
+	LogInfo  LogLevel = "Info"
+	LogWarn  LogLevel = "Warn"
+	LogError LogLevel = "Error"
+)
+
+// LoggingSpec configures the server's log.
+type LoggingSpec struct {
+	// level is Debug, Info, Warn or Error. It changes without a restart. Absent:
+	// Info.
+	//
+	// +optional
+	// +default="Info"
+	Level LogLevel `json:"level,omitempty"`
+}
+
+// FTPServer is a running FTP and FTPS endpoint.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:subresource:scale:specpath=.spec.replicas,statuspath=.status.replicas,selectorpath=.status.selector
+// +kubebuilder:resource:categories=ftp
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Address",type=string,JSONPath=`.status.addresses[0].value`
+// +kubebuilder:printcolumn:name="Replicas",type=integer,JSONPath=`.status.replicas`
+// +kubebuilder:printcolumn:name="Users",type=integer,JSONPath=`.status.users`
+// +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 50 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name becomes the name of a Service: use at most 50 characters of a-z, 0-9 and -, beginning with a letter and ending with a letter or digit"
+type FTPServer struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard object metadata. The name is a DNS label
+	// (RFC 1035) of at most 50 characters.
+	//
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is the wanted state.
+	//
+	// +required
+	Spec FTPServerSpec `json:"spec,omitzero"`
+
+	// status is the state as last seen. The operator writes it.
+	//
+	// +optional
+	// +default={"observedGeneration": -1}
+	Status FTPServerStatus `json:"status,omitzero"`
+}
+
+// FTPServerList is a list of FTPServers.
+//
+// +kubebuilder:object:root=true
+type FTPServerList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []FTPServer `json:"items"`
+}

@@ -1,0 +1,173 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// UserRole is what a user may do.
+//
+// +kubebuilder:validation:Enum=ReadOnly;ReadWrite;WriteOnly;Admin
+type UserRole string
+
+// The roles.
+const (
+	// RoleReadOnly lists and downloads.
+	RoleReadOnly UserRole = "ReadOnly"
+	// RoleReadWrite also uploads, overwrites, renames and deletes.
+	RoleReadWrite UserRole = "ReadWrite"
+	// RoleWriteOnly is a drop box: it uploads new files and does nothing else.
+	RoleWriteOnly UserRole = "WriteOnly"
+	// RoleAdmin is ReadWrite on all files of the server, whatever the home.
+	RoleAdmin UserRole = "Admin"
+)
+
+// LoginState says whether a user may log in.
+//
+// +kubebuilder:validation:Enum=Enabled;Suspended
+type LoginState string
+
+// The states of a login.
+const (
+	LoginEnabled   LoginState = "Enabled"
+	LoginSuspended LoginState = "Suspended"
+)
+
+// FTPUserSpec is the wanted state of an FTPUser.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.username) == has(oldSelf.username) && (!has(self.username) || self.username == oldSelf.username)",message="username is immutable: make a new FTPUser for another login"
+type FTPUserSpec struct {
+	// serverRef names the FTPServer, in the same namespace, that the user logs
+	// in to. Immutable. The server may come later than the user.
+	//
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self.name == oldSelf.name",message="serverRef is immutable: make a new FTPUser on the other server"
+	ServerRef LocalReference `json:"serverRef,omitzero"`
+
+	// username is the login, what a client sends with USER. Immutable. Absent:
+	// metadata.name. Of two FTPUsers with one login on one server the older one
+	// has it.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:XValidation:rule="size(bytes(self)) <= 128",message="username must be at most 128 bytes long in UTF-8"
+	// +kubebuilder:validation:XValidation:rule="!self.contains('/') && self != '.' && self != '..'",message="username must not contain / nor be . or .."
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^[ ]|[ ]$|[\\\\x00-\\\\x1f\\\\x7f]')",message="username must not begin or end with a space nor hold control characters"
+	Username string `json:"username,omitempty"`
+
+	// passwordSecretRef names the Secret with the password, or with a hash of it
+	// ($argon2id$ or bcrypt's $2). A change of it takes effect within seconds
+	// and ends the user's sessions. Absent: the operator makes a password once
+	// and keeps it in a Secret; status.passwordSecretRef tells where.
+	//
+	// +optional
+	PasswordSecretRef *SecretKeyReference `json:"passwordSecretRef,omitempty"`
+
+	// home is the directory that the user sees as "/": an absolute path on the
+	// server's storage. It is made when the user first logs in. Absent: "/" and
+	// the username.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('/')",message="home must be an absolute path: begin it with /"
+	// +kubebuilder:validation:XValidation:rule="self == '/' || !self.matches('/$|//|/[.][.]?(/|$)|[\\\\x00-\\\\x1f\\\\x7f]')",message="home must be a plain path: without //, . or .. in it, without / at its end, without control characters"
+	Home string `json:"home,omitempty"`
+
+	// role is what the user may do. ReadOnly: list and download. ReadWrite: also
+	// upload, overwrite, rename and delete. WriteOnly: a drop box, upload new
+	// files only. Admin: ReadWrite on all files of the server, whatever the
+	// home. Absent: ReadWrite.
+	//
+	// +optional
+	// +default="ReadWrite"
+	Role UserRole `json:"role,omitempty"`
+
+	// login is Enabled or Suspended. Suspending ends the user's sessions at once
+	// and keeps everything else. Absent: Enabled.
+	//
+	// +optional
+	// +default="Enabled"
+	Login LoginState `json:"login,omitempty"`
+}
+
+// FTPUserStatus is the state of an FTPUser as last seen.
+type FTPUserStatus struct {
+	// observedGeneration is the metadata.generation that the status is about;
+	// -1 before the first.
+	//
+	// +optional
+	// +default=-1
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// conditions are Ready, Accepted, ResolvedRefs and Programmed; Reconciling
+	// and Stalled only while they are True.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// username is the login in force.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	Username string `json:"username,omitempty"`
+
+	// passwordSecretRef tells where the password is: the Secret given in the
+	// spec, or the one that the operator made.
+	//
+	// +optional
+	PasswordSecretRef *SecretKeyReference `json:"passwordSecretRef,omitempty"`
+}
+
+// FTPUser is a login on an FTPServer.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:categories=ftp
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Server",type=string,JSONPath=`.spec.serverRef.name`
+// +kubebuilder:printcolumn:name="Username",type=string,JSONPath=`.status.username`
+// +kubebuilder:printcolumn:name="Reason",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 128",message="metadata.name must be at most 128 characters long: shorten it and set spec.username"
+type FTPUser struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard object metadata. The name is at most 128
+	// characters long.
+	//
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec is the wanted state.
+	//
+	// +required
+	Spec FTPUserSpec `json:"spec,omitzero"`
+
+	// status is the state as last seen. The operator writes it.
+	//
+	// +optional
+	// +default={"observedGeneration": -1}
+	Status FTPUserStatus `json:"status,omitzero"`
+}
+
+// Username is the login that the object asks for.
+func (u *FTPUser) Username() string {
+	if u.Spec.Username != "" {
+		return u.Spec.Username
+	}
+	return u.Name
+}
+
+// FTPUserList is a list of FTPUsers.
+//
+// +kubebuilder:object:root=true
+type FTPUserList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []FTPUser `json:"items"`
+}

@@ -1,0 +1,221 @@
+package v1alpha1_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+)
+
+const server = `
+apiVersion: ftp-operator.io/v1alpha1
+kind: FTPServer
+metadata: {name: files, namespace: default}
+spec:
+  storage: {volume: {size: 1Gi}}
+`
+
+const user = `
+apiVersion: ftp-operator.io/v1alpha1
+kind: FTPUser
+metadata: {name: alice, namespace: default}
+spec:
+  serverRef: {name: files}
+`
+
+// set changes the value at a dotted path; a nil value removes it.
+type set struct {
+	path  string
+	value any
+}
+
+func object(t *testing.T, base string, changes ...set) *unstructured.Unstructured {
+	t.Helper()
+	u := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte(base), &u.Object); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range changes {
+		fields := strings.Split(c.path, ".")
+		if c.value == nil {
+			unstructured.RemoveNestedField(u.Object, fields...)
+			continue
+		}
+		if err := unstructured.SetNestedField(u.Object, c.value, fields...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return u
+}
+
+func list(v ...any) []any { return v }
+
+func fields(kv ...any) map[string]any {
+	m := map[string]any{}
+	for i := 0; i < len(kv); i += 2 {
+		m[kv[i].(string)] = kv[i+1]
+	}
+	return m
+}
+
+func many(n int, f func(i int) any) []any {
+	out := make([]any, n)
+	for i := range out {
+		out[i] = f(i)
+	}
+	return out
+}
+
+func TestCreateIsRefused(t *testing.T) {
+	volume := "spec.storage.volume"
+	for name, tc := range map[string]struct {
+		base string
+		set  []set
+		want string
+	}{
+		"two replicas":            {server, []set{{"spec.replicas", int64(2)}}, "more than one replica is not supported by this version"},
+		"negative replicas":       {server, []set{{"spec.replicas", int64(-1)}}, "should be greater than or equal to 0"},
+		"name too long":           {server, []set{{"metadata.name", strings.Repeat("a", 51)}}, "use at most 50 characters of a-z"},
+		"name with a dot":         {server, []set{{"metadata.name", "a.b"}}, "use at most 50 characters of a-z"},
+		"name with a digit first": {server, []set{{"metadata.name", "1a"}}, "beginning with a letter"},
+		"no storage":              {server, []set{{"spec.storage", nil}}, "spec.storage: Required value"},
+		"no volume":               {server, []set{{volume, nil}}, "give it a size or an existingClaimRef"},
+		"no size":                 {server, []set{{volume, fields()}}, "give storage.volume either a size"},
+		"size and claim":          {server, []set{{volume + ".existingClaimRef", fields("name", "c")}}, "give storage.volume either a size"},
+		"size of nothing":         {server, []set{{volume + ".size", "0"}}, "size must be more than 0"},
+		"claim with class":        {server, []set{{volume, fields("existingClaimRef", fields("name", "c"), "storageClassName", "fast")}}, "remove them or existingClaimRef"},
+		"claim to delete":         {server, []set{{volume, fields("existingClaimRef", fields("name", "c"), "deletionPolicy", "Delete")}}, "an existing claim is never deleted"},
+		"access mode":             {server, []set{{volume + ".accessModes", list("ReadOnlyMany")}}, `supported values: "ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany"`},
+		"tls mode":                {server, []set{{"spec.tls.mode", "Maybe"}}, `supported values: "Required", "Optional", "Disabled"`},
+		"tls version":             {server, []set{{"spec.tls.minVersion", "1.1"}}, `supported values: "1.2", "1.3"`},
+		"too many ports":          {server, []set{{"spec.passive.portsPerReplica", int64(65)}}, "should be less than or equal to 64"},
+		"ports pass the end":      {server, []set{{"spec.passive.firstPort", int64(65530)}}, "the passive ports would pass 65535: lower"},
+		"control among passive":   {server, []set{{"spec.service.port", int64(30007)}}, "service.port lies among the passive ports: move"},
+		"control among nodePorts": {server, []set{{"spec.service", fields("type", "NodePort", "port", int64(32000))}}, "set it below 30000"},
+		"passive IPv6 address":    {server, []set{{"spec.passive.addresses", list(fields("address", "2001:db8::1"))}}, "clients of IPv6 use EPSV"},
+		"passive address":         {server, []set{{"spec.passive.addresses", list(fields("address", "a b"))}}, "address must be an IPv4 address or a host name"},
+		"passive CIDR":            {server, []set{{"spec.passive.addresses", list(fields("address", "192.0.2.1", "clientCIDRs", list("10.0.0.0")))}}, "clientCIDRs must be networks such as"},
+		"same address twice":      {server, []set{{"spec.passive.addresses", list(fields("address", "192.0.2.1"), fields("address", "192.0.2.1"))}}, "Duplicate value"},
+		"class without balancer":  {server, []set{{"spec.service.loadBalancerClass", "x"}}, "loadBalancerClass needs service.type LoadBalancer"},
+		"ranges without balancer": {server, []set{{"spec.service.loadBalancerSourceRanges", list("10.0.0.0/8")}}, "loadBalancerSourceRanges needs service.type LoadBalancer"},
+		"node ports without":      {server, []set{{"spec.service.allocateLoadBalancerNodePorts", true}}, "allocateLoadBalancerNodePorts needs service.type LoadBalancer"},
+		"source range":            {server, []set{{"spec.service", fields("type", "LoadBalancer", "loadBalancerSourceRanges", list("everywhere"))}}, "must be networks such as 192.0.2.0/24"},
+		"our label":               {server, []set{{"spec.service.labels", fields("app.kubernetes.io/name", "x")}}, "choose another prefix"},
+		"our pod label":           {server, []set{{"spec.pod.labels", fields("ftp-operator.io/slot", "x")}}, "choose another prefix"},
+		"our pod annotation":      {server, []set{{"spec.pod.annotations", fields("ftp-operator.io/poked", "x")}}, "choose another prefix"},
+		"root":                    {server, []set{{"spec.pod.runAsUser", int64(0)}}, "should be greater than or equal to 1"},
+		"grace":                   {server, []set{{"spec.pod.terminationGracePeriod", "25h"}}, "terminationGracePeriod must be between 1s and 24h"},
+		"idle timeout":            {server, []set{{"spec.limits.idleTimeout", "10ms"}}, "idleTimeout must be between 1s and 24h"},
+		"idle timeout no time":    {server, []set{{"spec.limits.idleTimeout", "soon"}}, "idleTimeout must be between 1s and 24h"},
+		"log level":               {server, []set{{"spec.logging.level", "Trace"}}, `supported values: "Debug", "Info", "Warn", "Error"`},
+		"too many secrets": {server, []set{{"spec.pod.imagePullSecrets", many(17, func(i int) any {
+			return fields("name", fmt.Sprint("s", i))
+		})}}, "Too many"},
+
+		"user without server":   {user, []set{{"spec.serverRef", nil}}, "spec.serverRef: Required value"},
+		"user name too long":    {user, []set{{"metadata.name", strings.Repeat("a", 129)}}, "shorten it and set spec.username"},
+		"username with a slash": {user, []set{{"spec.username", "a/b"}}, "must not contain /"},
+		"username dots":         {user, []set{{"spec.username", ".."}}, "must not contain / nor be . or .."},
+		"username with a space": {user, []set{{"spec.username", "bob "}}, "must not begin or end with a space"},
+		"username newline":      {user, []set{{"spec.username", "a\nb"}}, "nor hold control characters"},
+		"username bytes":        {user, []set{{"spec.username", strings.Repeat("ü", 65)}}, "at most 128 bytes long"},
+		"relative home":         {user, []set{{"spec.home", "in"}}, "begin it with /"},
+		"home climbing":         {user, []set{{"spec.home", "/a/../b"}}, "home must be a plain path"},
+		"home ending in slash":  {user, []set{{"spec.home", "/a/"}}, "home must be a plain path"},
+		"role":                  {user, []set{{"spec.role", "Root"}}, `supported values: "ReadOnly", "ReadWrite", "WriteOnly", "Admin"`},
+		"login":                 {user, []set{{"spec.login", "No"}}, `supported values: "Enabled", "Suspended"`},
+		"password without name": {user, []set{{"spec.passwordSecretRef", fields("key", "k")}}, "spec.passwordSecretRef.name: Required value"},
+		"password in clear":     {user, []set{{"spec.password", "x"}}, `unknown field "spec.password"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refused(t, kube.Create(context.Background(), object(t, tc.base, tc.set...), client.FieldValidation(metav1.FieldValidationStrict)), tc.want)
+		})
+	}
+}
+
+func refused(t *testing.T, err error, want string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("accepted, want a refusal that says %q", want)
+	}
+	if !strings.Contains(err.Error(), want) {
+		t.Errorf("refused with %q, want it to say %q", err, want)
+	}
+}
+
+func TestUpdateIsRefused(t *testing.T) {
+	claim := set{"spec.storage.volume", fields("existingClaimRef", fields("name", "c"))}
+	balancer := set{"spec.service", fields("type", "LoadBalancer", "loadBalancerClass", "a.example/x")}
+	for name, tc := range map[string]struct {
+		base   string
+		before []set
+		after  []set
+		want   string
+	}{
+		"smaller":              {server, nil, []set{{"spec.storage.volume.size", "1Mi"}}, "size can only grow"},
+		"another class":        {server, nil, []set{{"spec.storage.volume.storageClassName", "fast"}}, "storageClassName is immutable"},
+		"other access modes":   {server, nil, []set{{"spec.storage.volume.accessModes", list("ReadWriteMany")}}, "accessModes are immutable"},
+		"to a claim":           {server, nil, []set{claim}, "existingClaimRef is immutable"},
+		"from a claim":         {server, []set{claim}, []set{{"spec.storage.volume", fields("size", "1Gi")}}, "existingClaimRef is immutable"},
+		"another claim":        {server, []set{claim}, []set{{"spec.storage.volume.existingClaimRef.name", "d"}}, "existingClaimRef is immutable"},
+		"another balancer":     {server, []set{balancer}, []set{{"spec.service.loadBalancerClass", "a.example/y"}}, "change the type first"},
+		"another server":       {user, nil, []set{{"spec.serverRef.name", "other"}}, "serverRef is immutable"},
+		"a username":           {user, nil, []set{{"spec.username", "bob"}}, "username is immutable"},
+		"no username any more": {user, []set{{"spec.username", "bob"}}, []set{{"spec.username", nil}}, "username is immutable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := context.Background()
+			obj := object(t, tc.base, tc.before...)
+			if err := kube.Create(ctx, obj); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = kube.Delete(ctx, obj) })
+			after := object(t, tc.base, append(tc.before, tc.after...)...)
+			after.SetResourceVersion(obj.GetResourceVersion())
+			refused(t, kube.Update(ctx, after), tc.want)
+		})
+	}
+}
+
+func TestScaleSubresourceIsBounded(t *testing.T) {
+	ctx := context.Background()
+	obj := object(t, server, set{"metadata.name", "scaled"})
+	if err := kube.Create(ctx, obj); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = kube.Delete(ctx, obj) })
+	scale := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"replicas":2}}`))
+	refused(t, kube.SubResource("scale").Patch(ctx, obj, scale), "more than one replica is not supported")
+	scale = client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"replicas":0}}`))
+	if err := kube.SubResource("scale").Patch(ctx, obj, scale); err != nil {
+		t.Errorf("scale to 0: %v", err)
+	}
+}
+
+// The defaults are part of the API: what a user leaves out means this.
+func TestDefaults(t *testing.T) {
+	ctx := context.Background()
+	obj := object(t, server, set{"metadata.name", "defaults"})
+	if err := kube.Create(ctx, obj); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = kube.Delete(ctx, obj) })
+	var s v1alpha1.FTPServer
+	if err := kube.Get(ctx, client.ObjectKeyFromObject(obj), &s); err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprintln(*s.Spec.Replicas, s.Spec.TLS, s.Spec.Passive, s.Spec.Service.Type, s.Spec.Service.Port,
+		s.Spec.Storage.Volume.DeletionPolicy, s.Spec.Logging, s.Spec.Pod.RunAsUser, s.Spec.Pod.FSGroup,
+		s.Spec.Pod.Resources.Requests.Cpu(), s.Spec.Pod.Resources.Requests.Memory(), s.Status.ObservedGeneration)
+	want := "1 {Required 1.2} {8 30000 []} ClusterIP 21 Retain {Info} 65532 65532 50m 128Mi -1\n"
+	if got != want {
+		t.Errorf("defaults are\n%s, want\n%s", got, want)
+	}
+}
