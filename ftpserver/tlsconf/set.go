@@ -3,7 +3,9 @@ package tlsconf
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
@@ -25,7 +27,7 @@ func LoadSet(dir string, t config.TLS) (*Set, []config.FileStatus, error) {
 	var errs []error
 	for _, f := range files {
 		if f.Error != "" {
-			errs = append(errs, errors.New(f.Error))
+			errs = append(errs, fmt.Errorf("%s: %s", f.Name, f.Error))
 		}
 	}
 	if len(errs) > 0 {
@@ -48,7 +50,7 @@ func (s *Set) Reload(dir string, t config.TLS) (*Set, []config.FileStatus) {
 		status := config.FileStatus{Name: config.NameOf(dir, c.CertFile)}
 		pair, err := LoadPair(dir, c)
 		if err != nil {
-			status.Error = err.Error()
+			status.Error = strings.TrimPrefix(err.Error(), status.Name+": ")
 			pair = s.pair(status.Name)
 		}
 		if pair != nil {

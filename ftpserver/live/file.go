@@ -1,0 +1,77 @@
+package live
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// file is what is known of one file: the content in force, and what is wrong
+// with newer content.
+type file[T any] struct {
+	value   T
+	hash    string // config.Hash of the content in force; empty: none
+	newest  string // that of the newest content that was judged
+	problem string // why the newest is not in force
+}
+
+// next reads the file anew. Content that was judged before is not judged again.
+func (f file[T]) next(path string, decode func([]byte) (T, error)) file[T] {
+	data, err := readFile(path)
+	if err != nil {
+		return f.refused("", err)
+	}
+	hash := config.Hash(data)
+	if hash == f.newest {
+		return f
+	}
+	value, err := decode(data)
+	if err != nil {
+		return f.refused(hash, err)
+	}
+	return file[T]{value: value, hash: hash, newest: hash}
+}
+
+// refused is the file with its old content in force. A newest of "" has the
+// content judged again next time.
+func (f file[T]) refused(newest string, err error) file[T] {
+	f.newest, f.problem = newest, err.Error()
+	return f
+}
+
+// judged is what came of the file, and of its users beside those of others.
+func (f file[T]) judged(name, conflicts string) judged {
+	j := judged{newest: f.newest}
+	j.Name, j.Hash, j.Error = name, f.hash, f.problem
+	if j.Error == "" {
+		j.Error = conflicts
+	}
+	return j
+}
+
+// readFile reads regular files only: a pipe would block for good. The error
+// leaves the path out, as it is told with the file's name.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("is not a regular file")
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	return data, nil
+}
+
+func withoutPath(err error) error {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return fmt.Errorf("cannot be read: %w", p.Err)
+	}
+	return err
+}

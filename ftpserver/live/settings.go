@@ -1,0 +1,39 @@
+package live
+
+import "github.com/ftp-operator/ftp-operator/ftpserver/config"
+
+// settings is a configuration, with the users that it names itself.
+type settings struct {
+	*config.Config
+	entries []entry
+	// pending are the settings of the file that take effect at the next start.
+	pending []string
+}
+
+func decodeSettings(data []byte, s config.Strictness) (*settings, error) {
+	c, err := config.Decode(data, s)
+	if err != nil {
+		return nil, err
+	}
+	users, err := entries(c.Users)
+	if err != nil {
+		return nil, err
+	}
+	return &settings{Config: c, entries: users}, nil
+}
+
+// pin keeps what was fixed when the process started: sockets, the directory
+// that sessions have open, the form of the log.
+func (s *settings) pin(old *settings) {
+	keep(s, "listen", &s.Listen, old.Listen)
+	keep(s, "storage.root", &s.Storage.Root, old.Storage.Root)
+	keep(s, "admin", &s.Admin, old.Admin)
+	keep(s, "log.format", &s.Log.Format, old.Log.Format)
+}
+
+func keep[T comparable](s *settings, field string, v *T, old T) {
+	if *v != old {
+		*v = old
+		s.pending = append(s.pending, field)
+	}
+}
