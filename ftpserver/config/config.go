@@ -132,6 +132,7 @@ const (
 // Storage says where the files are.
 type Storage struct {
 	// Root is a directory. Users' homes are below it; no one gets out of it.
+	// Changing it takes a restart.
 	Root string `yaml:"root"`
 	// Durability is absent: Full.
 	Durability Durability `yaml:"durability,omitempty"`
@@ -196,6 +197,9 @@ type Limits struct {
 	LoginTimeout time.Duration `yaml:"loginTimeout,omitempty"`
 	// StallTimeout ends a transfer without progress. Absent: 1 minute.
 	StallTimeout time.Duration `yaml:"stallTimeout,omitempty"`
+	// DrainTimeout is how long sessions may finish what they are at when the
+	// process is asked to end (SIGTERM). Absent: 25 seconds.
+	DrainTimeout time.Duration `yaml:"drainTimeout,omitempty"`
 }
 
 // Admin configures the endpoints for operators. An empty address switches an
@@ -222,6 +226,6 @@ type StatusEndpoint struct {
 type Log struct {
 	// Level is Debug, Info, Warn or Error. Absent: Info.
 	Level string `yaml:"level,omitempty"`
-	// Format is JSON or Text. Absent: JSON.
+	// Format is JSON or Text. Absent: JSON. Changing it takes a restart.
 	Format string `yaml:"format,omitempty"`
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -29,7 +28,7 @@ func Decode(data []byte, s Strictness) (*Config, error) {
 	if err := decode(data, s, &c); err != nil {
 		return nil, err
 	}
-	c.setDefaults()
+	c.SetDefaults()
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
@@ -79,16 +78,4 @@ func (u User) Digest() (string, error) {
 		return "", err
 	}
 	return Hash(data), nil
-}
-
-func decode(data []byte, s Strictness, into any) error {
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(bool(s))
-	if err := d.Decode(into); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return errors.New("the file holds more than one YAML document: keep one")
-	}
-	return nil
 }

@@ -22,9 +22,11 @@ const (
 	DefaultIdleTimeout  = 5 * time.Minute
 	DefaultLoginTimeout = time.Minute
 	DefaultStallTimeout = time.Minute
+	DefaultDrainTimeout = 25 * time.Second
 )
 
-func (c *Config) setDefaults() {
+// SetDefaults fills in what is absent. Decode does it by itself.
+func (c *Config) SetDefaults() {
 	setDefault(&c.Banner, "FTP server ready")
 	mode := TLSDisabled
 	if len(c.TLS.Certificates) > 0 {
@@ -36,6 +38,7 @@ func (c *Config) setDefaults() {
 	setDefault(&c.Limits.IdleTimeout, DefaultIdleTimeout)
 	setDefault(&c.Limits.LoginTimeout, DefaultLoginTimeout)
 	setDefault(&c.Limits.StallTimeout, DefaultStallTimeout)
+	setDefault(&c.Limits.DrainTimeout, DefaultDrainTimeout)
 	setDefault(&c.Log.Level, "Info")
 	setDefault(&c.Log.Format, "JSON")
 	setUserDefaults(c.Users)
@@ -152,7 +155,7 @@ func (l *Limits) validate() error {
 			errs = append(errs, fmt.Errorf("limits.%s: must be 0 (none) or more, is %d", field, n))
 		}
 	}
-	for field, d := range map[string]time.Duration{"idleTimeout": l.IdleTimeout, "loginTimeout": l.LoginTimeout, "stallTimeout": l.StallTimeout} {
+	for field, d := range map[string]time.Duration{"idleTimeout": l.IdleTimeout, "loginTimeout": l.LoginTimeout, "stallTimeout": l.StallTimeout, "drainTimeout": l.DrainTimeout} {
 		if d < time.Second || d > 24*time.Hour {
 			errs = append(errs, fmt.Errorf("limits.%s: must be between 1s and 24h, is %s", field, d))
 		}

@@ -1,0 +1,183 @@
+package ftp
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+)
+
+// path turns an argument into a virtual path.
+func (s *session) path(arg string) string {
+	if path.IsAbs(arg) {
+		return path.Clean(arg)
+	}
+	return path.Join(s.cwd, arg)
+}
+
+// quoted is a path as replies show it (RFC 959 appendix II): in double quotes,
+// which are doubled inside.
+func quoted(p string) string { return `"` + strings.ReplaceAll(p, `"`, `""`) + `"` }
+
+// done replies to a command that changes or tells something of a file.
+func (s *session) done(err error, code int, text string) {
+	if err != nil {
+		code, text = fileReply(err)
+		s.logRefusal(code, err)
+	}
+	s.reply(code, text)
+}
+
+func (s *session) pwd(string) { s.reply(257, quoted(s.cwd)+" is the current directory") }
+
+func (s *session) changeDir(arg string) {
+	to := s.path(arg)
+	info, err := s.fs.Stat(to)
+	switch {
+	case err != nil:
+		s.done(err, 0, "")
+	case !info.Dir:
+		s.reply(550, "Not a directory")
+	default:
+		s.cwd = to
+		s.reply(250, "Directory is now "+quoted(to))
+	}
+}
+
+func (s *session) changeDirUp(string) { s.changeDir("..") }
+
+func (s *session) mkd(arg string) {
+	name := s.path(arg)
+	s.done(s.fs.Mkdir(name), 257, quoted(name)+" created")
+}
+
+func (s *session) rmd(arg string) { s.done(s.fs.Rmdir(s.path(arg)), 250, "Directory removed") }
+
+func (s *session) dele(arg string) {
+	name := s.path(arg)
+	err := s.fs.Remove(name)
+	if err == nil {
+		s.log.Info("File deleted", "user", s.user.Name, "path", name)
+	}
+	s.done(err, 250, "File deleted")
+}
+
+// rnfr names what the next command, RNTO, renames (RFC 959 §4.1.3).
+func (s *session) rnfr(arg string) {
+	name := s.path(arg)
+	err := s.fs.CheckRename(name)
+	if err == nil {
+		s.setRenameFrom(name)
+	}
+	s.done(err, 350, "Send RNTO")
+}
+
+func (s *session) rnto(arg string) {
+	from, to := s.renameFrom, s.path(arg)
+	if from == "" {
+		s.reply(503, "Send RNFR first")
+		return
+	}
+	s.setRenameFrom("")
+	err := s.fs.Rename(from, to)
+	if err == nil {
+		s.log.Info("File renamed", "user", s.user.Name, "from", from, "to", to)
+	}
+	s.done(err, 250, "Renamed")
+}
+
+func (s *session) setRenameFrom(name string) {
+	s.mu.Lock()
+	s.renameFrom = name
+	s.mu.Unlock()
+}
+
+// size tells the size of a file; of an interrupted upload of this user, what
+// of it has arrived, so that a client can go on from there (RFC 3659 §4).
+func (s *session) size(arg string) {
+	name := s.path(arg)
+	if !s.binary {
+		s.reply(550, "SIZE works in TYPE I only")
+		return
+	}
+	if n, ok := s.fs.PartialSize(name); ok {
+		s.reply(213, strconv.FormatInt(n, 10))
+		return
+	}
+	info, err := s.fs.Stat(name)
+	if err == nil && info.Dir {
+		s.reply(550, "This is a directory")
+		return
+	}
+	s.done(err, 213, strconv.FormatInt(info.Size, 10))
+}
+
+// timeFormat is RFC 3659 §2.3, in UTC.
+const timeFormat = "20060102150405"
+
+// mdtm tells when a file was changed last (RFC 3659 §3).
+func (s *session) mdtm(arg string) {
+	info, err := s.fs.Stat(s.path(arg))
+	s.done(err, 213, info.ModTime.UTC().Format(timeFormat))
+}
+
+// mlst tells the facts of one file (RFC 3659 §7).
+func (s *session) mlst(arg string) {
+	name := s.path(arg)
+	info, err := s.fs.Stat(name)
+	if n, ok := s.fs.PartialSize(name); ok && err == nil && !info.Dir {
+		info.Size = n
+	}
+	if err != nil {
+		s.done(err, 0, "")
+		return
+	}
+	entry := string(appendFacts(nil, s.facts, s.fs, &info)) + " " + name
+	s.replyLines(250, "Facts of "+quoted(name), []string{entry}, "End")
+}
+
+// stat tells the state of the session or, with a path, lists it on the control
+// connection (RFC 959 §4.1.3). While a transfer runs, the path is ignored.
+func (s *session) stat(arg string) {
+	t := s.running()
+	if t == nil && arg != "" {
+		s.statPath(arg)
+		return
+	}
+	lines := []string{
+		"Logged in as " + s.user.Name,
+		"Type: " + map[bool]string{true: "image", false: "ASCII"}[s.binary] + ", structure: file, mode: stream",
+		"Control connection: " + map[bool]string{true: "TLS", false: "in clear"}[s.secure],
+		"Data connections: " + map[bool]string{true: "TLS", false: "in clear"}[s.dataSecurity() != nil],
+	}
+	if t != nil {
+		lines = append(lines, fmt.Sprintf("%s %s: %d bytes so far", t.verb, t.path, t.bytes.Load()))
+	}
+	s.replyLines(211, "Status", lines, "End of status")
+}
+
+// maxStatEntries bounds a listing on the control connection.
+const maxStatEntries = 1000
+
+func (s *session) statPath(arg string) {
+	var lines []string
+	collect := func(line []byte) error {
+		if len(lines) == maxStatEntries {
+			return errEnough
+		}
+		lines = append(lines, strings.TrimSuffix(string(line), "\r\n"))
+		return nil
+	}
+	target, code, err := s.listTarget(arg)
+	if err == nil {
+		err = target.each(s, formatLong, collect)
+	}
+	if err == errEnough {
+		lines, err = append(lines, fmt.Sprintf("(more than %d entries: use LIST)", maxStatEntries)), nil
+	}
+	if err != nil {
+		s.done(err, 0, "")
+		return
+	}
+	s.replyLines(code, "Status of "+quoted(s.path(arg)), lines, "End of status")
+}

@@ -1,0 +1,64 @@
+package ftp
+
+import (
+	"strconv"
+	"strings"
+)
+
+// setType chooses ASCII or image (RFC 959 §3.1.1). EBCDIC has no users left.
+func (s *session) setType(arg string) {
+	switch strings.ToUpper(strings.Join(strings.Fields(arg), " ")) {
+	case "I", "L 8":
+		s.binary = true
+		s.reply(200, "Type is image")
+	case "A", "A N":
+		s.binary = false
+		s.reply(200, "Type is ASCII")
+	default:
+		s.reply(504, "Only TYPE I and TYPE A are supported")
+	}
+}
+
+// setMode accepts stream mode (RFC 959 §3.4.1).
+func (s *session) setMode(arg string) {
+	if strings.EqualFold(arg, "S") {
+		s.reply(200, "Mode is stream")
+		return
+	}
+	s.reply(504, "Only MODE S is supported")
+}
+
+// setStructure accepts file structure (RFC 959 §3.1.2).
+func (s *session) setStructure(arg string) {
+	if strings.EqualFold(arg, "F") {
+		s.reply(200, "Structure is file")
+		return
+	}
+	s.reply(504, "Only STRU F is supported")
+}
+
+// rest sets where the next transfer begins (RFC 3659 §5).
+func (s *session) rest(arg string) {
+	n, err := strconv.ParseInt(arg, 10, 64)
+	switch {
+	case err != nil || n < 0:
+		s.reply(501, "REST needs a number of bytes")
+	case n > 0 && !s.binary:
+		s.reply(504, "REST works in TYPE I only")
+	default:
+		s.restart = n
+		s.reply(350, "Restarting at "+strconv.FormatInt(n, 10)+": send RETR or STOR")
+	}
+}
+
+// takeRestart returns the offset of REST, which holds for one transfer.
+func (s *session) takeRestart() int64 {
+	n := s.restart
+	s.restart = 0
+	return n
+}
+
+// allo: space needs no reservation here (RFC 959 §4.1.3).
+func (s *session) allo(string) { s.reply(202, "No storage allocation needed") }
+
+func (s *session) noop(string) { s.reply(200, "OK") }

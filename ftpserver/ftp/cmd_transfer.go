@@ -1,0 +1,182 @@
+package ftp
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
+)
+
+// uploadError is an upload that ended in a way that can't be trusted: what
+// arrived is kept aside, and nothing is published.
+type uploadError struct{ text string }
+
+func (e *uploadError) Error() string { return e.text }
+
+var (
+	errUploaderGone  = &uploadError{"The client left before the upload was complete"}
+	errNoCloseNotify = &uploadError{"The data connection ended without TLS close_notify: the file may be incomplete"}
+)
+
+// ready replies and returns false if no transfer can start now.
+func (s *session) ready() bool {
+	if p := s.dataProblem(); p != nil {
+		s.dropData()
+		s.takeRestart()
+		s.reply(p.code, p.text)
+		return false
+	}
+	return true
+}
+
+// refuse replies to an error of the storage and gives up the data connection.
+func (s *session) refuse(err error) {
+	s.dropData()
+	code, text := fileReply(err)
+	s.logRefusal(code, err)
+	s.reply(code, text)
+}
+
+func (s *session) logRefusal(code int, err error) {
+	if code == 451 || code == 452 {
+		s.log.Error("Storage failed", "user", s.user.Name, "error", err)
+		return
+	}
+	s.log.Debug("Command refused", "user", s.user.Name, "reply", code, "error", err)
+}
+
+// retr sends a file (RFC 959 §4.1.3).
+func (s *session) retr(arg string) {
+	offset := s.takeRestart()
+	if !s.ready() {
+		return
+	}
+	name := s.path(arg)
+	f, info, err := s.fs.Open(name)
+	if err != nil {
+		s.refuse(err)
+		return
+	}
+	if offset > info.Size {
+		_ = f.Close()
+		s.refuse(vfs.ErrRestart)
+		return
+	}
+	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+		_ = f.Close()
+		s.refuse(err)
+		return
+	}
+	s.start(job{
+		verb: "RETR", path: name, direction: download,
+		run:     func(t *transfer, c dataConn) error { return s.sendDownload(t, c, f, info.Size-offset) },
+		abandon: func() { _ = f.Close() },
+	}, fmt.Sprintf("Sending %d bytes", info.Size-offset))
+}
+
+func (s *session) sendDownload(t *transfer, c dataConn, f *os.File, size int64) error {
+	defer func() { _ = f.Close() }()
+	stall := s.config().Limits.StallTimeout
+	var err error
+	if s.binary {
+		err = t.sendFile(c, f, size, stall)
+	} else {
+		err = t.sendFrom(c, newASCIIReader(f), stall)
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.endWrite(); err != nil {
+		return &networkError{err}
+	}
+	return nil
+}
+
+// stor receives a file; after REST it goes on from there (RFC 3659 §5).
+func (s *session) stor(arg string) {
+	mode, offset := vfs.CreateTruncate, s.takeRestart()
+	if offset > 0 {
+		mode = vfs.CreateAt
+	}
+	s.receive("STOR", arg, mode, offset)
+}
+
+// appe receives what is added to a file (RFC 959 §4.1.3).
+func (s *session) appe(arg string) {
+	s.takeRestart()
+	s.receive("APPE", arg, vfs.CreateAppend, 0)
+}
+
+func (s *session) receive(verb, arg string, mode vfs.CreateMode, offset int64) {
+	if !s.ready() {
+		return
+	}
+	name := s.path(arg)
+	u, err := s.fs.Create(name, mode, offset)
+	if err != nil {
+		s.refuse(err)
+		return
+	}
+	s.start(job{
+		verb: verb, path: name, direction: upload,
+		run:     func(t *transfer, c dataConn) error { return s.receiveUpload(t, c, u) },
+		abandon: func() { s.keepPartial(u) },
+	}, "Send the file")
+}
+
+// receiveUpload takes the data and publishes it. Whatever goes wrong, what was
+// there under the name before stays, and what arrived is kept for a resume.
+func (s *session) receiveUpload(t *transfer, c dataConn, u *vfs.Upload) error {
+	if err := s.receiveData(t, c, u); err != nil {
+		s.keepPartial(u)
+		return err
+	}
+	if _, err := u.Commit(); err != nil {
+		s.log.Error("Publishing an upload failed", "path", u.Name(), "error", err)
+		return err
+	}
+	return nil
+}
+
+func (s *session) receiveData(t *transfer, c dataConn, u *vfs.Upload) error {
+	stall := s.config().Limits.StallTimeout
+	var orderly bool
+	var err error
+	if s.binary {
+		orderly, err = t.receiveFile(c, u.File(), stall)
+	} else {
+		w := newASCIIWriter(u.File())
+		orderly, err = t.receiveTo(c, w, stall)
+		err = errors.Join(err, w.finish())
+	}
+	if err != nil {
+		return err
+	}
+	_ = c.endWrite() // at once: some clients wait for our close_notify
+	return s.judgeEnd(t, c, orderly)
+}
+
+// judgeEnd decides whether the end of an upload is the end of the file. Over
+// TLS, a client that has ended an upload with close_notify once will always do
+// so; one that never does is believed as long as it stays.
+func (s *session) judgeEnd(t *transfer, c dataConn, orderly bool) error {
+	if _, secured := c.(*tlsData); secured && !orderly {
+		s.log.Info("Upload ended without TLS close_notify", "path", t.path)
+		if s.closeNotify {
+			return errNoCloseNotify
+		}
+	}
+	s.closeNotify = s.closeNotify || orderly
+	if !s.clientStays(t, orderly) {
+		return errUploaderGone
+	}
+	return nil
+}
+
+func (s *session) keepPartial(u *vfs.Upload) {
+	if err := u.Interrupt(); err != nil {
+		s.log.Error("Keeping an interrupted upload failed", "path", u.Name(), "error", err)
+	}
+}

@@ -1,0 +1,99 @@
+package ftp
+
+import "slices"
+
+// command is one entry of the table: everything that dispatch must know.
+type command struct {
+	run func(s *session, arg string)
+	// login: only for users who have logged in.
+	login bool
+	// arg: an empty argument is an error in syntax.
+	arg bool
+	// during: is carried out while a transfer runs; others wait for its end.
+	during bool
+	// syntax is what HELP shows after the verb.
+	syntax string
+}
+
+type problem struct {
+	code int
+	text string
+}
+
+// check refuses what can be refused without knowing the command.
+func (c *command) check(s *session, arg string) *problem {
+	switch {
+	case c.login && !s.loggedIn():
+		return &problem{530, "Log in first"}
+	case c.arg && arg == "":
+		return &problem{501, "Argument missing: " + c.syntax}
+	}
+	return nil
+}
+
+// commands is filled in by init: handlers that show the table refer to it.
+var commands map[string]*command
+
+func init() {
+	commands = map[string]*command{
+		// RFC 2228, 4217: security
+		"AUTH": {run: (*session).auth, arg: true, syntax: "AUTH TLS"},
+		"PBSZ": {run: (*session).pbsz, arg: true, syntax: "PBSZ 0"},
+		"PROT": {run: (*session).prot, arg: true, syntax: "PROT C|P"},
+		// RFC 959 §4.1.1: access control
+		"USER": {run: (*session).askUser, arg: true, syntax: "USER name"},
+		"PASS": {run: (*session).pass, syntax: "PASS password"},
+		"CWD":  {run: (*session).changeDir, login: true, arg: true, syntax: "CWD directory"},
+		"CDUP": {run: (*session).changeDirUp, login: true, syntax: "CDUP"},
+		"QUIT": {run: (*session).quit, syntax: "QUIT"},
+		// RFC 959 §4.1.2, RFC 2428: parameters of transfers
+		"TYPE": {run: (*session).setType, login: true, arg: true, syntax: "TYPE A|I"},
+		"MODE": {run: (*session).setMode, login: true, arg: true, syntax: "MODE S"},
+		"STRU": {run: (*session).setStructure, login: true, arg: true, syntax: "STRU F"},
+		"PASV": {run: (*session).pasv, login: true, syntax: "PASV"},
+		"EPSV": {run: (*session).epsv, login: true, syntax: "EPSV [1|2|ALL]"},
+		"PORT": {run: (*session).port, login: true, arg: true, syntax: "PORT h1,h2,h3,h4,p1,p2"},
+		"EPRT": {run: (*session).eprt, login: true, arg: true, syntax: "EPRT |family|address|port|"},
+		"REST": {run: (*session).rest, login: true, arg: true, syntax: "REST offset"},
+		"ALLO": {run: (*session).allo, login: true, syntax: "ALLO bytes"},
+		// RFC 959 §4.1.3, RFC 3659: files
+		"RETR": {run: (*session).retr, login: true, arg: true, syntax: "RETR file"},
+		"STOR": {run: (*session).stor, login: true, arg: true, syntax: "STOR file"},
+		"APPE": {run: (*session).appe, login: true, arg: true, syntax: "APPE file"},
+		"LIST": {run: (*session).list, login: true, syntax: "LIST [path]"},
+		"NLST": {run: (*session).nlst, login: true, syntax: "NLST [path]"},
+		"MLSD": {run: (*session).mlsd, login: true, syntax: "MLSD [directory]"},
+		"MLST": {run: (*session).mlst, login: true, syntax: "MLST [path]"},
+		"SIZE": {run: (*session).size, login: true, arg: true, syntax: "SIZE file"},
+		"MDTM": {run: (*session).mdtm, login: true, arg: true, syntax: "MDTM file"},
+		"DELE": {run: (*session).dele, login: true, arg: true, syntax: "DELE file"},
+		"RNFR": {run: (*session).rnfr, login: true, arg: true, syntax: "RNFR path"},
+		"RNTO": {run: (*session).rnto, login: true, arg: true, syntax: "RNTO path"},
+		"MKD":  {run: (*session).mkd, login: true, arg: true, syntax: "MKD directory"},
+		"RMD":  {run: (*session).rmd, login: true, arg: true, syntax: "RMD directory"},
+		"PWD":  {run: (*session).pwd, login: true, syntax: "PWD"},
+		"ABOR": {run: (*session).abor, login: true, during: true, syntax: "ABOR"},
+		// RFC 959 §4.1.3, RFC 2389: information
+		"SYST": {run: (*session).syst, syntax: "SYST"},
+		"STAT": {run: (*session).stat, login: true, during: true, syntax: "STAT [path]"},
+		"FEAT": {run: (*session).feat, syntax: "FEAT"},
+		"OPTS": {run: (*session).opts, arg: true, syntax: "OPTS UTF8 ON | MLST facts"},
+		"HELP": {run: (*session).help, syntax: "HELP [command]"},
+		"NOOP": {run: (*session).noop, during: true, syntax: "NOOP"},
+	}
+}
+
+// aliases are the verbs of RFC 775, which RFC 1123 §4.1.3.1 asks servers to know.
+var aliases = map[string]string{
+	"XCWD": "CWD", "XCUP": "CDUP", "XMKD": "MKD", "XRMD": "RMD", "XPWD": "PWD",
+}
+
+// verbs returns the known verbs in order.
+func verbs() []string {
+	out := make([]string, 0, len(commands))
+	for v := range commands {
+		out = append(out, v)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,136 @@
+package ftp
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"time"
+)
+
+// kernelChunk is how much is moved between a file and a plain connection before
+// the bytes are counted. The copy itself stays in the kernel (sendfile, splice).
+const kernelChunk = 4 << 20
+
+var errShrunk = errors.New("the file became shorter while it was sent")
+
+// sendFile sends what is left of f. size bytes are promised: fewer are an error,
+// more, of a file that grows, are sent as well.
+func (t *transfer) sendFile(c dataConn, f *os.File, size int64, stall time.Duration) error {
+	var err error
+	if p, ok := c.(plainData); ok {
+		err = t.sendInKernel(p.TCPConn, f, stall)
+	} else {
+		err = t.sendFrom(c, f, stall)
+	}
+	if err == nil && t.bytes.Load() < size {
+		return errShrunk
+	}
+	return err
+}
+
+func (t *transfer) sendInKernel(c *net.TCPConn, f *os.File, stall time.Duration) error {
+	for {
+		_ = c.SetWriteDeadline(time.Now().Add(stall))
+		n, err := io.CopyN(c, f, kernelChunk)
+		t.add(n)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil && !progressed(n, err):
+			return err
+		}
+	}
+}
+
+// sendFrom sends what r gives, block by block.
+func (t *transfer) sendFrom(c dataConn, r io.Reader, stall time.Duration) error {
+	block := blockPool.Get().(*[]byte)
+	defer blockPool.Put(block)
+	for {
+		n, err := r.Read(*block)
+		if n > 0 {
+			if err := c.send((*block)[:n], stall); err != nil {
+				return &networkError{err}
+			}
+			t.add(int64(n))
+		}
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// receiveFile writes what the client sends to f until the client ends.
+// orderly tells that it ended with TLS's close_notify.
+func (t *transfer) receiveFile(c dataConn, f *os.File, stall time.Duration) (orderly bool, err error) {
+	if p, ok := c.(plainData); ok {
+		return false, t.receiveInKernel(p.TCPConn, f, stall)
+	}
+	return t.receiveTo(c, f, stall)
+}
+
+func (t *transfer) receiveInKernel(c *net.TCPConn, f *os.File, stall time.Duration) error {
+	for {
+		_ = c.SetReadDeadline(time.Now().Add(stall))
+		n, err := io.CopyN(f, c, kernelChunk)
+		t.add(n)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil && !progressed(n, err):
+			return err
+		}
+	}
+}
+
+// receiveTo writes what the client sends to w, in large blocks.
+func (t *transfer) receiveTo(c dataConn, w io.Writer, stall time.Duration) (orderly bool, err error) {
+	block := blockPool.Get().(*[]byte)
+	defer blockPool.Put(block)
+	for err == nil {
+		var n int
+		n, err = t.fill(c, *block, stall)
+		if _, writeErr := w.Write((*block)[:n]); writeErr != nil {
+			return false, writeErr
+		}
+	}
+	_, secured := c.(*tlsData)
+	switch {
+	case errors.Is(err, io.EOF):
+		return secured, nil
+	case secured && errors.Is(err, io.ErrUnexpectedEOF):
+		return false, nil
+	}
+	return false, &networkError{err}
+}
+
+// fill reads until the block is full or there is no more.
+func (t *transfer) fill(c dataConn, block []byte, stall time.Duration) (n int, err error) {
+	for n < len(block) && err == nil {
+		_ = c.SetReadDeadline(time.Now().Add(stall))
+		var m int
+		m, err = c.Read(block[n:])
+		n += m
+		t.add(int64(m))
+	}
+	return n, err
+}
+
+// networkError is an error of a data connection, not of the storage.
+type networkError struct{ error }
+
+func (e *networkError) Unwrap() error { return e.error }
+
+// isNetwork tells errors of a data connection from those of the storage. Copies
+// in the kernel report both in the same way.
+func isNetwork(err error) bool {
+	var n *networkError
+	var alert tls.AlertError
+	return errors.As(err, &n) || errors.As(err, &alert) || errors.Is(err, net.ErrClosed) ||
+		isConnectionErrno(err)
+}

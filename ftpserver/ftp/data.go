@@ -1,0 +1,156 @@
+package ftp
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// dataConn is an open data connection.
+type dataConn interface {
+	net.Conn
+	// tcp is the connection without its protection.
+	tcp() *net.TCPConn
+	// send sends all of p; it fails with os.ErrDeadlineExceeded when the client
+	// has taken nothing for the time of stall.
+	send(p []byte, stall time.Duration) error
+	// endWrite tells the client that nothing more will come.
+	endWrite() error
+}
+
+// linger is how long a data connection that we have ended waits for the
+// client's end, so that unread bytes do not turn ours into a reset.
+const linger = 2 * time.Second
+
+// lingerClose closes a data connection after endWrite.
+func lingerClose(c dataConn) {
+	_ = c.tcp().SetReadDeadline(time.Now().Add(linger))
+	_, _ = io.Copy(io.Discard, c.tcp())
+	_ = c.tcp().Close()
+}
+
+// plainData is a data connection in clear. Its type is bare, so that copies
+// between it and a file stay in the kernel.
+type plainData struct{ *net.TCPConn }
+
+func (c plainData) tcp() *net.TCPConn { return c.TCPConn }
+func (c plainData) endWrite() error   { return c.CloseWrite() }
+
+func (c plainData) send(p []byte, stall time.Duration) error { return sendAll(c.TCPConn, p, stall) }
+
+// tlsData is a data connection over TLS.
+type tlsData struct {
+	*tls.Conn
+	out  *gatherer
+	gate encryptionGate
+}
+
+// blockSize is how much is read from a file and encrypted at a time, in bytes:
+// 15 full TLS records. What is encrypted goes out in one system call.
+const blockSize = 15 * 16 << 10
+
+var blockPool = sync.Pool{New: func() any { b := make([]byte, blockSize); return &b }}
+
+// secureData does the server's side of the handshake on a data connection.
+func (s *Server) secureData(c *net.TCPConn) (*tlsData, error) {
+	out := &gatherer{TCPConn: c}
+	d := &tlsData{Conn: tls.Server(out, s.TLS), out: out, gate: s.gate}
+	if err := d.Handshake(); err != nil {
+		return nil, fmt.Errorf("%w: %w", errHandshake, err)
+	}
+	s.Metrics.DataTLS(d.ConnectionState().DidResume)
+	return d, nil
+}
+
+func (c *tlsData) tcp() *net.TCPConn { return c.out.TCPConn }
+
+// send encrypts p and sends it. Encryption passes the gate; the sending, which
+// may block on a slow client, does not.
+func (c *tlsData) send(p []byte, stall time.Duration) error {
+	c.gate.enter()
+	c.out.gather()
+	_, err := c.Write(p)
+	c.gate.leave()
+	return errors.Join(err, c.out.flush(stall))
+}
+
+func (c *tlsData) endWrite() error {
+	return errors.Join(c.CloseWrite(), c.tcp().CloseWrite())
+}
+
+// gatherer collects the records that TLS writes one by one, each in a system
+// call of its own, and sends them together.
+type gatherer struct {
+	*net.TCPConn
+
+	mu        sync.Mutex
+	gathering bool
+	records   *[]byte
+}
+
+var recordsPool = sync.Pool{New: func() any { b := make([]byte, 0, blockSize+16<<10); return &b }}
+
+func (g *gatherer) gather() {
+	g.mu.Lock()
+	g.gathering = true
+	g.records = recordsPool.Get().(*[]byte)
+	g.mu.Unlock()
+}
+
+func (g *gatherer) Write(p []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.gathering {
+		return g.TCPConn.Write(p)
+	}
+	*g.records = append(*g.records, p...)
+	return len(p), nil
+}
+
+func (g *gatherer) flush(stall time.Duration) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.gathering = false
+	err := sendAll(g.TCPConn, *g.records, stall)
+	*g.records = (*g.records)[:0]
+	recordsPool.Put(g.records)
+	g.records = nil
+	return err
+}
+
+// sendAll sends p. It fails when nothing at all could be sent for the time of
+// stall, however long the whole takes.
+func sendAll(c *net.TCPConn, p []byte, stall time.Duration) error {
+	for {
+		_ = c.SetWriteDeadline(time.Now().Add(stall))
+		n, err := c.Write(p)
+		p = p[n:]
+		if len(p) == 0 || err != nil && !progressed(int64(n), err) {
+			return err
+		}
+	}
+}
+
+// progressed tells of an input or output that met its deadline whether it was
+// only slow.
+func progressed(n int64, err error) bool {
+	return n > 0 && errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// encryptionGate lets at most all but one of the processors encrypt downloads
+// at a time. Without it, under a load of TLS transfers every processor is busy
+// for long stretches and control connections are served late.
+type encryptionGate chan struct{}
+
+func newEncryptionGate() encryptionGate {
+	return make(encryptionGate, max(1, runtime.GOMAXPROCS(0)-1))
+}
+
+func (g encryptionGate) enter() { g <- struct{}{} }
+func (g encryptionGate) leave() { <-g }

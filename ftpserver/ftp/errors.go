@@ -1,0 +1,80 @@
+package ftp
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
+)
+
+// fileReply is the reply to an error of the storage (RFC 959 §4.2): 4xx where
+// the same command may succeed later, 5xx where it won't.
+func fileReply(err error) (int, string) {
+	switch {
+	case errors.Is(err, vfs.ErrNoSpace):
+		return 452, "Not enough space"
+	case errors.Is(err, vfs.ErrRestart):
+		return 554, "This offset fits neither the file nor an interrupted upload of it"
+	case errors.Is(err, vfs.ErrName):
+		return 553, "File name not allowed"
+	case errors.Is(err, vfs.ErrRole):
+		return 550, "Permission denied: your role does not allow this here"
+	case errors.Is(err, fs.ErrPermission):
+		return 550, "Permission denied"
+	case errors.Is(err, fs.ErrNotExist):
+		return 550, "No such file or directory"
+	case errors.Is(err, vfs.ErrNotEmpty):
+		return 550, "Directory is not empty"
+	case errors.Is(err, fs.ErrExist):
+		return 550, "There is a file or directory of that name already"
+	case errors.Is(err, vfs.ErrIsDir):
+		return 550, "This is a directory"
+	case errors.Is(err, vfs.ErrNotDir):
+		return 550, "Not a directory"
+	case errors.Is(err, vfs.ErrNotRegular):
+		return 550, "Not a regular file"
+	}
+	return 451, "The storage has failed: try again later"
+}
+
+// transferReply is the last reply of a transfer; nil is success.
+func transferReply(err error) (int, string) {
+	var open *openError
+	var ended *uploadError
+	switch {
+	case err == nil:
+		return 226, "Transfer complete"
+	case errors.Is(err, errAborted):
+		return 426, "Transfer aborted"
+	case errors.Is(err, errEnded), errors.Is(err, errClientGone):
+		return 426, "Transfer ended by the server"
+	case errors.As(err, &ended):
+		return 426, ended.Error()
+	case errors.Is(err, errHandshake):
+		return 425, "The data connection could not be secured"
+	case errors.Is(err, passive.ErrEnded):
+		return 425, "No data connection came from your address in time"
+	case errors.As(err, &open):
+		return 425, "The data connection could not be opened"
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return 426, "No progress for too long"
+	case isNetwork(err):
+		return 426, "The data connection was lost"
+	case errors.Is(err, errShrunk):
+		return 451, capital(errShrunk.Error())
+	}
+	return fileReply(err)
+}
+
+// isConnectionErrno tells whether the system call failed for its socket.
+func isConnectionErrno(err error) bool {
+	for _, errno := range []syscall.Errno{syscall.ECONNRESET, syscall.EPIPE, syscall.ETIMEDOUT, syscall.ECONNABORTED, syscall.EHOSTUNREACH, syscall.ENETUNREACH} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return false
+}

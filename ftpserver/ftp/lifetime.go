@@ -1,0 +1,167 @@
+package ftp
+
+import (
+	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/live"
+	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
+)
+
+const (
+	// drainIdle is how long a draining session without anything in progress
+	// waits for its next command, before it is told 421 unasked.
+	drainIdle = 5 * time.Second
+	// afterUpload is how long an upload counts as in progress after its 226:
+	// many clients then rename the file or set its time.
+	afterUpload = 2 * time.Second
+	// drainPoll is how often a draining session with something in progress is
+	// looked at again.
+	drainPoll = 500 * time.Millisecond
+)
+
+// end asks the session to end. It may be called from any goroutine.
+func (s *session) end(how ending) {
+	s.mu.Lock()
+	if how <= s.ending {
+		s.mu.Unlock()
+		return
+	}
+	s.ending = how
+	if s.drainSince.IsZero() {
+		s.drainSince = time.Now()
+	}
+	t := s.transfer
+	s.mu.Unlock()
+	if how == endNow && t != nil {
+		t.cancel(errEnded)
+	}
+	s.rearm()
+}
+
+// revoke compares the session's user with a new configuration: one who is gone
+// or suspended, or whose password or home is another, can't stay. It may be
+// called from any goroutine.
+func (s *session) revoke(now *live.Snapshot) {
+	s.mu.Lock()
+	was, loggedIn := s.user, s.fs != nil
+	s.mu.Unlock()
+	if !loggedIn {
+		return
+	}
+	is, exists := now.Users[was.Name]
+	switch {
+	case exists && is.Login == config.LoginSuspended:
+		s.end(endNow)
+	case !exists, is.PasswordHash != was.PasswordHash, is.UID != was.UID, is.Home != was.Home:
+		s.end(endRevoke)
+	}
+}
+
+// followRole gives the session's user the role of a new configuration.
+func (s *session) followRole(now *live.Snapshot) {
+	u, exists := now.Users[s.user.Name]
+	if !exists || u.Role == s.user.Role {
+		return
+	}
+	if err := s.become(u); err != nil {
+		s.log.Error("Applying a user's new role failed", "user", u.Name, "error", err)
+		s.end(endRevoke)
+	}
+}
+
+// become gives the session a user's view of the storage.
+func (s *session) become(u config.User) error {
+	fs, err := s.server.Store.FS(u)
+	if err != nil {
+		return err
+	}
+	s.setUser(u, fs)
+	return nil
+}
+
+// setUser replaces user and view; fs is nil for nobody.
+func (s *session) setUser(u config.User, fs *vfs.FS) {
+	s.mu.Lock()
+	before := s.fs
+	s.user, s.fs = u, fs
+	s.mu.Unlock()
+	if before != nil {
+		_ = before.Close()
+	}
+}
+
+// rearm sets the deadline of the next read of a command from what holds now:
+// the timeouts, a running transfer, an end that was asked for.
+func (s *session) rearm() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_ = s.ctrl.raw.SetReadDeadline(s.deadline(time.Now()))
+}
+
+// deadline is called with mu held.
+func (s *session) deadline(now time.Time) time.Time {
+	switch {
+	case s.ending == endNow:
+		return now
+	case s.transfer != nil:
+		return time.Time{}
+	case s.ending == endRevoke:
+		return now
+	case s.ending == endDrain && s.inProgress(now):
+		return now.Add(drainPoll)
+	case s.ending == endDrain:
+		return latest(s.drainSince, s.lastActivity).Add(drainIdle)
+	}
+	return s.timeout()
+}
+
+// timeout is when the session has been idle for too long. Called with mu held.
+func (s *session) timeout() time.Time {
+	limits := s.config().Limits
+	if s.fs == nil {
+		return s.opened.Add(limits.LoginTimeout)
+	}
+	return s.lastActivity.Add(limits.IdleTimeout)
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// inProgress tells whether the client is in the middle of something that an
+// end of the session would break: a transfer, a data connection or a rename
+// that it has announced, the time after an upload. Called with mu held.
+func (s *session) inProgress(now time.Time) bool {
+	announced := s.data != nil || s.renameFrom != ""
+	return s.transfer != nil ||
+		announced && now.Sub(s.lastActivity) < passive.Lease ||
+		now.Sub(s.uploadedAt) < afterUpload
+}
+
+// onDeadline acts on a read that timed out: why is read off the state, as the
+// deadline may have been moved meanwhile.
+func (s *session) onDeadline() {
+	now := time.Now()
+	s.mu.Lock()
+	ending, busy := s.ending, s.inProgress(now)
+	due := !s.deadline(now).After(now) && s.transfer == nil
+	s.mu.Unlock()
+	switch {
+	case ending == endNow:
+		s.goodbye("ended", "This session was ended by the server")
+	case !due:
+	case ending == endRevoke:
+		s.goodbye("revoked", "Your login has changed: connect again")
+	case ending == endDrain && !busy:
+		s.goodbye("drained", "This server is about to restart: connect again in a moment")
+	case ending == endNot && !s.loggedIn():
+		s.goodbye("login timeout", "No login in time")
+	case ending == endNot:
+		s.goodbye("idle timeout", "No command for too long")
+	}
+}

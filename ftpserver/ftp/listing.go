@@ -1,0 +1,261 @@
+package ftp
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
+)
+
+// entryBatch is how many entries of a directory are held at a time.
+const entryBatch = 256
+
+// errEnough ends a listing early.
+var errEnough = errors.New("enough entries")
+
+// format appends the line of an entry, ended by CRLF.
+type format func(s *session, b []byte, i *vfs.Info) []byte
+
+// listTarget is what a listing shows.
+type listTarget struct {
+	dir     *vfs.Dir // nil: the one entry
+	entry   vfs.Info
+	pattern string // of the entries shown; "" for all
+}
+
+// listTarget finds out what LIST, NLST or STAT were asked for: a directory, a
+// file, or files by a pattern in the last name. The code is STAT's.
+func (s *session) listTarget(arg string) (*listTarget, int, error) {
+	name := s.path(arg)
+	info, err := s.fs.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(path.Base(name), "*?[") {
+		return s.matching(path.Dir(name), path.Base(name))
+	}
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case !info.Dir:
+		info.Name = arg
+		return &listTarget{entry: info}, 213, nil
+	}
+	d, err := s.fs.OpenDir(name)
+	return &listTarget{dir: d}, 212, err
+}
+
+func (s *session) matching(dir, pattern string) (*listTarget, int, error) {
+	if _, err := path.Match(pattern, ""); err != nil {
+		return nil, 0, vfs.ErrName
+	}
+	d, err := s.fs.OpenDir(dir)
+	return &listTarget{dir: d, pattern: pattern}, 212, err
+}
+
+func (t *listTarget) close() {
+	if t.dir != nil {
+		_ = t.dir.Close()
+	}
+}
+
+// each formats the entries one by one, in the order of the directory, and
+// closes the target. Memory does not grow with the directory.
+func (t *listTarget) each(s *session, f format, emit func(line []byte) error) error {
+	defer t.close()
+	if t.dir == nil {
+		return emit(f(s, nil, &t.entry))
+	}
+	var line []byte
+	for {
+		batch, err := t.dir.Next(entryBatch)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for i := range batch {
+			if !t.shows(batch[i].Name) {
+				continue
+			}
+			line = f(s, line[:0], &batch[i])
+			if err := emit(line); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (t *listTarget) shows(name string) bool {
+	if t.pattern == "" {
+		return true
+	}
+	ok, err := path.Match(t.pattern, name)
+	return err == nil && ok
+}
+
+// list is LIST (RFC 959 §4.1.3). Options as those of ls, which clients send,
+// change nothing: dot files are always shown.
+func (s *session) list(arg string) { s.sendListing("LIST", withoutOptions(arg), formatLong) }
+
+// nlst lists names only, as a client may use them in further commands.
+func (s *session) nlst(arg string) {
+	arg = withoutOptions(arg)
+	prefix := ""
+	if info, err := s.statListed(arg); arg != "" && err == nil && info.Dir {
+		prefix = strings.TrimSuffix(arg, "/") + "/"
+	} else if i := strings.LastIndexByte(arg, '/'); i >= 0 && err != nil {
+		prefix = arg[:i+1]
+	}
+	s.sendListing("NLST", arg, func(_ *session, b []byte, i *vfs.Info) []byte {
+		return append(append(append(b, prefix...), oneLine(i.Name)...), '\r', '\n')
+	})
+}
+
+func (s *session) statListed(arg string) (vfs.Info, error) {
+	if !s.loggedIn() {
+		return vfs.Info{}, fs.ErrPermission
+	}
+	return s.fs.Stat(s.path(arg))
+}
+
+// mlsd lists a directory with the facts that were chosen (RFC 3659 §7).
+func (s *session) mlsd(arg string) {
+	info, err := s.fs.Stat(s.path(arg))
+	if err == nil && !info.Dir {
+		s.dropData()
+		s.reply(501, "MLSD lists directories: use MLST for a file")
+		return
+	}
+	s.sendListing("MLSD", arg, formatFacts)
+}
+
+func (s *session) sendListing(verb, arg string, f format) {
+	s.takeRestart()
+	if !s.ready() {
+		return
+	}
+	target, _, err := s.listTarget(arg)
+	if err != nil {
+		s.refuse(err)
+		return
+	}
+	s.start(job{
+		verb: verb, path: s.path(arg), direction: listing,
+		run:     func(t *transfer, c dataConn) error { return s.runListing(t, c, target, f) },
+		abandon: target.close,
+	}, "Sending the listing")
+}
+
+// listingBuffer is how much of a listing is sent at a time, in bytes.
+const listingBuffer = 32 << 10
+
+func (s *session) runListing(t *transfer, c dataConn, target *listTarget, f format) error {
+	out := bufio.NewWriterSize(&sender{t, c, s.config().Limits.StallTimeout}, listingBuffer)
+	err := target.each(s, f, func(line []byte) error {
+		_, err := out.Write(line)
+		return err
+	})
+	if err == nil {
+		err = out.Flush()
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.endWrite(); err != nil {
+		return &networkError{err}
+	}
+	return nil
+}
+
+// sender is an io.Writer on a data connection.
+type sender struct {
+	t     *transfer
+	c     dataConn
+	stall time.Duration
+}
+
+func (w *sender) Write(p []byte) (int, error) {
+	if err := w.c.send(p, w.stall); err != nil {
+		return 0, &networkError{err}
+	}
+	w.t.add(int64(len(p)))
+	return len(p), nil
+}
+
+// withoutOptions drops words such as -la in front of a path.
+func withoutOptions(arg string) string {
+	for strings.HasPrefix(arg, "-") {
+		_, rest, _ := strings.Cut(arg, " ")
+		arg = strings.TrimLeft(rest, " ")
+	}
+	return arg
+}
+
+func formatFacts(s *session, b []byte, i *vfs.Info) []byte {
+	b = appendFacts(b, s.facts, s.fs, i)
+	return append(append(append(b, ' '), oneLine(i.Name)...), '\r', '\n')
+}
+
+// halfYear is when ls shows the year instead of the time.
+const halfYear = 183 * 24 * time.Hour
+
+// formatLong is a line as ls -l prints it, with times in UTC.
+func formatLong(_ *session, b []byte, i *vfs.Info) []byte {
+	b = appendMode(b, i)
+	b = append(b, ' ')
+	b = appendPadded(b, int64(i.Links), 3) //nolint:gosec // links are few
+	b = append(b, " ftp      ftp      "...)
+	b = appendPadded(b, i.Size, 12)
+	b = append(b, ' ')
+	when := i.ModTime.UTC()
+	if age := time.Since(when); age > halfYear || age < -24*time.Hour {
+		b = when.AppendFormat(b, "Jan _2  2006")
+	} else {
+		b = when.AppendFormat(b, "Jan _2 15:04")
+	}
+	b = append(b, ' ')
+	return append(append(b, oneLine(i.Name)...), '\r', '\n')
+}
+
+func appendPadded(b []byte, n int64, width int) []byte {
+	var digits [20]byte
+	d := strconv.AppendInt(digits[:0], n, 10)
+	for i := len(d); i < width; i++ {
+		b = append(b, ' ')
+	}
+	return append(b, d...)
+}
+
+// appendMode writes type and permissions as ls does.
+func appendMode(b []byte, i *vfs.Info) []byte {
+	kind := byte('-')
+	switch {
+	case i.Dir:
+		kind = 'd'
+	case i.Mode&fs.ModeSymlink != 0:
+		kind = 'l'
+	case i.Mode&fs.ModeNamedPipe != 0:
+		kind = 'p'
+	case i.Mode&fs.ModeSocket != 0:
+		kind = 's'
+	case i.Mode&fs.ModeCharDevice != 0:
+		kind = 'c'
+	case i.Mode&fs.ModeDevice != 0:
+		kind = 'b'
+	}
+	b = append(b, kind)
+	const letters = "rwxrwxrwx"
+	for n := range letters {
+		if i.Mode&(1<<(8-n)) != 0 {
+			b = append(b, letters[n])
+		} else {
+			b = append(b, '-')
+		}
+	}
+	return b
+}

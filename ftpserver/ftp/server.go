@@ -1,0 +1,201 @@
+// Package ftp is the protocol: control connections, the commands that come in
+// on them, their replies, and the transfers that they start (RFC 959 and those
+// that extend it: 1123, 2228, 2389, 2428, 2640, 3659, 4217).
+//
+// A session is one goroutine that reads commands, and a second one only while a
+// transfer runs. What a user may see and do is decided in vfs, whom a data
+// connection belongs to in passive, and who may log in in auth.
+package ftp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/auth"
+	"github.com/ftp-operator/ftp-operator/ftpserver/live"
+	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
+	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
+)
+
+// Options are the parts a Server works with. All are needed.
+type Options struct {
+	// Slot is the number of this replica: which passive ports are its own.
+	Slot     int
+	Live     *live.Source
+	Store    *vfs.Store
+	Verifier *auth.Verifier
+	Broker   *passive.Broker
+	// TLS serves control and data connections alike, so that a client can
+	// resume the session of the one on the other.
+	TLS     *tls.Config
+	Metrics *telemetry.Metrics
+	Log     *slog.Logger
+}
+
+// Server serves FTP on one control port.
+type Server struct {
+	Options
+	resolver resolver
+	gate     encryptionGate
+
+	mu        sync.Mutex
+	sessions  map[*session]struct{}
+	addresses map[netip.Addr]int // sessions of each client address
+	draining  bool
+	sequence  uint64
+	running   sync.WaitGroup
+}
+
+// NewServer returns a server that follows o.Live from now on.
+func NewServer(o Options) *Server {
+	s := &Server{
+		Options:   o,
+		gate:      newEncryptionGate(),
+		sessions:  map[*session]struct{}{},
+		addresses: map[netip.Addr]int{},
+	}
+	o.Live.Subscribe(s.applySnapshot)
+	return s
+}
+
+// acceptPause keeps the accept loop from spinning while there are no
+// descriptors left.
+const acceptPause = 50 * time.Millisecond
+
+// Serve accepts control connections until the listener is closed, which is no
+// error.
+func (s *Server) Serve(l net.Listener) error {
+	for {
+		c, err := l.Accept()
+		switch {
+		case err == nil:
+			s.accept(c.(*net.TCPConn))
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		default:
+			s.Log.Warn("Accepting a connection failed", "error", err)
+			<-time.After(acceptPause)
+		}
+	}
+}
+
+func (s *Server) accept(c *net.TCPConn) {
+	ss, refusal := s.admit(c)
+	if ss == nil {
+		s.Metrics.SessionClosed("refused")
+		s.Log.Info("Connection refused", "client", c.RemoteAddr().String(), "reason", refusal)
+		go refuse(c, refusal)
+		return
+	}
+	s.running.Add(1)
+	go func() {
+		defer s.running.Done()
+		defer s.remove(ss)
+		ss.serve()
+	}()
+}
+
+// admit registers a session, or says why the client can't have one now.
+func (s *Server) admit(c *net.TCPConn) (*session, string) {
+	limits := s.Live.Current().Config.Limits
+	client := addrPort(c.RemoteAddr()).Addr()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.draining:
+		return nil, "This server is about to restart: connect again in a moment"
+	case limits.Sessions > 0 && len(s.sessions) >= limits.Sessions:
+		return nil, "Too many sessions: try again later"
+	case limits.SessionsPerAddress > 0 && s.addresses[client] >= limits.SessionsPerAddress:
+		return nil, "Too many sessions from your address: try again later"
+	}
+	s.sequence++
+	ss := newSession(s, c, s.sequence)
+	s.sessions[ss] = struct{}{}
+	s.addresses[client]++
+	return ss, ""
+}
+
+func refuse(c *net.TCPConn, text string) {
+	k := newControl(c)
+	_ = k.reply(421, text)
+	k.close()
+}
+
+func (s *Server) remove(ss *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, ss)
+	if s.addresses[ss.client]--; s.addresses[ss.client] == 0 {
+		delete(s.addresses, ss.client)
+	}
+}
+
+// all returns the sessions of this moment.
+func (s *Server) all() []*session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]*session, 0, len(s.sessions))
+	for ss := range s.sessions {
+		out = append(out, ss)
+	}
+	return out
+}
+
+// Drain takes no new sessions and lets the running ones finish what they are
+// at: a transfer, a rename, an upload whose client may still want to rename it.
+// A session that has nothing in progress is told 421. Drain returns when all
+// have ended; when ctx ends, it cuts the rest.
+func (s *Server) Drain(ctx context.Context) {
+	s.mu.Lock()
+	s.draining = true
+	s.mu.Unlock()
+	for _, ss := range s.all() {
+		ss.end(endDrain)
+	}
+	done := make(chan struct{})
+	go func() { s.running.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		for _, ss := range s.all() {
+			ss.end(endNow)
+		}
+		<-done
+	}
+}
+
+// Draining tells whether Drain was called.
+func (s *Server) Draining() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.draining
+}
+
+// applySnapshot carries a new configuration to the running sessions: passive
+// ports follow, and whoever lost the right to be here is sent away.
+func (s *Server) applySnapshot(_, now *live.Snapshot) {
+	if err := s.Broker.SetPorts(now.Config.Passive.PortsOf(s.Slot)); err != nil {
+		s.Log.Error("Opening passive ports failed", "error", err)
+	}
+	s.Store.SetDurability(now.Config.Storage.Durability)
+	for _, ss := range s.all() {
+		ss.revoke(now)
+	}
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	t, ok := a.(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := t.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
+}

@@ -1,0 +1,292 @@
+package ftp
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/live"
+	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
+)
+
+const (
+	// handshakeTimeout bounds a TLS handshake, on control and data connections.
+	handshakeTimeout = 15 * time.Second
+	// maxLoginFailures ends a session that keeps guessing.
+	maxLoginFailures = 3
+)
+
+// session is one control connection. Its fields belong to the goroutine of
+// serve; a running transfer may read those it needs, as commands that would
+// change them wait for it. What others read is written under mu, and what
+// stands below mu is only touched under it.
+type session struct {
+	server *Server
+	ctrl   *control
+	log    *slog.Logger
+	opened time.Time
+	client netip.Addr
+	local  netip.Addr
+
+	user     config.User
+	fs       *vfs.FS // nil until logged in
+	snapshot *live.Snapshot
+	asked    string // the name of the last USER
+	failures int
+
+	secure     bool // the control connection is over TLS
+	protection protection
+
+	cwd          string
+	binary       bool   // TYPE I, else TYPE A
+	restart      int64  // REST, for the next transfer
+	renameFrom   string // RNFR
+	verb         string // of the command that is carried out
+	epsvOnly     bool   // EPSV ALL (RFC 2428 §4)
+	facts        factSet
+	closeNotify  bool // the client has ended an upload with close_notify before
+	finished     bool // QUIT, or the session is to end
+	closedReason string
+
+	mu           sync.Mutex
+	state        telemetry.SessionState
+	data         dataPort // asked for, not used yet
+	transfer     *transfer
+	ending       ending
+	drainSince   time.Time
+	lastActivity time.Time
+	uploadedAt   time.Time
+}
+
+// ending says how a session was asked to end. A higher one overrides.
+type ending int
+
+const (
+	endNot    ending = iota
+	endDrain         // when nothing is in progress
+	endRevoke        // after the running transfer
+	endNow           // at once
+)
+
+func newSession(s *Server, c *net.TCPConn, n uint64) *session {
+	now := time.Now()
+	ss := &session{
+		server: s,
+		ctrl:   newControl(c),
+		log:    s.Log.With("session", n, "client", c.RemoteAddr().String()),
+		opened: now,
+		client: addrPort(c.RemoteAddr()).Addr(),
+		local:  addrPort(c.LocalAddr()).Addr(),
+		cwd:    "/",
+		facts:  defaultFacts,
+		state:  telemetry.StateConnected,
+
+		lastActivity: now,
+	}
+	s.Metrics.SessionOpened()
+	return ss
+}
+
+// serve runs the session to its end.
+func (s *session) serve() {
+	s.log.Debug("Session opened")
+	s.reply(220, s.config().Banner)
+	for !s.finished {
+		s.next()
+	}
+	s.stopTransfer()
+	s.dropData()
+	s.forgetLogin()
+	s.setState(telemetry.StateClosed)
+	s.ctrl.close()
+	s.server.Metrics.SessionClosed(s.closedReason)
+	s.log.Debug("Session closed", "reason", s.closedReason, "seconds", time.Since(s.opened).Seconds())
+}
+
+// next reads one command and carries it out.
+func (s *session) next() {
+	s.rearm()
+	line, err := s.ctrl.readLine()
+	switch {
+	case err == nil:
+		s.touch()
+		s.dispatch(line)
+	case errors.Is(err, errLineTooLong):
+		s.reply(500, fmt.Sprintf("Command line longer than %d bytes", maxLine))
+	case errors.Is(err, errLineChars):
+		s.reply(501, "CR and NUL are not allowed in a command")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		s.onDeadline()
+	default:
+		s.controlLost()
+	}
+}
+
+// controlLost ends the session: the client is gone, and with it whatever it
+// was sending or asking for.
+func (s *session) controlLost() {
+	if t := s.running(); t != nil {
+		t.clientGone()
+	}
+	s.finish("client closed the connection")
+}
+
+func (s *session) finish(reason string) {
+	if !s.finished {
+		s.finished = true
+		s.closedReason = reason
+	}
+}
+
+// goodbye ends the session with a 421.
+func (s *session) goodbye(reason, text string) {
+	s.reply(421, text)
+	s.finish(reason)
+}
+
+func (s *session) config() *config.Config { return s.server.Live.Current().Config }
+
+func (s *session) loggedIn() bool { return s.fs != nil }
+
+func (s *session) touch() {
+	s.mu.Lock()
+	s.lastActivity = time.Now()
+	s.mu.Unlock()
+}
+
+// running returns the transfer under way, or nil.
+func (s *session) running() *transfer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.transfer
+}
+
+func (s *session) setState(now telemetry.SessionState) {
+	s.mu.Lock()
+	before := s.state
+	s.state = now
+	s.mu.Unlock()
+	if before != now {
+		s.server.Metrics.SessionState(before, now)
+	}
+}
+
+// restState is the state of a session that waits for a command.
+func (s *session) restState() telemetry.SessionState {
+	s.mu.Lock()
+	ending := s.ending
+	s.mu.Unlock()
+	switch {
+	case ending != endNot:
+		return telemetry.StateDraining
+	case s.loggedIn():
+		return telemetry.StateIdle
+	case s.asked != "":
+		return telemetry.StateAuthenticating
+	}
+	return telemetry.StateConnected
+}
+
+// dispatch carries out one command line.
+func (s *session) dispatch(line string) {
+	verb, arg, _ := strings.Cut(line, " ")
+	verb = strings.ToUpper(verb)
+	if full, ok := aliases[verb]; ok {
+		verb = full
+	}
+	cmd, known := commands[verb]
+	s.verb = verb
+	s.logCommand(verb, arg, known)
+	if !known {
+		s.reply(500, "Unknown command")
+		return
+	}
+	if t := s.running(); t != nil && !cmd.during {
+		t.park(verb == "QUIT", false)
+		<-t.done
+	}
+	if verb != "QUIT" && s.running() == nil && s.turnedAway() {
+		return
+	}
+	if problem := cmd.check(s, arg); problem != nil {
+		s.reply(problem.code, problem.text)
+		return
+	}
+	cmd.run(s, arg)
+	if !s.finished && s.running() == nil {
+		s.setState(s.restState())
+	}
+}
+
+// turnedAway refuses a command of a session that was asked to end and has
+// nothing in progress that this command could belong to, and of a user who may
+// not be here any more.
+func (s *session) turnedAway() bool {
+	if now := s.server.Live.Current(); s.loggedIn() && now != s.snapshot {
+		s.snapshot = now
+		s.revoke(now)
+		s.followRole(now)
+	}
+	s.mu.Lock()
+	ending, busy := s.ending, s.inProgress(time.Now())
+	s.mu.Unlock()
+	switch {
+	case ending == endDrain && !busy:
+		s.goodbye("drained", "This server is about to restart: connect again in a moment")
+	case ending >= endRevoke:
+		s.goodbye("revoked", "Your login has changed: connect again")
+	}
+	return s.finished
+}
+
+func (s *session) logCommand(verb, arg string, known bool) {
+	if verb == "PASS" {
+		arg = "***"
+	}
+	if !known {
+		verb, arg = oneLine(verb), ""
+	}
+	s.log.Debug("Command", "verb", verb, "argument", arg)
+}
+
+func (s *session) reply(code int, text string) {
+	s.countReply(s.verb, code)
+	if err := s.ctrl.reply(code, text); err != nil {
+		s.finish("replies can't be sent")
+	}
+}
+
+// countReply counts the last reply to each command.
+func (s *session) countReply(verb string, code int) {
+	if verb != "" && code >= 200 {
+		s.server.Metrics.Command(verb, code)
+	}
+}
+
+func (s *session) replyLines(code int, first string, lines []string, last string) {
+	s.countReply(s.verb, code)
+	if err := s.ctrl.replyLines(code, first, lines, last); err != nil {
+		s.finish("replies can't be sent")
+	}
+}
+
+// startTLS answers nothing: the client sees the handshake.
+func (s *session) startTLS(cfg *tls.Config) error {
+	conn, err := s.ctrl.startTLS(cfg, handshakeTimeout)
+	if err != nil {
+		return err
+	}
+	state := conn.ConnectionState()
+	s.secure = true
+	s.log.Debug("Control connection secured", "version", tls.VersionName(state.Version), "cipher", tls.CipherSuiteName(state.CipherSuite))
+	return nil
+}

@@ -1,0 +1,223 @@
+package ftp
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
+)
+
+// Why a transfer was cut.
+var (
+	errAborted    = errors.New("transfer aborted")
+	errClientGone = errors.New("the client has closed the control connection")
+	errEnded      = errors.New("the session was ended by the server")
+)
+
+// Directions of a transfer, in logs and metrics.
+const (
+	upload   = "upload"
+	download = "download"
+	listing  = "listing"
+)
+
+// transfer is one use of a data connection. It runs in a goroutine of its own,
+// so that the session can read ABOR and STAT meanwhile.
+type transfer struct {
+	verb, path, direction string
+
+	started time.Time
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	bytes   atomic.Int64
+	count   func(direction string, n int64)
+	done    chan struct{} // closed when the session is free again
+
+	// parked is closed when the session reads no further: it has read a command
+	// that must wait, or the end of the control connection.
+	parked  chan struct{}
+	parking sync.Once
+	quit    bool // the command is QUIT
+	gone    bool // there is no control connection any more
+}
+
+// job is what a transfer does. Exactly one of run and abandon is called.
+type job struct {
+	verb, path, direction string
+	// run moves the data and returns an error that transferReply can tell.
+	run func(t *transfer, c dataConn) error
+	// abandon releases what was opened, as there will be no data connection.
+	abandon func()
+}
+
+// start answers 150 and carries out a job on the data connection that the
+// client has asked for. The 150 goes out before that connection is there: many
+// clients begin their TLS handshake only when they have it.
+func (s *session) start(j job, text string) {
+	port := s.takeData()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	t := &transfer{
+		verb: j.verb, path: j.path, direction: j.direction,
+		started: time.Now(), ctx: ctx, cancel: cancel,
+		count: s.server.Metrics.TransferBytes,
+		done:  make(chan struct{}), parked: make(chan struct{}),
+	}
+	s.mu.Lock()
+	s.transfer = t
+	s.mu.Unlock()
+	s.setState(telemetry.StateTransferring)
+	s.reply(150, text)
+	go s.carry(t, port, j)
+}
+
+func (s *session) carry(t *transfer, port dataPort, j job) {
+	defer t.cancel(nil)
+	c, err := port.open(t.ctx)
+	if err != nil {
+		j.abandon()
+		s.conclude(t, &openError{err})
+		return
+	}
+	stop := context.AfterFunc(t.ctx, func() { _ = c.tcp().Close() })
+	defer stop()
+	err = j.run(t, c)
+	if cause := context.Cause(t.ctx); err != nil && cause != nil {
+		err = cause
+	}
+	if err != nil {
+		_ = c.tcp().Close()
+	}
+	s.conclude(t, err)
+	if err == nil {
+		lingerClose(c)
+	}
+}
+
+// openError is a data connection that never was.
+type openError struct{ error }
+
+func (e *openError) Unwrap() error { return e.error }
+
+// conclude replies, tells logs and metrics, and frees the session. The reply
+// goes first: afterwards the next command may be answered.
+func (s *session) conclude(t *transfer, err error) {
+	code, text := transferReply(err)
+	s.logTransfer(t, code, err)
+	s.countReply(t.verb, code)
+	if !errors.Is(err, errClientGone) {
+		_ = s.ctrl.reply(code, text) // a dead control connection shows at the next read
+	}
+	s.mu.Lock()
+	s.transfer = nil
+	s.lastActivity = time.Now()
+	if t.direction == upload && err == nil {
+		s.uploadedAt = s.lastActivity
+	}
+	s.mu.Unlock()
+	s.setState(s.restState())
+	close(t.done)
+	s.rearm()
+}
+
+func (s *session) logTransfer(t *transfer, code int, err error) {
+	took := time.Since(t.started)
+	outcome := "complete"
+	switch {
+	case errors.Is(err, errAborted), errors.Is(err, errClientGone):
+		outcome = "aborted"
+	case err != nil:
+		outcome = "failed"
+	}
+	s.server.Metrics.TransferDone(t.direction, outcome, t.bytes.Load(), took)
+	args := []any{"verb", t.verb, "path", t.path, "user", s.user.Name, "outcome", outcome,
+		"bytes", t.bytes.Load(), "seconds", took.Seconds(), "reply", code, "tls", s.secure && s.protection.private}
+	if err != nil {
+		args = append(args, "error", err)
+	}
+	s.log.Info("Transfer", args...)
+}
+
+// add counts bytes as they go.
+func (t *transfer) add(n int64) {
+	t.bytes.Add(n)
+	t.count(t.direction, n)
+}
+
+// park notes that the session has stopped reading, and why.
+func (t *transfer) park(quit, gone bool) {
+	t.parking.Do(func() {
+		t.quit, t.gone = quit, gone
+		close(t.parked)
+	})
+}
+
+// clientGone cuts the transfer of a client that has left.
+func (t *transfer) clientGone() {
+	t.park(false, true)
+	t.cancel(errClientGone)
+}
+
+// stopTransfer cuts a running transfer and waits for its end.
+func (s *session) stopTransfer() {
+	if t := s.running(); t != nil {
+		t.cancel(errEnded)
+		<-t.done
+	}
+}
+
+// abor cuts the transfer, whose own reply comes first (RFC 959 §4.1.3).
+func (s *session) abor(string) {
+	if t := s.running(); t != nil {
+		t.cancel(errAborted)
+		<-t.done
+	}
+	s.dropData()
+	s.reply(226, "Abort successful")
+}
+
+const (
+	// The least and the longest wait for the end of a control connection
+	// whose client may have died: see clientStays.
+	shortestGrace = time.Millisecond
+	longestGrace  = 20 * time.Millisecond
+	// parkTimeout bounds the wait for the session to read what is there.
+	parkTimeout = time.Second
+)
+
+// clientStays tells whether whoever sent an upload is still there, or has taken
+// leave with QUIT. The kernel of a client that dies ends its data connection as
+// if the file were complete, and its control connection with it: an upload may
+// be published only when that has not happened.
+//
+// orderly is an end that a dying client can't make (TLS close_notify). Without
+// one, the end of the control connection may still be on its way, by a few
+// round trips at most.
+func (s *session) clientStays(t *transfer, orderly bool) bool {
+	if !orderly {
+		grace := min(max(4*s.ctrl.roundTrip(), shortestGrace), longestGrace)
+		t.waitParked(grace)
+	}
+	if s.ctrl.peerClosed() {
+		return t.waitParked(parkTimeout) && t.quit
+	}
+	select {
+	case <-t.parked:
+		return !t.gone
+	default:
+		return context.Cause(t.ctx) == nil
+	}
+}
+
+func (t *transfer) waitParked(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-t.parked:
+		return true
+	case <-timer.C:
+		return false
+	}
+}

@@ -1,0 +1,150 @@
+package passive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// port is one listener.
+type port struct {
+	listen   int
+	announce atomic.Int32
+	listener net.Listener
+	lastUsed uint64 // guarded by Broker.mu
+}
+
+// SetPorts makes ports the passive ports: new ones are opened, a changed number
+// is announced from the next request on, and one that is gone takes no new
+// request and is closed when its last expectation has ended. No transfer is
+// touched. The error names each port that could not be opened; the others work.
+func (b *Broker) SetPorts(ports []config.PassivePort) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return net.ErrClosed
+	}
+	have := map[int]*port{}
+	for _, p := range b.ports {
+		have[p.listen] = p
+	}
+	for p := range b.retired {
+		have[p.listen] = p
+	}
+	var errs []error
+	b.ports = b.ports[:0:0]
+	for _, want := range ports {
+		p := have[want.Listen]
+		if p == nil {
+			opened, err := b.open(want.Listen)
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			p = opened
+		}
+		delete(have, want.Listen)
+		delete(b.retired, p)
+		p.announce.Store(int32(want.Announce)) //nolint:gosec // validated: a port number
+		b.ports = append(b.ports, p)
+	}
+	for _, p := range have {
+		b.retired[p] = struct{}{}
+		b.closeIfIdle(p)
+	}
+	for client := range b.queue {
+		b.grant(client)
+	}
+	return errors.Join(errs...)
+}
+
+func (b *Broker) open(number int) (*port, error) {
+	// Keep-alive would cost a system call for every data connection; transfers
+	// have a deadline of their own.
+	lc := net.ListenConfig{KeepAlive: -1}
+	l, err := lc.Listen(context.Background(), "tcp", net.JoinHostPort(b.host, strconv.Itoa(number)))
+	if err != nil {
+		return nil, fmt.Errorf("open passive port %d: %w", number, err)
+	}
+	p := &port{listen: number, listener: l}
+	go b.accept(p)
+	return p, nil
+}
+
+// closeIfIdle closes a port that was given up and that nothing waits on.
+func (b *Broker) closeIfIdle(p *port) {
+	if _, ok := b.retired[p]; !ok {
+		return
+	}
+	for at, h := range b.taken {
+		if at.port == p && h.expectation != nil {
+			return
+		}
+	}
+	for at, h := range b.taken {
+		if at.port == p {
+			h.timer.Stop()
+			delete(b.taken, at)
+		}
+	}
+	delete(b.retired, p)
+	_ = p.listener.Close()
+}
+
+func (b *Broker) accept(p *port) {
+	for {
+		c, err := p.listener.Accept()
+		switch {
+		case err == nil:
+			b.arrive(p, c)
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			// Out of descriptors or memory: a pause, so that the loop does not
+			// spin until there are some again.
+			b.log.Warn("Accepting a data connection failed", "port", p.listen, "error", err)
+			<-time.After(acceptPause)
+		}
+	}
+}
+
+const acceptPause = 50 * time.Millisecond
+
+// Ports returns how many ports can be given out.
+func (b *Broker) Ports() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.ports)
+}
+
+// Close closes every port and ends every expectation with net.ErrClosed.
+func (b *Broker) Close() {
+	b.mu.Lock()
+	b.closed = true
+	var open []*Expectation
+	for at, h := range b.taken {
+		if h.expectation != nil {
+			open = append(open, h.expectation)
+			continue
+		}
+		h.timer.Stop()
+		delete(b.taken, at)
+	}
+	for _, p := range b.ports {
+		_ = p.listener.Close()
+	}
+	for p := range b.retired {
+		_ = p.listener.Close()
+	}
+	b.ports, b.retired = nil, map[*port]struct{}{}
+	b.mu.Unlock()
+	for _, e := range open {
+		b.end(e, net.ErrClosed)
+	}
+}

@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/auth"
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/ftp"
+	"github.com/ftp-operator/ftp-operator/ftpserver/live"
+	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
+	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
+	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
+)
+
+// process is a running server with everything around the protocol.
+type process struct {
+	source  *live.Source
+	slot    int
+	bootID  string
+	log     *slog.Logger
+	metrics *telemetry.Metrics
+	store   *vfs.Store
+	broker  *passive.Broker
+	server  *ftp.Server
+	control net.Listener
+	admin   *telemetry.Admin
+}
+
+// newProcess opens storage and ports. Nothing is served before run.
+func newProcess(source *live.Source, slot int, dir string, log *slog.Logger, level *slog.LevelVar) (*process, error) {
+	c := source.Current().Config
+	p := &process{source: source, slot: slot, bootID: rand.Text(), log: log, metrics: telemetry.NewMetrics(version)}
+	var err error
+	p.store, err = vfs.OpenStore(c.Storage.Root, vfs.Options{Slot: slot, BootID: p.bootID, Durability: c.Storage.Durability, Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("storage.root: %w", err)
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	p.broker = passive.NewBroker(host, log, p.metrics)
+	p.server = ftp.NewServer(ftp.Options{
+		Slot: slot, Live: source, Store: p.store, Broker: p.broker, Metrics: p.metrics, Log: log,
+		Verifier: auth.NewVerifier(auth.Options{}),
+		TLS:      tlsconf.ServerConfig(func() *tlsconf.Set { return source.Current().TLS }),
+	})
+	if err := p.listen(c); err != nil {
+		p.broker.Close()
+		return nil, err
+	}
+	p.admin = telemetry.NewAdmin(telemetry.AdminOptions{
+		Metrics: p.metrics, Ready: p.ready, Status: p.status, Config: c.Admin, Dir: dir, Log: log,
+	})
+	source.Subscribe(func(_, now *live.Snapshot) {
+		level.Set(telemetry.Level(now.Config.Log.Level))
+		p.observe(now)
+	})
+	p.observe(source.Current())
+	return p, nil
+}
+
+func (p *process) listen(c *config.Config) error {
+	ports := c.Passive.PortsOf(p.slot)
+	if len(ports) == 0 {
+		return fmt.Errorf("passive.ports: none is for slot %d", p.slot)
+	}
+	if err := p.broker.SetPorts(ports); err != nil {
+		return err
+	}
+	// Dead clients are noticed by keep-alive after about two minutes.
+	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4}}
+	var err error
+	p.control, err = lc.Listen(context.Background(), "tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	return nil
+}
+
+// sweepInterval is how often what interrupted uploads left is looked for.
+const sweepInterval = 24 * time.Hour
+
+// run serves until ctx ends, drains, and returns the error of whatever failed.
+// again makes signals act as usual: a second one ends the process.
+func (p *process) run(ctx context.Context, again func()) error {
+	work, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	failed := make(chan error, 4)
+	var running sync.WaitGroup
+	start := func(f func() error) {
+		running.Go(func() {
+			if err := f(); err != nil && !errors.Is(err, context.Canceled) {
+				failed <- err
+			}
+		})
+	}
+	start(func() error { return p.source.Run(work) })
+	start(func() error { return p.admin.Run(work) })
+	start(func() error { return p.server.Serve(p.control) })
+	start(func() error { p.sweep(work); return nil })
+	p.log.Info("Serving", "version", version, "address", p.control.Addr().String(), "slot", p.slot, "passivePorts", p.broker.Ports())
+
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		again()
+		p.drain()
+	}
+	_ = p.control.Close()
+	p.broker.Close()
+	cancel()
+	running.Wait()
+	return errors.Join(err, p.store.Close())
+}
+
+func (p *process) drain() {
+	timeout := p.source.Current().Config.Limits.DrainTimeout
+	p.log.Info("Draining", "timeout", timeout.String())
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	p.server.Drain(ctx)
+	p.log.Info("Drained")
+}
+
+func (p *process) sweep(ctx context.Context) {
+	for {
+		result, err := p.store.Sweep(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			p.log.Error("Sweeping interrupted uploads failed", "error", err)
+		default:
+			p.log.Debug("Swept interrupted uploads", "temporaries", result.Temporaries, "partials", result.Partials)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(sweepInterval):
+		}
+	}
+}
+
+// ready is always true of a process that runs: it listens before it says
+// anything, and a draining one must keep its passive ports.
+func (p *process) ready() error { return nil }
+
+func (p *process) observe(now *live.Snapshot) {
+	refused := false
+	for _, f := range now.Files {
+		refused = refused || f.Error != ""
+	}
+	p.metrics.Reload(!refused)
+	if now.TLS == nil {
+		return
+	}
+	for _, c := range now.TLS.Statuses() {
+		p.metrics.CertificateExpiry(c.File, c.NotAfter)
+	}
+}
+
+func (p *process) status(withUsers bool) config.Status {
+	now := p.source.Current()
+	s := config.Status{
+		Version: version, Slot: p.slot, BootID: p.bootID,
+		Draining: p.server.Draining(),
+		Files:    now.Files, UserCount: len(now.Users),
+		Sessions:  p.metrics.SessionCounts(),
+		FreeBytes: p.store.FreeBytes(),
+	}
+	if now.TLS != nil {
+		s.Certificates = now.TLS.Statuses()
+	}
+	if withUsers {
+		s.Users = now.Digests
+	}
+	return s
+}
+
+// dirOf is the directory that the names in a configuration are relative to.
+func dirOf(path string) string {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return path
+	}
+	return filepath.Dir(path)
+}
