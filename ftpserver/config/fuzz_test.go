@@ -1,0 +1,62 @@
+package config
+
+import (
+	"reflect"
+	"testing"
+)
+
+// Whatever is decoded is valid, and stays itself when it is written and read.
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{
+		"", minimal, minimal + "users: [{name: a, passwordHash: " + someHash + "}]",
+		minimal + "tls: {mode: Optional, certificates: [{certFile: a, keyFile: b}]}\nactive: true\n",
+		"listen: ':0'\npassive: {ports: [{slot: 0, listen: 1}], addressPending: true}\nstorage: {root: /, durability: None}\n",
+		"a: &a [*a]", "---\n---\n", "listen: !!int x", "{", "\x00", "banner: |\n  a\n  b\n",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := Decode(data, Lenient)
+		if err != nil {
+			return
+		}
+		if err := c.Validate(); err != nil {
+			t.Fatalf("decoded, but not valid: %v", err)
+		}
+		written, err := Encode(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Decode(written, Strict)
+		if err != nil {
+			t.Fatalf("written configuration is refused: %v\n%s", err, written)
+		}
+		if !reflect.DeepEqual(normal(c), normal(again)) {
+			t.Fatalf("written and read: %+v\nwant %+v", again, c)
+		}
+	})
+}
+
+// normal drops the difference between a list that is empty and one that is
+// absent.
+func normal(c *Config) Config {
+	n := *c
+	if len(n.Passive.Ports) == 0 {
+		n.Passive.Ports = nil
+	}
+	if len(n.Passive.Addresses) == 0 {
+		n.Passive.Addresses = nil
+	}
+	for i := range n.Passive.Addresses {
+		if len(n.Passive.Addresses[i].ClientCIDRs) == 0 {
+			n.Passive.Addresses[i].ClientCIDRs = nil
+		}
+	}
+	if len(n.TLS.Certificates) == 0 {
+		n.TLS.Certificates = nil
+	}
+	if len(n.Users) == 0 {
+		n.Users = nil
+	}
+	return n
+}

@@ -1,0 +1,126 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestDecodeRefuses(t *testing.T) {
+	tests := map[string]struct{ data, want string }{
+		"nothing":              {"", "listen: name the address"},
+		"listen without port":  {with("listen", "127.0.0.1"), `listen: "127.0.0.1" is not host:port`},
+		"listen on a name":     {with("listen", "localhost:21"), `listen: "localhost" is not an IP address`},
+		"listen beyond":        {with("listen", "127.0.0.1:65536"), `listen: "65536" is not a port`},
+		"listen on a service":  {with("listen", "127.0.0.1:ftp"), `listen: "ftp" is not a port`},
+		"banner of two lines":  {minimal + `banner: "a\r\n220 b"`, "banner: must be one line"},
+		"no root":              {with("storage", "{}"), "storage.root: name the directory"},
+		"durability":           {with("storage", "{root: /x, durability: Some}"), `storage.durability: "Some" is not one of Full, None`},
+		"no passive ports":     {with("passive", "{}"), "passive: give range"},
+		"range and ports":      {with("passive", "{range: 1-2, ports: [{slot: 0, listen: 1}]}"), "not both"},
+		"range backwards":      {with("passive", "{range: 9-8}"), "passive.range"},
+		"range beyond":         {with("passive", "{range: 9-65536}"), "passive.range"},
+		"range of words":       {with("passive", "{range: a-b}"), "passive.range"},
+		"slot":                 {with("passive", "{ports: [{slot: -1, listen: 1}]}"), "passive.ports[0].slot"},
+		"port 0":               {with("passive", "{ports: [{slot: 0, listen: 0}]}"), "passive.ports[0].listen"},
+		"announce":             {with("passive", "{ports: [{slot: 0, listen: 1, announce: 70000}]}"), "passive.ports[0].announce"},
+		"port twice":           {with("passive", "{ports: [{slot: 0, listen: 1}, {slot: 1, listen: 1}, {slot: 0, listen: 1, announce: 5}]}"), "passive.ports[2].listen: port 1 is there twice"},
+		"passive IPv6":         {with("passive", "{range: 1-2, addresses: [{address: '::1'}]}"), "clients of IPv6 use EPSV"},
+		"passive with a port":  {with("passive", "{range: 1-2, addresses: [{address: 'a:1'}]}"), "passive.addresses[0].address"},
+		"no passive address":   {with("passive", "{range: 1-2, addresses: [{}]}"), "passive.addresses[0].address"},
+		"CIDR":                 {with("passive", "{range: 1-2, addresses: [{address: 1.2.3.4, clientCIDRs: [10.0.0.1]}]}"), "is not a network"},
+		"TLS mode":             {minimal + "tls: {mode: Maybe}", "tls.mode"},
+		"TLS version":          {minimal + "tls: {minVersion: '1.1'}", "tls.minVersion"},
+		"TLS without any":      {minimal + "tls: {mode: Optional}", "tls.certificates: mode Optional needs at least one"},
+		"certificate half":     {minimal + "tls: {certificates: [{certFile: a}]}", "tls.certificates[0]: give certFile and keyFile"},
+		"sessions":             {minimal + "limits: {sessions: -1}", "limits.sessions"},
+		"sessions per address": {minimal + "limits: {sessionsPerAddress: -1}", "limits.sessionsPerAddress"},
+		"idle too short":       {minimal + "limits: {idleTimeout: 10ms}", "limits.idleTimeout: must be between 1s and 24h"},
+		"login too long":       {minimal + "limits: {loginTimeout: 25h}", "limits.loginTimeout"},
+		"stall negative":       {minimal + "limits: {stallTimeout: -1s}", "limits.stallTimeout"},
+		"admin":                {minimal + "admin: {listen: x}", "admin.listen"},
+		"status without files": {minimal + "admin: {status: {listen: ':1'}}", "admin.status: give certFile, keyFile and tokenFile"},
+		"level":                {minimal + "log: {level: INFO}", "log.level"},
+		"format":               {minimal + "log: {format: xml}", "log.format"},
+		"user without name":    {user("{passwordHash: $2}"), "users[0].name: must not be empty"},
+		"user twice":           {user("{name: a, passwordHash: $2}, {name: a, passwordHash: $2}"), `users[1].name: "a" is there twice`},
+		"password in clear":    {user("{name: a, passwordHash: hunter2}"), "ftpserver hash-password"},
+		"home not absolute":    {user("{name: a, passwordHash: $2, home: a}"), "users[0].home"},
+		"home with detour":     {user("{name: a, passwordHash: $2, home: /a/../b}"), "users[0].home"},
+		"role":                 {user("{name: a, passwordHash: $2, role: Root}"), "users[0].role"},
+		"login":                {user("{name: a, passwordHash: $2, login: Maybe}"), "users[0].login"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := Decode([]byte(tt.data), Strict)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error = %v, want %q", err, tt.want)
+			}
+			if err != nil && strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error quotes a password: %v", err)
+			}
+		})
+	}
+}
+
+// with is the minimal configuration with another value for one of its fields.
+func with(field, value string) string {
+	var out []string
+	for line := range strings.SplitSeq(minimal, "\n") {
+		if !strings.HasPrefix(line, field+":") {
+			out = append(out, line)
+		}
+	}
+	return strings.Join(append(out, field+": "+value), "\n")
+}
+
+func user(list string) string { return minimal + "users: [" + list + "]" }
+
+func TestErrorsNameEverything(t *testing.T) {
+	_, err := Decode([]byte("listen: x\npassive: {range: x}\nlog: {level: x}\n"), Strict)
+	for _, field := range []string{"listen:", "passive.range:", "log.level:", "storage.root:"} {
+		if err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("%v: says nothing of %s", err, field)
+		}
+	}
+}
+
+func TestUsernameProblem(t *testing.T) {
+	good := []string{"a", "anna.b-c_d@example.com", "Müller", "a b", "...", strings.Repeat("a", MaxUsernameLength)}
+	bad := []string{"", ".", "..", "a/b", " a", "a ", "a\n", "a\x00b", "\xff", strings.Repeat("a", MaxUsernameLength+1)}
+	for _, name := range good {
+		if err := UsernameProblem(name); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	for _, name := range bad {
+		if UsernameProblem(name) == nil {
+			t.Errorf("%q is taken", name)
+		}
+	}
+}
+
+func TestPortsOf(t *testing.T) {
+	ports := Passive{Ports: []PassivePort{{0, 30000, 31000}, {1, 30000, 0}, {0, 30001, 0}}}
+	tests := []struct {
+		name    string
+		passive Passive
+		slot    int
+		want    []PassivePort
+	}{
+		{"range", Passive{Range: "30000-30002"}, 3, []PassivePort{{3, 30000, 30000}, {3, 30001, 30001}, {3, 30002, 30002}}},
+		{"one port", Passive{Range: "30000"}, 0, []PassivePort{{0, 30000, 30000}}},
+		{"last port", Passive{Range: "65535-65535"}, 0, []PassivePort{{0, 65535, 65535}}},
+		{"slot 0", ports, 0, []PassivePort{{0, 30000, 31000}, {0, 30001, 30001}}},
+		{"slot 1", ports, 1, []PassivePort{{1, 30000, 30000}}},
+		{"slot without", ports, 2, nil},
+	}
+	for _, tt := range tests {
+		if got := tt.passive.PortsOf(tt.slot); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+	if ports.Ports[1].Announce != 0 {
+		t.Error("PortsOf changed the configuration")
+	}
+}

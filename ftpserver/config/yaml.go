@@ -1,0 +1,79 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// decode reads the one document of a file. Errors name lines and never quote a
+// value, as it may be a secret in the wrong place.
+func decode(data []byte, s Strictness, into any) error {
+	d := yaml.NewDecoder(bytes.NewReader(data))
+	d.KnownFields(bool(s))
+	if err := d.Decode(into); err != nil && !errors.Is(err, io.EOF) {
+		return explain(err)
+	}
+	switch err := d.Decode(new(yaml.Node)); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return explain(err)
+	}
+	return errors.New("the file holds more than one YAML document: keep one")
+}
+
+var (
+	wrongType    = regexp.MustCompile("(?s)^(line \\d+): cannot unmarshal (!!\\w+)?.* into (\\S+)$")
+	unknownField = regexp.MustCompile(`^(line \d+): field (.*) not found in type \S+$`)
+	wrongTag     = regexp.MustCompile("(?s)cannot decode !!\\w+ `.*` as a (!!\\w+)")
+	wrongAlias   = regexp.MustCompile(`(?s)unknown anchor '.*' referenced`)
+)
+
+func explain(err error) error {
+	var mistyped *yaml.TypeError
+	if !errors.As(err, &mistyped) {
+		text := strings.TrimPrefix(err.Error(), "yaml: ")
+		text = wrongTag.ReplaceAllString(text, "a value is not a $1")
+		text = wrongAlias.ReplaceAllString(text, "a value begins with *: put it in quotes")
+		return fmt.Errorf("the file is not YAML: %s", text)
+	}
+	errs := make([]error, len(mistyped.Errors))
+	for i, line := range mistyped.Errors {
+		errs[i] = errors.New(explainLine(line))
+	}
+	return errors.Join(errs...)
+}
+
+func explainLine(line string) string {
+	if m := unknownField.FindStringSubmatch(line); m != nil {
+		return fmt.Sprintf("%s: the field %s is not known", m[1], m[2])
+	}
+	if m := wrongType.FindStringSubmatch(line); m != nil {
+		return fmt.Sprintf("%s: must be %s", m[1], wanted(m[3]))
+	}
+	return line
+}
+
+// wanted names a Go type in the words of a YAML file.
+func wanted(goType string) string {
+	switch {
+	case goType == "int":
+		return "a whole number"
+	case goType == "bool":
+		return "true or false"
+	case goType == "time.Duration":
+		return "a duration such as 5m"
+	case strings.HasPrefix(goType, "[]"):
+		return "a list"
+	case goType == "string", strings.HasSuffix(goType, "Mode"), strings.HasSuffix(goType, "Durability"),
+		strings.HasSuffix(goType, "Role"), strings.HasSuffix(goType, "Login"):
+		return "text"
+	}
+	return "a mapping of fields"
+}
