@@ -1,0 +1,66 @@
+# ftp-operator. "make" alone lists the targets.
+
+SHELL := /usr/bin/env bash -o pipefail
+.DEFAULT_GOAL := help
+
+VERSION ?= dev
+# Names of the images, for clusters that take them from a registry.
+export OPERATOR_IMAGE ?= localhost/ftp-operator:dev
+export SERVER_IMAGE ?= localhost/ftpserver:dev
+NODES ?= 1
+
+LDFLAGS := -s -w -X main.version=$(VERSION)
+TOOL = $$(hack/tools/install.sh $(1))
+CLUSTER := hack/cluster/cluster
+
+##@ Everyday
+.PHONY: help build test-unit fmt lint generate verify
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build both programs into bin/
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ftp-operator .
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ftpserver ./ftpserver
+
+test-unit: ## The fast loop: unit tests, no cluster, no API server
+	go test ./api/... ./controllers/policy/... ./controllers/render/... ./ftpserver/...
+
+fmt: ## Format the code
+	gofmt -w $$(git ls-files '*.go')
+
+lint: ## Lint, with the import arrows between the folders
+	$(call TOOL,golangci-lint) run ./...
+
+generate: ## Write CRDs, RBAC, deep copies, the chart's copies and the API reference
+	hack/codegen/generate.sh
+
+verify: ## Fail where generated files are not current
+	hack/codegen/verify.sh
+
+##@ Gates
+.PHONY: test test-full
+test: ## The gate: generated files, lint, unit, API, controller, race, client and end-to-end tests
+	hack/test.sh gate
+
+test-full: ## What is too long for the gate: large files, every mode, the cluster's own tests
+	hack/test.sh full
+
+##@ A local Kubernetes, without Docker (root on Debian)
+.PHONY: cluster-up cluster-down cluster-load images install-operator demo
+cluster-up: ## Bring it up (NODES=1|2)
+	$(CLUSTER) up --nodes $(NODES)
+
+cluster-down: ## End it and leave nothing behind
+	$(CLUSTER) down
+
+images: ## Build both images into bin/images/
+	hack/images/build.sh --version $(VERSION)
+
+cluster-load: images ## Build the images and put them into the local cluster
+	$(CLUSTER) load bin/images/operator-$$(go env GOARCH).tar bin/images/ftpserver-$$(go env GOARCH).tar
+
+install-operator: ## Install the operator into the cluster of KUBECONFIG, or the local one
+	hack/install-operator.sh
+
+demo: ## Cluster, operator, samples, and a file over FTPS from outside the cluster
+	hack/demo.sh

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# test.sh gate|full: runs the tests in the order in which they fail fastest, and
+# ends with one summary of all that ran.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+events=bin/test
+rm -rf "$events"
+mkdir -p "$events"
+
+stage() { printf '\n== %s (%s)\n' "$1" "$(date -u +%T)"; }
+
+# go_test NAME ARGS...: go test with readable progress; the events are kept for
+# the summary.
+go_test() {
+	local name=$1
+	shift
+	gotestsum=${gotestsum:-$(hack/tools/install.sh gotestsum)}
+	"$gotestsum" --format pkgname --hide-summary skipped --jsonfile "$events/$name.json" -- "$@"
+}
+
+summary() {
+	printf '\n== Summary\n'
+	"$gotestsum" --format dots --raw-command -- cat "$events"/*.json
+}
+
+prepare() {
+	stage "Preparing"
+	hack/tools/packages.sh curl lftp python3 strace openssl
+	KUBEBUILDER_ASSETS=$(hack/cluster/cluster assets)
+	export KUBEBUILDER_ASSETS
+}
+
+gate() {
+	prepare
+	stage "Generated files"
+	hack/codegen/verify.sh
+	stage "Lint"
+	"$(hack/tools/install.sh golangci-lint)" run ./...
+	stage "Unit, API and controller tests, with the race detector"
+	go_test unit -race ./api/... ./controllers/... ./ftpserver/... ./charts/... ./docs/...
+	stage "Real clients against the server alone"
+	go_test clients -timeout 20m ./test/clients/...
+	end_to_end
+}
+
+full() {
+	prepare
+	export FTP_TEST_FULL=1
+	stage "Real clients against the server alone: every mode, large files, race detector"
+	RACE=1 go_test clients -timeout 60m ./test/clients/...
+	stage "The local cluster's own cycles"
+	hack/cluster/test.sh
+	end_to_end
+}
+
+# end_to_end runs against the cluster of KUBECONFIG, if that is set, else
+# against a local one that is brought up for it and ended afterwards.
+end_to_end() {
+	stage "End to end"
+	if [[ -z ${KUBECONFIG:-} ]]; then
+		trap 'hack/cluster/cluster down' EXIT
+		make --no-print-directory cluster-up cluster-load
+		local KUBECONFIG
+		KUBECONFIG=$(hack/cluster/cluster kubeconfig)
+		export KUBECONFIG FTP_CLIENT="$PWD/hack/cluster/cluster client"
+	fi
+	hack/install-operator.sh
+	go_test e2e -timeout 30m -count=1 ./test/e2e/...
+	if [[ -n $(trap -p EXIT) ]]; then
+		hack/cluster/cluster down
+		trap - EXIT
+	fi
+}
+
+case ${1:-} in
+gate) gate ;;
+full) full ;;
+*)
+	echo "usage: hack/test.sh gate|full" >&2
+	exit 2
+	;;
+esac
+summary
