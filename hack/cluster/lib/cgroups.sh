@@ -6,17 +6,17 @@
 # Clusters of other names or other cache directories have another one.
 cgroup=ftp-operator-$(printf %s "$state" | sha256sum | cut -c1-12)
 
-# The hierarchies: one with cgroup v2, one for each controller with v1.
+# The hierarchies: one with cgroup v2; with v1 one for each controller, and perhaps
+# an empty v2 one beside them, in which runc makes cgroups too.
 cgroup_roots() {
 	if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
 		echo /sys/fs/cgroup
 	else
 		local root
 		for root in /sys/fs/cgroup/*/; do
-			# This file is in the v1 hierarchies only; links to them are skipped.
-			[[ -e ${root}cgroup.clone_children && ! -L ${root%/} ]] && echo "${root%/}"
+			# "cpu,cpuacct" is one hierarchy, to which two links lead.
+			[[ ! -e ${root}cgroup.procs || -L ${root%/} ]] || echo "${root%/}"
 		done
-		return 0
 	fi
 }
 
