@@ -1,0 +1,60 @@
+package vfs
+
+import (
+	"os"
+	"runtime/debug"
+	"testing"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// TestNoDescriptorLeaks goes through every operation, its errors too, and
+// counts the descriptors of the process before and after.
+func TestNoDescriptorLeaks(t *testing.T) {
+	d := newHome(t)
+	d.symlink("/", "out")
+	if err := os.Chmod(d.path("dir"), 0); err != nil {
+		t.Fatal(err)
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // which would close what leaks
+	before := descriptors(t)
+	for _, role := range []config.Role{config.RoleReadWrite, config.RoleReadOnly, config.RoleWriteOnly, config.RoleAdmin} {
+		f, err := d.store.FS(config.User{Name: "u", Home: "/home", Role: role})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range []string{"/", "/dir", "/dir/x", "/out", "/out/x", "/new", "/none/x", "/.ftpserver-x", "/old", "/old/x", "/home/old", "/x\x00"} {
+			everyOperation(f, p)
+			_ = f.Rename("/old", p)
+			f.PartialSize(p)
+			for _, end := range []func(*Upload){func(u *Upload) { _, _ = u.Commit() }, func(u *Upload) { _ = u.Interrupt() }} {
+				if u, err := f.Create(p, CreateAppend, 0); err == nil {
+					_, _ = u.File().WriteString("x")
+					end(u)
+				}
+			}
+		}
+		_ = f.Close()
+	}
+	for _, home := range []string{"/home/out", "/home/dir/x", "/home/a/b"} {
+		if f, err := d.store.FS(config.User{Name: "u", Home: home, Role: config.RoleReadOnly}); err == nil {
+			_ = f.Close()
+		}
+	}
+	if _, err := d.store.Sweep(t.Context()); err != nil {
+		t.Error(err)
+	}
+	d.store.FreeBytes()
+	if after := descriptors(t); after != before {
+		t.Errorf("%d descriptors are open, %d were before", after, before)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}

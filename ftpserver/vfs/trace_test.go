@@ -1,0 +1,154 @@
+package vfs
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const tracedCalls = "trace=fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdirat,copy_file_range,sendfile,splice,write"
+
+// TestSystemCalls holds what makes a promise durable, in its order, against
+// what the kernel is really asked.
+func TestSystemCalls(t *testing.T) {
+	const (
+		flushFile = `fsync\(\d+</.ftpserver-tmp-0-b-1>`
+		flushHome = `fsync\(\d+</>`
+		publish   = `renameat\(\d+</>, ".ftpserver-tmp-0-b-1", \d+</>, `
+		forget    = `unlinkat\(\d+</>, ".ftpserver-part-[0-9a-f]{32}", 0\) = -1 ENOENT`
+		writeTmp  = `write\(\d+</.ftpserver-tmp-0-b-1>, "data", 4\)`
+	)
+	for name, want := range map[string][]string{
+		"store":    {writeTmp, flushFile, publish + `"new"`, forget, flushHome},
+		"replace":  {writeTmp, flushFile, publish + `"old"`, forget, flushHome},
+		"careless": {writeTmp, publish + `"new"`, forget},
+		"append": {`renameat\(\d+</>, ".ftpserver-part-[0-9a-f]{32}", \d+</>, ".ftpserver-tmp-0-b-1"\) = -1 ENOENT`,
+			`copy_file_range\(\d+</old>, NULL, \d+</.ftpserver-tmp-0-b-1>, NULL, \d+, 0\) = 10`,
+			writeTmp, flushFile, publish + `"old"`, forget, flushHome},
+		"drop box": {writeTmp, flushFile, `linkat\(\d+</>, ".ftpserver-tmp-0-b-1", \d+</>, "new", 0\) = 0`,
+			`unlinkat\(\d+</>, ".ftpserver-tmp-0-b-1", 0\) = 0`, forget, flushHome},
+		"make":   {`mkdirat\(\d+</>, "made", 0755\) = 0`, flushHome},
+		"delete": {`unlinkat\(\d+</>, "old", 0\) = 0`, forget, flushHome},
+		"clear":  {`unlinkat\(\d+</>, "empty", AT_REMOVEDIR\) = 0`, flushHome},
+		"rename": {`renameat\(\d+</>, "old", \d+</>, "new"\) = 0`, forget, flushHome},
+		"move": {`renameat\(\d+</>, "old", \d+</dir>, "new"\) = 0`, `unlinkat\(\d+</dir>, ".ftpserver-part-[0-9a-f]{32}", 0\) = -1 ENOENT`,
+			`fsync\(\d+</dir>`, flushHome},
+		"download": {`sendfile\(\d+<.*>, \d+</old>, .*\) = 10`, `sendfile\(\d+<.*>, \d+</old>, .*\) = 0`},
+		"upload":   {`splice\(\d+<.*>, NULL, \d+</.ftpserver-tmp-0-b-1>, NULL, .*\) = 4`, publish + `"new"`, forget},
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls := trace(t, newHome(t), name)
+			wantCalls(t, calls, want)
+		})
+	}
+}
+
+// TestHomeIsDurable: what is stored in a new home is no safer than the home.
+func TestHomeIsDurable(t *testing.T) {
+	d := openDisk(t, t.TempDir(), Options{BootID: "b"})
+	calls := trace(t, d, "make")
+	if len(calls) < 2 || !strings.Contains(calls[0], `mkdirat(`) || !strings.Contains(calls[0], `"home"`) || !strings.HasPrefix(calls[1], "fsync(") {
+		t.Errorf("calls are\n%s", strings.Join(calls, "\n"))
+	}
+}
+
+// TestFailedFlush lets the first flush fail, as a bad disk does: it is not tried
+// again, nothing is published, and the temporary is gone.
+func TestFailedFlush(t *testing.T) {
+	d := newHome(t)
+	wantCalls(t, trace(t, d, "bad disk", "inject=fsync:error=EIO:when=1"), []string{
+		`write\(`, `fsync\(\d+</.ftpserver-tmp-0-b-1>\) += -1 EIO`, `unlinkat\(\d+</>, ".ftpserver-tmp-0-b-1", 0\) = 0`,
+	})
+	d.wantFile("old", "0123456789")
+	d.wantNames("", "dir", "empty", "old")
+}
+
+// TestFailedDirectoryFlush lets the second fail: that is no success either.
+func TestFailedDirectoryFlush(t *testing.T) {
+	d := newHome(t)
+	calls := trace(t, d, "bad disk", "inject=fsync:error=EIO:when=2")
+	if n := strings.Count(strings.Join(calls, "\n"), "fsync("); n != 2 {
+		t.Errorf("%d flushes, want 2", n)
+	}
+	d.wantFile("old", "data")
+	d.wantNames("", "dir", "empty", "old")
+}
+
+func TestFullDisk(t *testing.T) {
+	d := newHome(t)
+	trace(t, d, "full disk", "inject=fsync:error=ENOSPC:when=1")
+	d.wantFile("old", "0123456789")
+	d.wantNames("", "dir", "empty", "old")
+}
+
+func newHome(t *testing.T) *disk {
+	d := newDisk(t)
+	d.write("old", "0123456789")
+	d.mkdir("dir")
+	d.mkdir("empty")
+	return d
+}
+
+// trace runs a scenario on the disk and returns its system calls, with the
+// home's path left out.
+func trace(t *testing.T, d *disk, scenario string, options ...string) []string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "trace")
+	args := []string{"-f", "-y", "-qq", "-e", "signal=none", "-o", out, "-e", tracedCalls}
+	for _, o := range options {
+		args = append(args, "-e", o)
+	}
+	needTracer(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("strace", append(args, self)...)
+	cmd.Env = append(os.Environ(), "VFS_SCENARIO="+scenario+":"+d.root, "GORACE=atexit_sleep_ms=0")
+	if text, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", scenario, err, text)
+	}
+	text, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return homeCalls(string(text), d.path(""))
+}
+
+func needTracer(t *testing.T) {
+	t.Helper()
+	if err := exec.Command("strace", "-qq", "-o", os.DevNull, "true").Run(); err != nil {
+		t.Skipf("strace cannot be used here: %v", err)
+	}
+}
+
+var threadID = regexp.MustCompile(`(?m)^\d+ +`)
+
+// homeCalls leaves out what concerns neither the home nor its making, and the
+// pipe through which the kernel splices.
+func homeCalls(trace, home string) []string {
+	var calls []string
+	for line := range strings.Lines(threadID.ReplaceAllString(trace, "")) {
+		root := filepath.Dir(home)
+		switch line = strings.TrimSpace(line); {
+		case strings.Contains(line, "<"+home), strings.Contains(line, "<"+root+">"):
+			line = strings.ReplaceAll(line, "<"+home+"/", "</")
+			calls = append(calls, strings.ReplaceAll(line, "<"+home+">", "</>"))
+		}
+	}
+	return calls
+}
+
+func wantCalls(t *testing.T, calls, want []string) {
+	t.Helper()
+	ok := len(calls) == len(want)
+	for i := 0; ok && i < len(want); i++ {
+		ok = regexp.MustCompile(`^` + want[i]).MatchString(calls[i])
+	}
+	if !ok {
+		t.Errorf("system calls are\n  %s\nwant\n  %s", strings.Join(calls, "\n  "), strings.Join(want, "\n  "))
+	}
+}
