@@ -39,6 +39,7 @@ func serve(args []string) error {
 	}
 
 	log, level := telemetry.NewLogger(os.Stderr, quick.logLevel, quick.logFormat)
+	slog.SetDefault(log)
 	source, err := open(path, &quick, log)
 	if err != nil {
 		return err

@@ -213,7 +213,7 @@ func UsernameProblem(name string) error {
 	case !utf8.ValidString(name):
 		return errors.New("must be UTF-8")
 	case strings.ContainsAny(name, "/"), name == ".", name == "..":
-		return fmt.Errorf("%q must not contain / nor be . or ..", name)
+		return fmt.Errorf("%q must not contain a slash, nor be one dot or two", name)
 	case strings.TrimSpace(name) != name, strings.ContainsFunc(name, unicode.IsControl):
 		return fmt.Errorf("%q must not begin or end with a space or hold control characters", name)
 	}

@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"strconv"
@@ -172,7 +173,7 @@ func (s *session) statPath(arg string) {
 	if err == nil {
 		err = target.each(s, formatLong, collect)
 	}
-	if err == errEnough {
+	if errors.Is(err, errEnough) {
 		lines, err = append(lines, fmt.Sprintf("(more than %d entries: use LIST)", maxStatEntries)), nil
 	}
 	if err != nil {

@@ -64,9 +64,7 @@ func (c *control) readLine() (string, error) {
 		if i := bytes.IndexByte(c.buf[c.start:c.end], '\n'); i >= 0 {
 			return c.takeLine(i)
 		}
-		if err := c.makeRoom(); err != nil {
-			return "", err
-		}
+		c.makeRoom()
 		n, err := c.conn.Read(c.buf[c.end:])
 		c.end += n
 		if n == 0 && err != nil {
@@ -92,7 +90,7 @@ func (c *control) takeLine(length int) (string, error) {
 
 // makeRoom sees to it that there is space to read into. A line that fills even
 // the large buffer is dropped up to its end.
-func (c *control) makeRoom() error {
+func (c *control) makeRoom() {
 	if c.start > 0 {
 		copy(c.buf, c.buf[c.start:c.end])
 		c.end -= c.start
@@ -108,7 +106,6 @@ func (c *control) makeRoom() error {
 		c.skipping = true
 		c.end = 0
 	}
-	return nil
 }
 
 func (c *control) giveBack() {
@@ -228,7 +225,7 @@ func withFD(c syscall.Conn, f func(fd int)) error {
 	if err != nil {
 		return err
 	}
-	return rc.Control(func(fd uintptr) { f(int(fd)) }) //nolint:gosec // a descriptor is a small number
+	return rc.Control(func(fd uintptr) { f(int(fd)) })
 }
 
 // close ends the connection so that the client gets our last reply: our side is
