@@ -81,8 +81,8 @@ buildah_() {
 
 clean() {
 	rm -rf --one-file-system "$storage"
-	# buildah makes an empty directory there whatever its storage is.
-	rmdir /var/lib/containers/cache /var/lib/containers 2>/dev/null || true
+	# buildah keeps a note of blobs there, whatever its storage is.
+	[[ -n $had_containers ]] || rm -rf /var/lib/containers
 }
 
 main() {
@@ -92,6 +92,7 @@ main() {
 	revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
 	mkdir -p bin/images "$cache"
 	storage=$(mktemp -d "$cache/buildah.XXXXXX")
+	had_containers=$(ls -d /var/lib/containers 2>/dev/null || true)
 	trap clean EXIT
 	compile
 	image operator "$operator_image"

@@ -33,6 +33,7 @@ daemons_cgroup() {
 make_cgroups() {
 	local nodes=$1 root n
 	for root in $(cgroup_roots); do
+		delegate "$root"
 		make_cgroup "$root" "$root/$cgroup"
 		for ((n = 1; n <= nodes; n++)); do
 			make_cgroup "$root/$cgroup" "$root/$cgroup/n$n"
@@ -43,16 +44,22 @@ make_cgroups() {
 
 # make_cgroup PARENT DIR: a child that may use what its parent has.
 make_cgroup() {
-	local controller
 	mkdir -p "$2"
-	if [[ -e $2/cgroup.controllers ]]; then
-		for controller in $(<"$2/cgroup.controllers"); do
-			echo "+$controller" >"$2/cgroup.subtree_control" || true
-		done
-	elif [[ -e $2/cpuset.cpus ]]; then
+	delegate "$2"
+	if [[ -e $2/cgroup.clone_children && -e $2/cpuset.cpus ]]; then
 		cat "$1/cpuset.cpus" >"$2/cpuset.cpus"
 		cat "$1/cpuset.mems" >"$2/cpuset.mems"
 	fi
+}
+
+# delegate DIR: with v2 the children may use every controller that DIR has.
+delegate() {
+	[[ -e $1/cgroup.controllers ]] || return 0
+	local controller
+	for controller in $(<"$1/cgroup.controllers"); do
+		grep -qw "$controller" "$1/cgroup.subtree_control" ||
+			echo "+$controller" >"$1/cgroup.subtree_control" 2>/dev/null || true
+	done
 }
 
 # cluster_processes prints the IDs of all processes in the cluster's cgroups.

@@ -2,8 +2,9 @@
 # Up, down and status. The file "ready" in the state, with the number of nodes,
 # is written last: without it, what is there is the rest of a run that failed.
 
-# One run at a time changes the cluster. Descriptor 9 holds the lock; no daemon
-# inherits it.
+# One run at a time changes the cluster. Descriptor 9 holds the lock. A run that is
+# killed holds it until its last child has ended or become a daemon, which closes
+# it: what the next run finds does not move any more.
 take_lock() {
 	mkdir -p "$(dirname "$lock")"
 	exec 9>"$lock"

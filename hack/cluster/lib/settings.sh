@@ -17,6 +17,11 @@ pod_cidr=10.244.0.0/16
 node_pod_cidr() { echo "10.244.$1.0/24"; }
 
 cluster_name=${CLUSTER_NAME:-dev}
+# Several clusters can be up side by side; the name becomes part of paths.
+[[ $cluster_name =~ ^[a-z0-9-]+$ ]] || {
+	echo "cluster: CLUSTER_NAME is made of a-z, 0-9 and -" >&2
+	exit 1
+}
 proxy_mode=${PROXY_MODE:-nftables}
 
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ftp-operator

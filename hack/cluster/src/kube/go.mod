@@ -4,9 +4,10 @@ go 1.26.0
 
 godebug default=go1.26
 
-require k8s.io/kubernetes v1.37.2
-
-require sigs.k8s.io/sig-storage-lib-external-provisioner/v13 v13.0.0
+require (
+	k8s.io/kubernetes v1.37.2
+	sigs.k8s.io/sig-storage-lib-external-provisioner/v13 v13.0.0
+)
 
 require (
 	bitbucket.org/bertimus9/systemstat v0.5.0
