@@ -122,18 +122,26 @@ func (s *session) mdtm(arg string) {
 	s.done(err, 213, info.ModTime.UTC().Format(timeFormat))
 }
 
-// mlst tells the facts of one file (RFC 3659 §7).
+// mlst tells the facts of one file (RFC 3659 §7); as size does, of an
+// interrupted upload of this user what has arrived.
 func (s *session) mlst(arg string) {
 	name := s.path(arg)
 	info, err := s.fs.Stat(name)
-	if n, ok := s.fs.PartialSize(name); ok && err == nil && !info.Dir {
-		info.Size = n
-	}
-	if err != nil {
+	partial, interrupted := s.fs.PartialSize(name)
+	var facts []byte
+	switch {
+	case err == nil && interrupted && !info.Dir:
+		info.Size = partial
+		fallthrough
+	case err == nil:
+		facts = appendFacts(nil, s.facts, s.fs, &info)
+	case interrupted:
+		facts = fmt.Appendf(nil, "type=file;size=%d;", partial)
+	default:
 		s.done(err, 0, "")
 		return
 	}
-	entry := string(appendFacts(nil, s.facts, s.fs, &info)) + " " + name
+	entry := string(facts) + " " + name
 	s.replyLines(250, "Facts of "+quoted(name), []string{entry}, "End")
 }
 

@@ -100,6 +100,11 @@ func (s *session) askUser(arg string) {
 }
 
 func (s *session) forgetLogin() {
+	if s.loggedIn() {
+		s.mu.Lock()
+		s.loginSince = time.Now()
+		s.mu.Unlock()
+	}
 	s.setUser(config.User{}, nil)
 	s.setRenameFrom("")
 	s.asked, s.restart, s.cwd, s.binary, s.epsvOnly = "", 0, "/", false, false

@@ -53,6 +53,9 @@ type control struct {
 
 func newControl(c *net.TCPConn) *control {
 	k := &control{raw: c, conn: c}
+	// Clients send ABOR as urgent data (RFC 959 §4.1.3). Its last byte would
+	// otherwise be taken out of the stream.
+	_ = withFD(c, func(fd int) { _ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1) })
 	k.buf = k.small[:]
 	return k
 }

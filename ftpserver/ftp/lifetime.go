@@ -121,7 +121,7 @@ func (s *session) deadline(now time.Time) time.Time {
 func (s *session) timeout() time.Time {
 	limits := s.config().Limits
 	if s.fs == nil {
-		return s.opened.Add(limits.LoginTimeout)
+		return s.loginSince.Add(limits.LoginTimeout)
 	}
 	return s.lastActivity.Add(limits.IdleTimeout)
 }
@@ -153,6 +153,7 @@ func (s *session) onDeadline() {
 	s.mu.Unlock()
 	switch {
 	case ending == endNow:
+		s.stopTransfer() // its reply comes first
 		s.goodbye("ended", "This session was ended by the server")
 	case !due:
 	case ending == endRevoke:

@@ -98,6 +98,7 @@ func (s *Server) accept(c *net.TCPConn) {
 	go func() {
 		defer s.running.Done()
 		defer s.remove(ss)
+		defer ss.contain()
 		ss.serve()
 	}()
 }

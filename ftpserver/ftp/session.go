@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -62,6 +63,7 @@ type session struct {
 	data         dataPort // asked for, not used yet
 	transfer     *transfer
 	ending       ending
+	loginSince   time.Time // when the wait for a login began
 	drainSince   time.Time
 	lastActivity time.Time
 	uploadedAt   time.Time
@@ -90,6 +92,7 @@ func newSession(s *Server, c *net.TCPConn, n uint64) *session {
 		facts:  defaultFacts,
 		state:  telemetry.StateConnected,
 
+		loginSince:   now,
 		lastActivity: now,
 	}
 	s.Metrics.SessionOpened()
@@ -110,6 +113,14 @@ func (s *session) serve() {
 	s.ctrl.close()
 	s.server.Metrics.SessionClosed(s.closedReason)
 	s.log.Debug("Session closed", "reason", s.closedReason, "seconds", time.Since(s.opened).Seconds())
+}
+
+// contain keeps a defect in one session from ending all others.
+func (s *session) contain() {
+	if p := recover(); p != nil {
+		s.log.Error("Session failed", "panic", p, "stack", string(debug.Stack()))
+		_ = s.ctrl.raw.Close()
+	}
 }
 
 // next reads one command and carries it out.

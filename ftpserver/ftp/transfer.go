@@ -74,19 +74,17 @@ func (s *session) start(j job, text string) {
 }
 
 func (s *session) carry(t *transfer, port dataPort, j job) {
+	defer s.contain()
 	defer t.cancel(nil)
 	c, err := port.open(t.ctx)
 	if err != nil {
 		j.abandon()
-		s.conclude(t, &openError{err})
+		s.conclude(t, t.why(&openError{err}))
 		return
 	}
 	stop := context.AfterFunc(t.ctx, func() { _ = c.tcp().Close() })
 	defer stop()
-	err = j.run(t, c)
-	if cause := context.Cause(t.ctx); err != nil && cause != nil {
-		err = cause
-	}
+	err = t.why(j.run(t, c))
 	if err != nil {
 		_ = c.tcp().Close()
 	}
@@ -94,6 +92,14 @@ func (s *session) carry(t *transfer, port dataPort, j job) {
 	if err == nil {
 		lingerClose(c)
 	}
+}
+
+// why replaces the error of a transfer that was cut by the reason for the cut.
+func (t *transfer) why(err error) error {
+	if cause := context.Cause(t.ctx); err != nil && cause != nil {
+		return cause
+	}
+	return err
 }
 
 // openError is a data connection that never was.
