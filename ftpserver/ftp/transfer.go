@@ -74,6 +74,7 @@ func (s *session) start(j job, text string) {
 }
 
 func (s *session) carry(t *transfer, port dataPort, j job) {
+	defer close(t.done)
 	defer s.contain()
 	defer t.cancel(nil)
 	c, err := port.open(t.ctx)
@@ -90,7 +91,7 @@ func (s *session) carry(t *transfer, port dataPort, j job) {
 	}
 	s.conclude(t, err)
 	if err == nil {
-		lingerClose(c)
+		go lingerClose(c)
 	}
 }
 
@@ -116,15 +117,14 @@ func (s *session) conclude(t *transfer, err error) {
 	if !errors.Is(err, errClientGone) {
 		_ = s.ctrl.reply(code, text) // a dead control connection shows at the next read
 	}
+	s.setState(s.restState())
 	s.mu.Lock()
-	s.transfer = nil
 	s.lastActivity = time.Now()
 	if t.direction == upload && err == nil {
 		s.uploadedAt = s.lastActivity
 	}
+	s.transfer = nil // last: from here on the session goes its own way
 	s.mu.Unlock()
-	s.setState(s.restState())
-	close(t.done)
 	s.rearm()
 }
 
