@@ -32,7 +32,7 @@ const ConditionAccepted = "Accepted"
 //
 // FTPServer reasons: ResolvedRefs, ClaimNotFound.
 // FTPUser reasons: ResolvedRefs, SecretNotFound, SecretKeyNotFound,
-// InvalidPassword.
+// InvalidPassword, and Pending where no server can take the user yet.
 const ConditionResolvedRefs = "ResolvedRefs"
 
 // ConditionAddressAssigned tells, of an FTPServer, whether the address that

@@ -27,6 +27,7 @@ type FTPServerStatus struct {
 	// replicas is how many pods there are.
 	//
 	// +optional
+	// +default=0
 	Replicas int32 `json:"replicas"`
 
 	// selector selects the pods, in the form of a label query.
@@ -59,6 +60,7 @@ type FTPServerStatus struct {
 	// accepted and have a password.
 	//
 	// +optional
+	// +default=0
 	Users int32 `json:"users"`
 
 	// caRef names the ConfigMap whose key ca.crt holds the certificates (PEM)

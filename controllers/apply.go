@@ -1,0 +1,227 @@
+package controllers
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/controllers/render"
+)
+
+const fieldOwner = render.FieldOwner
+
+var (
+	// errNameTaken: an object of that name is somebody else's.
+	errNameTaken = errors.New("the name is taken")
+	// errLeaving: an object of that name is about to go; its end wakes us.
+	errLeaving = errors.New("an older object of that name is still being deleted")
+)
+
+// applied is what an object looked like when it was last found as rendered.
+type applied struct {
+	uid             types.UID
+	resourceVersion string
+	content         [sha256.Size]byte
+}
+
+// applier writes objects by server-side apply. An object that nobody has
+// touched since, and whose rendering is the same, is not written again; one
+// that was changed by hand is.
+type applier struct {
+	client client.Client
+	live   client.Reader
+
+	mu   sync.Mutex
+	kept map[client.ObjectKey]map[string]applied // by server, then by kind and name
+}
+
+func newApplier(c client.Client, live client.Reader) *applier {
+	return &applier{client: c, live: live, kept: map[client.ObjectKey]map[string]applied{}}
+}
+
+// apply writes one object of the server. The error is errNameTaken, errLeaving
+// or the API server's.
+func (a *applier) apply(ctx context.Context, owner *v1alpha1.FTPServer, obj client.Object) error {
+	body, err := json.Marshal(obj)
+	if err != nil {
+		return err
+	}
+	want := applied{content: sha256.Sum256(body)}
+	found, err := a.find(ctx, obj)
+	if err != nil {
+		return err
+	}
+	u := &unstructured.Unstructured{}
+	if err := json.Unmarshal(body, &u.Object); err != nil {
+		return err
+	}
+	unstructured.RemoveNestedField(u.Object, "status")
+	options := []client.ApplyOption{client.FieldOwner(fieldOwner)}
+	if found != nil {
+		if err := ours(owner, found); err != nil {
+			return err
+		}
+		want.uid, want.resourceVersion = found.GetUID(), found.GetResourceVersion()
+		if a.last(owner, u) == want {
+			return nil
+		}
+		// Not another object that takes its place in between.
+		u.SetUID(found.GetUID())
+		options = append(options, client.ForceOwnership)
+	}
+	if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), options...); err != nil {
+		return err
+	}
+	want.uid, want.resourceVersion = u.GetUID(), u.GetResourceVersion()
+	a.keep(owner, u, want)
+	return nil
+}
+
+// find looks in the cache first, and asks the API server where the cache knows
+// nothing: it does not know what is somebody else's.
+func (a *applier) find(ctx context.Context, obj client.Object) (client.Object, error) {
+	cached, err := a.cached(obj)
+	if err != nil {
+		return nil, err
+	}
+	key := client.ObjectKeyFromObject(obj)
+	if err = a.client.Get(ctx, key, cached); err == nil {
+		return cached, nil
+	}
+	if !apierrors.IsNotFound(err) {
+		return nil, err
+	}
+	m, err := a.metadata(obj)
+	if err != nil {
+		return nil, err
+	}
+	if err = a.live.Get(ctx, key, m); err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	return m, nil
+}
+
+// cached is an empty object of the form in which the cache holds the kind.
+func (a *applier) cached(obj client.Object) (client.Object, error) {
+	if _, ok := obj.(*corev1.Secret); ok {
+		return a.metadata(obj)
+	}
+	gvk, err := apiutil.GVKForObject(obj, a.client.Scheme())
+	if err != nil {
+		return nil, err
+	}
+	empty, err := a.client.Scheme().New(gvk)
+	if err != nil {
+		return nil, err
+	}
+	return asObject(empty)
+}
+
+func asObject(o runtime.Object) (client.Object, error) {
+	c, ok := o.(client.Object)
+	if !ok {
+		return nil, fmt.Errorf("%T is no object with a name", o)
+	}
+	return c, nil
+}
+
+func (a *applier) metadata(obj client.Object) (*metav1.PartialObjectMetadata, error) {
+	gvk, err := apiutil.GVKForObject(obj, a.client.Scheme())
+	if err != nil {
+		return nil, err
+	}
+	m := &metav1.PartialObjectMetadata{}
+	m.SetGroupVersionKind(gvk)
+	return m, nil
+}
+
+// ours tells whether the server may write the object. What an earlier server of
+// the same name has left is about to be collected, except for a retained claim,
+// which has no owner and is taken up again.
+func ours(owner *v1alpha1.FTPServer, found client.Object) error {
+	controller := metav1.GetControllerOf(found)
+	switch {
+	case controller != nil && controller.UID == owner.UID, controller == nil && retained(owner, found):
+		if !found.GetDeletionTimestamp().IsZero() {
+			return errLeaving
+		}
+		return nil
+	case controller != nil && controller.Kind == v1alpha1.FTPServerKind && controller.Name == owner.Name:
+		return errLeaving
+	}
+	return errNameTaken
+}
+
+func retained(owner *v1alpha1.FTPServer, found client.Object) bool {
+	labels := found.GetLabels()
+	return found.GetName() == render.ClaimName(owner.Name) &&
+		labels[render.LabelManagedBy] == render.FieldOwner && labels[render.LabelServer] == owner.Name &&
+		isClaim(found)
+}
+
+func isClaim(found client.Object) bool {
+	if m, ok := found.(*metav1.PartialObjectMetadata); ok {
+		return m.Kind == "PersistentVolumeClaim"
+	}
+	_, ok := found.(*corev1.PersistentVolumeClaim)
+	return ok
+}
+
+func (a *applier) last(owner *v1alpha1.FTPServer, u *unstructured.Unstructured) applied {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.kept[client.ObjectKeyFromObject(owner)][u.GetKind()+"/"+u.GetName()]
+}
+
+func (a *applier) keep(owner *v1alpha1.FTPServer, u *unstructured.Unstructured, last applied) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	key := client.ObjectKeyFromObject(owner)
+	if a.kept[key] == nil {
+		a.kept[key] = map[string]applied{}
+	}
+	a.kept[key][u.GetKind()+"/"+u.GetName()] = last
+}
+
+func (a *applier) forget(server client.ObjectKey) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.kept, server)
+}
+
+// apply writes all objects. What only an edit can help is noted in the scope and
+// does not keep the others from being written.
+func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
+	if s.invalid != "" || len(s.taken) > 0 {
+		return nil
+	}
+	for _, obj := range s.out.Objects {
+		kind := obj.GetObjectKind().GroupVersionKind().Kind
+		err := r.applier.apply(ctx, s.server, obj)
+		switch {
+		case err == nil:
+		case errors.Is(err, errNameTaken):
+			s.taken = append(s.taken, kind+" "+obj.GetName())
+		case errors.Is(err, errLeaving):
+			s.leaving = true
+		case apierrors.IsInvalid(err):
+			s.rejected = err.Error()
+		default:
+			return fmt.Errorf("apply %s %s: %w", kind, obj.GetName(), err)
+		}
+	}
+	return nil
+}

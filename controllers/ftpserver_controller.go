@@ -1,0 +1,151 @@
+// Package controllers keeps the cluster as FTPServers and FTPUsers ask: it
+// gathers, has controllers/policy decide and controllers/render build, applies,
+// asks the pods what they have loaded, and writes the status.
+//
+// It holds the flow only. What can be decided or built without a cluster does
+// not belong here.
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/controllers/render"
+)
+
+// FTPServerReconciler keeps the children and the status of FTPServers.
+type FTPServerReconciler struct {
+	// Client reads from the cache and writes. Live reads from the API server.
+	Client   client.Client
+	Live     client.Reader
+	Recorder events.EventRecorder
+	// Prober asks pods what they have loaded.
+	Prober Prober
+	// Board is where the FTPUsers' verdicts go.
+	Board *Board
+	// Now is the clock.
+	Now func() time.Time
+	// Image is the server's image where a spec names none.
+	Image string
+	// ClusterDomain is the DNS domain of the cluster's Services.
+	ClusterDomain string
+	// Namespace is the operator's own.
+	Namespace string
+
+	secrets   *secretReader
+	passwords *passwords
+	applier   *applier
+	poker     *poker
+}
+
+// Reading and writing what a server consists of. Nothing is deleted: children
+// go with their owner, by garbage collection.
+//
+// The server itself: watched; its status written. The finalizers subresource is
+// what clusters with OwnerReferencesPermissionEnforcement ask of whoever makes
+// owned objects.
+// +kubebuilder:rbac:groups=ftp-operator.io,resources=ftpservers,verbs=get;list;watch
+// +kubebuilder:rbac:groups=ftp-operator.io,resources=ftpservers/status,verbs=patch
+// +kubebuilder:rbac:groups=ftp-operator.io,resources=ftpservers/finalizers,verbs=update
+//
+// The children: watched to be put right; created and patched by server-side
+// apply.
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=services;serviceaccounts;configmaps;persistentvolumeclaims,verbs=get;list;watch;create;patch
+//
+// Secrets: watched as metadata; those that are referenced or its own read by
+// name; its own created and patched.
+// +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
+//
+// Pods: watched for their state; patched with an annotation that has the
+// kubelet refresh their volumes.
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
+//
+// Events tell of transitions.
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Reconcile brings one server closer to its spec and tells how far it is.
+func (r *FTPServerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	server := &v1alpha1.FTPServer{}
+	if err := r.Client.Get(ctx, req.NamespacedName, server); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.forget(req.NamespacedName)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !server.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, nil // its children go by garbage collection
+	}
+	s := &scope{server: server}
+	again, err := r.pass(ctx, s)
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return ctrl.Result{}, nil // everything here is going
+	}
+	return ctrl.Result{RequeueAfter: again}, err
+}
+
+// pass is one way from the spec to the status. An error leaves the status as it
+// was: nothing was learnt that would be true of all of the server.
+func (r *FTPServerReconciler) pass(ctx context.Context, s *scope) (time.Duration, error) {
+	if err := r.gather(ctx, s); err != nil {
+		return 0, fmt.Errorf("gather: %w", err)
+	}
+	r.decide(s)
+	if err := r.credentials(ctx, s); err != nil {
+		return 0, fmt.Errorf("credentials: %w", err)
+	}
+	if len(s.taken) == 0 {
+		if err := r.hashPasswords(ctx, s); err != nil {
+			return 0, err
+		}
+		if err := r.render(s); err != nil {
+			return 0, fmt.Errorf("render: %w", err)
+		}
+	}
+	if err := r.apply(ctx, s); err != nil {
+		return 0, err
+	}
+	r.observe(ctx, s)
+	again, err := r.poke(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	r.Board.Post(ctx, client.ObjectKeyFromObject(s.server), s.verdicts())
+	return r.next(s, again), r.patchStatus(ctx, s)
+}
+
+// next is when to look again if no watch wakes us before.
+func (r *FTPServerReconciler) next(s *scope, behind time.Duration) time.Duration {
+	again := soonest(behind, pollSettled)
+	if at := s.credentials.renewAt; !at.IsZero() {
+		again = soonest(again, max(at.Sub(r.Now()), pollFast))
+	}
+	if len(s.taken) > 0 || s.rejected != "" {
+		again = soonest(again, pollNoted)
+	}
+	if s.leaving {
+		again = soonest(again, pollLeaving)
+	}
+	return again
+}
+
+// forget drops what is remembered of a server that is gone.
+func (r *FTPServerReconciler) forget(server client.ObjectKey) {
+	r.applier.forget(server)
+	r.poker.forget(server)
+	r.passwords.replace(server, nil)
+	r.Board.Forget(server)
+	for _, name := range []string{
+		render.ConfigSecretName(server.Name), render.TLSSecretName(server.Name), render.KeysSecretName(server.Name),
+	} {
+		r.secrets.forget(client.ObjectKey{Namespace: server.Namespace, Name: name})
+	}
+}

@@ -1,0 +1,185 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/controllers/policy"
+	"github.com/ftp-operator/ftp-operator/controllers/render"
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// scope is what one pass over a server knows. Each step fills in its part; no
+// step reads what a later one writes.
+type scope struct {
+	server *v1alpha1.FTPServer
+
+	// gathered
+	service   *corev1.Service
+	slots     []policy.Slot // those that are to run, in order
+	pods      []*corev1.Pod // of all slots, also of those that are not to run
+	users     []*v1alpha1.FTPUser
+	claimGone bool // the existing claim that the spec names is not there
+
+	// decided and made
+	addresses   policy.Addresses
+	accepted    map[types.UID]policy.Finding
+	credentials credentials
+	passwords   map[types.UID]hashed
+	digests     map[types.UID]string // config.User.Digest of those with a login
+
+	// rendered and applied
+	out      render.Output
+	invalid  string   // why the spec cannot be rendered
+	taken    []string // children whose names are somebody else's
+	rejected string   // what the API server said of a child
+	leaving  bool     // an old child of that name is still going away
+
+	// observed
+	answers []policy.Answer
+}
+
+// gather reads, from the cache, what the server follows from.
+func (r *FTPServerReconciler) gather(ctx context.Context, s *scope) error {
+	name, in := s.server.Name, client.InNamespace(s.server.Namespace)
+	service := &corev1.Service{}
+	if err := r.Client.Get(ctx, s.key(render.ServiceName(name)), service); client.IgnoreNotFound(err) != nil {
+		return err
+	} else if err == nil && service.Labels[render.LabelServer] == name {
+		s.service = service
+	}
+	var pods corev1.PodList
+	if err := r.Client.List(ctx, &pods, in, client.MatchingLabels(render.ServiceSelector(name))); err != nil {
+		return err
+	}
+	for i := range pods.Items {
+		s.pods = append(s.pods, &pods.Items[i])
+	}
+	slices.SortFunc(s.pods, func(a, b *corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
+	if err := r.gatherSlots(ctx, s); err != nil {
+		return err
+	}
+	if err := r.gatherUsers(ctx, s, in); err != nil {
+		return err
+	}
+	return r.gatherClaim(ctx, s)
+}
+
+func (r *FTPServerReconciler) gatherSlots(ctx context.Context, s *scope) error {
+	for i := range render.Replicas(s.server) {
+		slot := policy.Slot{Name: render.DeploymentName(s.server.Name, i)}
+		d := &appsv1.Deployment{}
+		err := r.Client.Get(ctx, s.key(slot.Name), d)
+		if client.IgnoreNotFound(err) != nil {
+			return err
+		}
+		if err == nil {
+			slot.Deployment = d
+		}
+		for _, p := range s.pods {
+			if p.Labels[render.LabelSlot] == strconv.Itoa(i) {
+				slot.Pods = append(slot.Pods, p)
+			}
+		}
+		s.slots = append(s.slots, slot)
+	}
+	return nil
+}
+
+func (r *FTPServerReconciler) gatherUsers(ctx context.Context, s *scope, in client.InNamespace) error {
+	var users v1alpha1.FTPUserList
+	if err := r.Client.List(ctx, &users, in, client.MatchingFields{indexServer: s.server.Name}); err != nil {
+		return err
+	}
+	for i := range users.Items {
+		if u := &users.Items[i]; u.DeletionTimestamp.IsZero() {
+			s.users = append(s.users, u)
+		}
+	}
+	slices.SortFunc(s.users, func(a, b *v1alpha1.FTPUser) int { return strings.Compare(a.Name, b.Name) })
+	return nil
+}
+
+func (r *FTPServerReconciler) gatherClaim(ctx context.Context, s *scope) error {
+	v := s.server.Spec.Storage.Volume
+	if v == nil || v.ExistingClaimRef == nil {
+		return nil
+	}
+	err := r.Client.Get(ctx, s.key(v.ExistingClaimRef.Name), &corev1.PersistentVolumeClaim{})
+	s.claimGone = err != nil
+	return client.IgnoreNotFound(err)
+}
+
+// decide draws the conclusions that rendering needs.
+func (r *FTPServerReconciler) decide(s *scope) {
+	var live []*corev1.Pod
+	for _, slot := range s.slots {
+		live = append(live, slot.Live()...)
+	}
+	s.addresses = policy.FindAddresses(s.server.Spec.Service.Type, s.service, live)
+	s.accepted = policy.AcceptUsers(s.users)
+}
+
+func (s *scope) certificateNames(clusterDomain string) []string {
+	var ips []string
+	if s.service != nil {
+		ips = s.service.Spec.ClusterIPs
+	}
+	return render.CertificateNames(s.server, clusterDomain, s.addresses.List, ips)
+}
+
+// logins are the users as the server is to know them: those that are accepted
+// and have a password.
+func (s *scope) logins() ([]config.User, error) {
+	var out []config.User
+	s.digests = map[types.UID]string{}
+	for _, u := range s.users {
+		password := s.passwords[u.UID]
+		if !s.accepted[u.UID].OK() || !password.finding.OK() {
+			continue
+		}
+		entry := policy.UserEntry(u, password.hash)
+		digest, err := entry.Digest()
+		if err != nil {
+			return nil, err
+		}
+		s.digests[u.UID] = digest
+		out = append(out, entry)
+	}
+	return out, nil
+}
+
+// render builds the objects. A spec that the server would refuse is told, not
+// returned: only an edit helps.
+func (r *FTPServerReconciler) render(s *scope) error {
+	users, err := s.logins()
+	if err != nil {
+		return err
+	}
+	passive, pending := policy.PassiveAddresses(s.server.Spec.Passive, s.addresses)
+	s.out, err = render.Objects(render.Input{
+		Server:           s.server,
+		Image:            r.Image,
+		Service:          s.service,
+		PassiveAddresses: passive,
+		AddressPending:   pending || render.PortsPending(s.server, s.service),
+		Users:            users,
+		TLS:              s.credentials.tls,
+		Status:           s.credentials.status,
+		StatusToken:      s.credentials.statusToken,
+		CABundle:         s.credentials.ca.PEM(),
+	})
+	if err != nil {
+		s.invalid = err.Error()
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package controllers
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/controllers/policy"
+	"github.com/ftp-operator/ftp-operator/controllers/render"
+)
+
+// Fields that objects are found by in the cache.
+const (
+	indexServer   = "ftp-operator.io/server"          // FTPUser: the server it is on
+	indexPassword = "ftp-operator.io/password-secret" // FTPUser: the Secret with its password
+	indexClaim    = "ftp-operator.io/claim"           // FTPServer: the claim that its pods mount
+)
+
+// CacheOptions says what the operator keeps in memory: of what others share
+// with it, only what it made itself. Secrets are watched as metadata, and the
+// ones of its own namespace too, for its authority. No namespaces means all.
+func CacheOptions(namespaces []string, own string) cache.Options {
+	mine := cache.ByObject{Label: render.ManagedSelector()}
+	options := cache.Options{
+		ByObject: map[client.Object]cache.ByObject{
+			&appsv1.Deployment{}:     mine,
+			&corev1.Pod{}:            mine,
+			&corev1.Service{}:        mine,
+			&corev1.ServiceAccount{}: mine,
+			&corev1.ConfigMap{}:      mine,
+		},
+	}
+	if len(namespaces) == 0 {
+		return options
+	}
+	options.DefaultNamespaces = map[string]cache.Config{}
+	secrets := map[string]cache.Config{own: {}}
+	for _, n := range namespaces {
+		options.DefaultNamespaces[n] = cache.Config{}
+		secrets[n] = cache.Config{}
+	}
+	options.ByObject[&corev1.Secret{}] = cache.ByObject{Namespaces: secrets}
+	return options
+}
+
+// AddIndexes teaches the cache the indexes that both controllers use.
+func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	if err := indexer.IndexField(ctx, &v1alpha1.FTPUser{}, indexServer, func(o client.Object) []string {
+		return []string{o.(*v1alpha1.FTPUser).Spec.ServerRef.Name}
+	}); err != nil {
+		return err
+	}
+	if err := indexer.IndexField(ctx, &v1alpha1.FTPUser{}, indexPassword, func(o client.Object) []string {
+		return []string{passwordRef(o.(*v1alpha1.FTPUser)).Name}
+	}); err != nil {
+		return err
+	}
+	return indexer.IndexField(ctx, &v1alpha1.FTPServer{}, indexClaim, func(o client.Object) []string {
+		return []string{render.MountedClaim(o.(*v1alpha1.FTPServer))}
+	})
+}
+
+// passwordRef is where the user's password is.
+func passwordRef(u *v1alpha1.FTPUser) v1alpha1.SecretKeyReference {
+	return policy.PasswordRef(u, v1alpha1.SecretKeyReference{
+		Name: render.PasswordSecretName(u.Name),
+		Key:  render.KeyPassword,
+	})
+}

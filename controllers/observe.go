@@ -1,0 +1,158 @@
+package controllers
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/controllers/policy"
+	"github.com/ftp-operator/ftp-operator/controllers/probe"
+	"github.com/ftp-operator/ftp-operator/controllers/render"
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// Prober asks a pod what it has loaded. The error says in one line why there is
+// no answer.
+type Prober interface {
+	Status(ctx context.Context, t probe.Target) (*config.Status, error)
+}
+
+// observe asks the pods of the slots that are to run, all at once.
+func (r *FTPServerReconciler) observe(ctx context.Context, s *scope) {
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	for _, slot := range s.slots {
+		for _, pod := range slot.Live() {
+			if pod.Status.PodIP == "" || pod.Status.Phase != corev1.PodRunning {
+				continue
+			}
+			wg.Go(func() {
+				a := r.ask(ctx, s, slot.Name, pod)
+				mu.Lock()
+				defer mu.Unlock()
+				s.answers = append(s.answers, a)
+			})
+		}
+	}
+	wg.Wait()
+}
+
+// ask asks one pod, and once more for each user's digest where its files are
+// not all the newest.
+func (r *FTPServerReconciler) ask(ctx context.Context, s *scope, slot string, pod *corev1.Pod) policy.Answer {
+	a := policy.Answer{Pod: pod.Name, Slot: slot}
+	t := probe.Target{
+		IP:    pod.Status.PodIP,
+		Port:  render.StatusPort,
+		Host:  render.StatusHost(s.server),
+		Roots: s.credentials.ca.PEM(),
+		Token: s.credentials.statusToken,
+	}
+	status, err := r.Prober.Status(ctx, t)
+	if err == nil && len(s.users) > 0 && !policy.Behind(policy.Answer{Status: status}, s.out.Files).OK() {
+		t.Users = true
+		status, err = r.Prober.Status(ctx, t)
+	}
+	if err != nil {
+		a.Problem = err.Error()
+		return a
+	}
+	a.Status = status
+	return a
+}
+
+// How often pods that have not loaded everything are asked again.
+const (
+	pollFast     = 200 * time.Millisecond
+	pollSlow     = time.Second
+	pollSlowest  = 10 * time.Second
+	pollFastFor  = 5 * time.Second
+	pollSlowFor  = time.Minute
+	pollSettled  = time.Minute      // a pod that was cut off is found after this
+	pollNoted    = 30 * time.Second // what no watch tells, such as a name that is free again
+	pollLeaving  = time.Second
+	pokeInterval = 500 * time.Millisecond
+)
+
+// pollInterval is how long to wait before asking again pods that have been
+// behind for so long.
+func pollInterval(behind time.Duration) time.Duration {
+	switch {
+	case behind < pollFastFor:
+		return pollFast
+	case behind < pollSlowFor:
+		return pollSlow
+	}
+	return pollSlowest
+}
+
+// behind tells which pods have answered that they lack something, or were ready
+// and do not answer: a new poke may help those.
+func (s *scope) behind() []*corev1.Pod {
+	var out []*corev1.Pod
+	for _, slot := range s.slots {
+		for _, pod := range slot.Live() {
+			for _, a := range s.answers {
+				if a.Pod != pod.Name || policy.Behind(a, s.out.Files).OK() {
+					continue
+				}
+				if a.Status != nil || ready(pod) {
+					out = append(out, pod)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func ready(pod *corev1.Pod) bool {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// verdicts are what the server's pass found of each user.
+func (s *scope) verdicts() []Verdict {
+	byName := make([]Verdict, 0, len(s.users))
+	for _, u := range s.users {
+		byName = append(byName, Verdict{
+			UID: u.UID, Name: u.Name, Generation: u.Generation,
+			Accepted:   s.accepted[u.UID],
+			Resolved:   s.passwordFinding(u),
+			Programmed: s.userProgrammed(u),
+		})
+	}
+	return byName
+}
+
+func (s *scope) passwordFinding(u *v1alpha1.FTPUser) policy.Finding {
+	if p, judged := s.passwords[u.UID]; judged {
+		return p.finding
+	}
+	return policy.NotJudged()
+}
+
+func (s *scope) userProgrammed(u *v1alpha1.FTPUser) policy.Finding {
+	digest, loaded := s.digests[u.UID]
+	switch {
+	case !loaded:
+		return policy.NotLoaded()
+	case len(s.out.Files) == 0:
+		return policy.NotWritten()
+	}
+	return policy.UserProgrammed(s.slots, s.answers, s.out.Files, u.Username(), digest, render.UsersFile(u.Username()))
+}
+
+// programmed is the finding of ConditionProgrammed.
+func (s *scope) programmed() policy.Finding {
+	if len(s.out.Files) == 0 {
+		return policy.NotWritten()
+	}
+	return policy.Programmed(s.slots, s.answers, s.out.Files)
+}

@@ -1,0 +1,136 @@
+package controllers
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/controllers/policy"
+	"github.com/ftp-operator/ftp-operator/ftpserver/auth/passhash"
+)
+
+// hashWorkers bounds how many passwords are hashed at once: a hash takes about
+// 20 MiB and a core for some 30 ms.
+const hashWorkers = 2
+
+// hashSource identifies what a hash was made of without holding the password.
+type hashSource struct {
+	secret          types.UID
+	resourceVersion string
+	key             string
+}
+
+type hashed struct {
+	source  hashSource
+	hash    string
+	finding policy.Finding
+}
+
+// passwords remembers, for each server, the hash of each user's password, so
+// that a reconcile that changes nothing reads and hashes nothing.
+type passwords struct {
+	mu   sync.Mutex
+	kept map[client.ObjectKey]map[types.UID]hashed
+}
+
+func newPasswords() *passwords {
+	return &passwords{kept: map[client.ObjectKey]map[types.UID]hashed{}}
+}
+
+func (p *passwords) get(server client.ObjectKey, user types.UID) hashed {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.kept[server][user]
+}
+
+// replace keeps the hashes of the server's present users and of no others.
+func (p *passwords) replace(server client.ObjectKey, all map[types.UID]hashed) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(all) == 0 {
+		delete(p.kept, server)
+		return
+	}
+	p.kept[server] = all
+}
+
+// hashPasswords fills in, for each user, whether its password can be
+// used, and its hash.
+func (r *FTPServerReconciler) hashPasswords(ctx context.Context, s *scope) error {
+	var mu sync.Mutex
+	all := map[types.UID]hashed{}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(hashWorkers)
+	for _, u := range s.users {
+		group.Go(func() error {
+			h, err := r.hashPassword(ctx, s, u)
+			if err != nil {
+				return fmt.Errorf("password of FTPUser %s: %w", u.Name, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all[u.UID] = h
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	r.passwords.replace(client.ObjectKeyFromObject(s.server), all)
+	s.passwords = all
+	return nil
+}
+
+func (r *FTPServerReconciler) hashPassword(ctx context.Context, s *scope, u *v1alpha1.FTPUser) (hashed, error) {
+	ref := passwordRef(u)
+	m, err := r.secrets.metadata(ctx, s.key(ref.Name))
+	if err != nil {
+		return hashed{}, err
+	}
+	if m == nil || foreign(u, m) {
+		return hashed{finding: policy.SecretMissing(ref)}, nil
+	}
+	source := hashSource{secret: m.UID, resourceVersion: m.ResourceVersion, key: ref.Key}
+	if kept := r.passwords.get(client.ObjectKeyFromObject(s.server), u.UID); kept.source == source {
+		return kept, nil
+	}
+	found, err := r.secrets.content(ctx, s.key(ref.Name))
+	if err != nil {
+		return hashed{}, err
+	}
+	if found == nil {
+		return hashed{finding: policy.SecretMissing(ref)}, nil
+	}
+	source.secret, source.resourceVersion = found.UID, found.ResourceVersion
+	value, ok := found.Data[ref.Key]
+	password, finding := policy.ReadPassword(ref, value, ok, passhash.Check)
+	h := hashed{source: source, finding: finding, hash: password.Value}
+	if finding.OK() && !password.IsHash {
+		h.hash, err = passhash.Hash(password.Value, contentSalt(s.credentials.salt, u.UID, password.Value))
+	}
+	return h, err
+}
+
+// foreign tells that the Secret stands where the user's generated password
+// would be, and is somebody else's.
+func foreign(u *v1alpha1.FTPUser, m *metav1.PartialObjectMetadata) bool {
+	return u.Spec.PasswordSecretRef == nil && !metav1.IsControlledBy(m, u)
+}
+
+// contentSalt depends on the user and the password alone, so that only a new
+// password makes a new hash, and two users of one password have different ones.
+func contentSalt(key []byte, user types.UID, password string) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(user))
+	mac.Write([]byte{0})
+	mac.Write([]byte(password))
+	return mac.Sum(nil)
+}

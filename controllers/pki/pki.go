@@ -1,0 +1,165 @@
+// Package pki makes and judges certificates: the operator's own authority and
+// the leaves that it signs. It knows nothing of Kubernetes, reads no clock and
+// stores nothing; the time is passed in.
+package pki
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"slices"
+	"time"
+)
+
+const (
+	// CALifetime is how long the authority is valid.
+	CALifetime = 10 * 365 * 24 * time.Hour
+	// LeafLifetime is how long a certificate is valid. It is renewed after two
+	// thirds of it.
+	LeafLifetime = 90 * 24 * time.Hour
+	// backdate allows for clocks that are behind.
+	backdate = time.Hour
+)
+
+// KeyPair is a certificate, or a chain of them, and its private key, in PEM.
+type KeyPair struct {
+	Cert []byte
+	Key  []byte
+}
+
+// CA signs certificates. It is immutable.
+type CA struct {
+	cert *x509.Certificate
+	key  crypto.Signer
+	pem  []byte
+}
+
+// NewCA makes an authority with a key of its own.
+func NewCA(now time.Time) (KeyPair, error) {
+	template := &x509.Certificate{
+		Subject:               pkix.Name{CommonName: "ftp-operator"},
+		NotBefore:             now.Add(-backdate),
+		NotAfter:              now.Add(CALifetime),
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		MaxPathLenZero:        true,
+	}
+	return sign(template, nil)
+}
+
+// ParseCA reads an authority. The error says what is wrong with it.
+func ParseCA(pair KeyPair) (*CA, error) {
+	parsed, err := tls.X509KeyPair(pair.Cert, pair.Key)
+	if err != nil {
+		return nil, fmt.Errorf("certificate authority: %w", err)
+	}
+	key, ok := parsed.PrivateKey.(crypto.Signer)
+	if !ok || !parsed.Leaf.IsCA {
+		return nil, errors.New("certificate authority: the certificate is not that of an authority")
+	}
+	return &CA{cert: parsed.Leaf, key: key, pem: encode("CERTIFICATE", parsed.Leaf.Raw)}, nil
+}
+
+// PEM is the authority's certificate, which clients verify others with.
+func (ca *CA) PEM() []byte { return bytes.Clone(ca.pem) }
+
+// Issue signs a certificate for a server with these names, DNS names and IP
+// addresses. The chain in it ends with the authority.
+func (ca *CA) Issue(names []string, now time.Time) (KeyPair, error) {
+	template := &x509.Certificate{
+		NotBefore:   now.Add(-backdate),
+		NotAfter:    now.Add(LeafLifetime),
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	for _, name := range names {
+		if ip := net.ParseIP(name); ip != nil {
+			template.IPAddresses = append(template.IPAddresses, ip)
+		} else {
+			template.DNSNames = append(template.DNSNames, name)
+		}
+	}
+	pair, err := sign(template, ca)
+	if err != nil {
+		return KeyPair{}, err
+	}
+	pair.Cert = append(pair.Cert, ca.pem...)
+	return pair, nil
+}
+
+// Leaf is what can be told of a certificate that was issued before.
+type Leaf struct {
+	// RenewAt is when it has lived two thirds of its life.
+	RenewAt time.Time
+	// Names are its DNS names and IP addresses, sorted.
+	Names []string
+	byCA  bool
+}
+
+// Inspect reads a certificate. The error says why it is of no use: it cannot be
+// read, or key and certificate do not fit.
+func (ca *CA) Inspect(pair KeyPair) (Leaf, error) {
+	parsed, err := tls.X509KeyPair(pair.Cert, pair.Key)
+	if err != nil {
+		return Leaf{}, err
+	}
+	cert := parsed.Leaf
+	names := slices.Clone(cert.DNSNames)
+	for _, ip := range cert.IPAddresses {
+		names = append(names, ip.String())
+	}
+	slices.Sort(names)
+	life := cert.NotAfter.Sub(cert.NotBefore)
+	return Leaf{
+		RenewAt: cert.NotBefore.Add(life / 3 * 2),
+		Names:   names,
+		byCA:    cert.CheckSignatureFrom(ca.cert) == nil,
+	}, nil
+}
+
+// Fits tells whether the certificate can stay: it is this authority's, has
+// exactly these names, and is not due for renewal.
+func (l Leaf) Fits(names []string, now time.Time) bool {
+	want := slices.Clone(names)
+	slices.Sort(want)
+	return l.byCA && slices.Equal(l.Names, want) && now.Before(l.RenewAt)
+}
+
+// sign makes a key and a certificate for it. Without a parent it signs itself.
+func sign(template *x509.Certificate, parent *CA) (KeyPair, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return KeyPair{}, fmt.Errorf("make a key: %w", err)
+	}
+	if template.SerialNumber, err = rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127)); err != nil {
+		return KeyPair{}, fmt.Errorf("make a serial number: %w", err)
+	}
+	issuer, signer := template, crypto.Signer(key)
+	if parent != nil {
+		issuer, signer = parent.cert, parent.key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), signer)
+	if err != nil {
+		return KeyPair{}, fmt.Errorf("sign a certificate: %w", err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return KeyPair{}, fmt.Errorf("encode a key: %w", err)
+	}
+	return KeyPair{Cert: encode("CERTIFICATE", der), Key: encode("PRIVATE KEY", keyDER)}, nil
+}
+
+func encode(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}

@@ -1,0 +1,52 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+)
+
+// ServerAccepted judges whether the operator can act on a server: invalid says
+// why its spec cannot be rendered, taken are children whose names are somebody
+// else's, rejected is what the API server said of a child.
+func ServerAccepted(invalid string, taken []string, rejected string) Finding {
+	switch {
+	case invalid != "":
+		return no(v1alpha1.ReasonInvalidSpec, invalid)
+	case len(taken) > 0:
+		return no(v1alpha1.ReasonNameTaken, fmt.Sprintf(
+			"Somebody else's object has the name that the server needs: %s: delete it, or name the FTPServer otherwise", strings.Join(taken, ", ")))
+	case rejected != "":
+		return no(v1alpha1.ReasonChildRejected, "Kubernetes refuses what follows from the spec: "+rejected)
+	}
+	return yes(v1alpha1.ReasonAccepted, "The operator acts on the spec")
+}
+
+// ServerReady is Ready where every other condition is True.
+func ServerReady(replicas int) Finding {
+	if replicas == 0 {
+		return yes(v1alpha1.ReasonScaledToZero, "No pod runs, as spec.replicas is 0; everything else is ready")
+	}
+	return yes(v1alpha1.ReasonReady, "The server runs as the spec asks")
+}
+
+// UserReady is Ready where every other condition is True.
+func UserReady(programmed Finding) Finding {
+	if programmed.Reason == v1alpha1.ReasonScaledToZero {
+		return programmed
+	}
+	return yes(v1alpha1.ReasonReady, "The user can log in, unless spec.login says otherwise")
+}
+
+// ServerMissing is the finding for a user without a server.
+func ServerMissing(name string) Finding {
+	return no(v1alpha1.ReasonServerNotFound, fmt.Sprintf("There is no FTPServer %s in this namespace: create it, or make the FTPUser anew with another serverRef", name))
+}
+
+// PasswordNameTaken is the finding for a user whose generated password has no
+// place to go to.
+func PasswordNameTaken(secret string) Finding {
+	return no(v1alpha1.ReasonNameTaken, fmt.Sprintf(
+		"Somebody else's Secret has the name %s, where the password would be made: delete it, or name it in passwordSecretRef", secret))
+}

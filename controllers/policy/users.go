@@ -1,0 +1,81 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+const (
+	// shardBudget is what the users of one shard may take, in bytes: a Secret
+	// holds 1 MiB at most.
+	shardBudget = 960 << 10
+	// userOverhead is what a user takes besides its name and home, at most.
+	userOverhead = 400
+)
+
+// AcceptUsers decides which FTPUsers the server takes, by UID. Older ones come
+// first, by creation time and then by namespace and name, so that a younger one
+// never takes anything from an older.
+func AcceptUsers(users []*v1alpha1.FTPUser) map[types.UID]Finding {
+	byAge := slices.Clone(users)
+	slices.SortFunc(byAge, older)
+	out := make(map[types.UID]Finding, len(users))
+	owner := map[string]*v1alpha1.FTPUser{}
+	var used [config.UserShards]int
+	for _, u := range byAge {
+		name := u.Username()
+		if err := config.UsernameProblem(name); err != nil {
+			out[u.UID] = no(v1alpha1.ReasonInvalidSpec, fmt.Sprintf("username: %v: set spec.username in a new FTPUser", err))
+			continue
+		}
+		if first := owner[name]; first != nil {
+			out[u.UID] = no(v1alpha1.ReasonUsernameConflict,
+				fmt.Sprintf("The login %q belongs to the older FTPUser %s: delete either, or make a new FTPUser with another spec.username", name, first.Name))
+			continue
+		}
+		shard, size := config.Shard(name), userOverhead+2*len(name)+len(u.Spec.Home)
+		if used[shard]+size > shardBudget {
+			out[u.UID] = no(v1alpha1.ReasonServerFull, "The server has no space for more users: use another FTPServer")
+			continue
+		}
+		used[shard] += size
+		owner[name] = u
+		out[u.UID] = yes(v1alpha1.ReasonAccepted, "The server has taken the user")
+	}
+	return out
+}
+
+func older(a, b *v1alpha1.FTPUser) int {
+	return cmp.Or(
+		a.CreationTimestamp.Compare(b.CreationTimestamp.Time),
+		cmp.Compare(a.Namespace, b.Namespace),
+		cmp.Compare(a.Name, b.Name),
+	)
+}
+
+// UserEntry is the user as the server sees it.
+func UserEntry(u *v1alpha1.FTPUser, passwordHash string) config.User {
+	return config.User{
+		Name:         u.Username(),
+		UID:          string(u.UID),
+		PasswordHash: passwordHash,
+		Home:         u.Spec.Home,
+		Role:         config.Role(u.Spec.Role),
+		Login:        config.Login(u.Spec.Login),
+	}
+}
+
+// PasswordRef is where a user's password is: where the spec says, or in the
+// Secret that the operator makes.
+func PasswordRef(u *v1alpha1.FTPUser, generated v1alpha1.SecretKeyReference) v1alpha1.SecretKeyReference {
+	if ref := u.Spec.PasswordSecretRef; ref != nil {
+		return *ref
+	}
+	return generated
+}

@@ -1,0 +1,130 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// Where the files lie in the pod.
+const (
+	configDir   = "/etc/ftpserver/config"
+	usersDir    = "/etc/ftpserver/users"
+	tlsDir      = "/etc/ftpserver/tls"
+	tlsCertFile = tlsDir + "/" + corev1.TLSCertKey
+	tlsKeyFile  = tlsDir + "/" + corev1.TLSPrivateKeyKey
+	dataDir     = "/srv/ftp"
+)
+
+// The ports that the process listens on. They never change, so that no change
+// of the public ones replaces a pod.
+const (
+	controlListen = 2121
+	passiveListen = 50000
+	adminListen   = 8080
+	// StatusPort is where a pod answers with its status.
+	StatusPort = 8443
+
+	// maxPassivePorts is the most that spec.passive.portsPerReplica can be. The
+	// pod declares as many from the start.
+	maxPassivePorts = 64
+)
+
+// configuration is the Secret with the server's configuration. The error says
+// which value the server would refuse.
+func configuration(in Input) (*corev1.Secret, error) {
+	data, err := config.Encode(serverConfig(in))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := config.Decode(data, config.Strict); err != nil {
+		return nil, fmt.Errorf("the server would refuse its configuration: %w", err)
+	}
+	return secret(child(in.Server, ConfigSecretName(in.Server.Name)), corev1.SecretTypeOpaque, map[string][]byte{
+		config.FileName: data,
+		KeyStatusToken:  []byte(in.StatusToken),
+		KeyStatusCert:   in.Status.Cert,
+		KeyStatusKey:    in.Status.Key,
+	}), nil
+}
+
+func serverConfig(in Input) *config.Config {
+	spec := in.Server.Spec
+	return &config.Config{
+		Listen:   listen(controlListen),
+		Passive:  passive(in),
+		TLS:      tls(spec.TLS),
+		Storage:  config.Storage{Root: dataDir},
+		UsersDir: usersDir,
+		Limits: config.Limits{
+			Sessions:           int(spec.Limits.SessionsPerReplica),
+			SessionsPerAddress: int(spec.Limits.SessionsPerAddress),
+			IdleTimeout:        idleTimeout(spec.Limits),
+		},
+		Admin: config.Admin{
+			Listen: listen(adminListen),
+			Status: config.StatusEndpoint{
+				Listen:    listen(StatusPort),
+				CertFile:  KeyStatusCert,
+				KeyFile:   KeyStatusKey,
+				TokenFile: KeyStatusToken,
+			},
+		},
+		Log: config.Log{Level: string(spec.Logging.Level)},
+	}
+}
+
+func listen(port int) string { return fmt.Sprintf(":%d", port) }
+
+func passive(in Input) config.Passive {
+	p := config.Passive{Addresses: in.PassiveAddresses, AddressPending: in.AddressPending}
+	for i, number := range PassivePorts(in.Server, in.Service) {
+		p.Ports = append(p.Ports, config.PassivePort{Slot: 0, Listen: passiveListen + i, Announce: int(number)})
+	}
+	return p
+}
+
+func tls(spec v1alpha1.TLSSpec) config.TLS {
+	t := config.TLS{Mode: config.TLSMode(spec.Mode), MinVersion: spec.MinVersion}
+	if spec.Mode != v1alpha1.TLSDisabled {
+		t.Certificates = []config.Certificate{{CertFile: tlsCertFile, KeyFile: tlsKeyFile}}
+	}
+	return t
+}
+
+func idleTimeout(l v1alpha1.LimitsSpec) time.Duration {
+	if l.IdleTimeout == nil {
+		return 0
+	}
+	return l.IdleTimeout.Duration
+}
+
+// usersSecrets are the Secrets with the users, one for each shard, also where
+// it has none: so their number never changes.
+func usersSecrets(in Input) ([]*corev1.Secret, error) {
+	shards := make([]config.UsersFile, config.UserShards)
+	for i := range shards {
+		shards[i].Users = []config.User{}
+	}
+	for _, u := range in.Users {
+		f := &shards[config.Shard(u.Name)]
+		f.Users = append(f.Users, u)
+	}
+	out := make([]*corev1.Secret, config.UserShards)
+	for i, f := range shards {
+		slices.SortFunc(f.Users, func(a, b config.User) int { return cmp.Compare(a.Name, b.Name) })
+		data, err := config.Encode(f)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = secret(child(in.Server, UsersSecretName(in.Server.Name, i)), corev1.SecretTypeOpaque,
+			map[string][]byte{config.UsersFileName(i): data})
+	}
+	return out, nil
+}

@@ -1,0 +1,23 @@
+package render
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+)
+
+// Password is the Secret with the password made for a user. It goes with the
+// user. It is made once: whoever reads it may keep it.
+func Password(u *v1alpha1.FTPUser, password string) *corev1.Secret {
+	owner := metav1.NewControllerRef(u, v1alpha1.GroupVersion.WithKind(v1alpha1.FTPUserKind))
+	return secret(metav1.ObjectMeta{
+		Name:            PasswordSecretName(u.Name),
+		Namespace:       u.Namespace,
+		Labels:          map[string]string{LabelName: appName, LabelManagedBy: FieldOwner},
+		OwnerReferences: []metav1.OwnerReference{*owner},
+	}, corev1.SecretTypeBasicAuth, map[string][]byte{
+		KeyUsername: []byte(u.Username()),
+		KeyPassword: []byte(password),
+	})
+}

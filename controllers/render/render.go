@@ -1,0 +1,124 @@
+// Package render builds the objects of an FTPServer. It is pure: the same Input
+// gives the same objects. It must hold no client, clock or randomness, and
+// decide nothing that a condition tells of; that is controllers/policy.
+package render
+
+import (
+	"maps"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/controllers/pki"
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// Input is all that the objects of a server follow from.
+type Input struct {
+	Server *v1alpha1.FTPServer
+	// Image is the server's image where the spec names none.
+	Image string
+	// Service is the live Service, nil if there is none: Kubernetes allocates
+	// node ports on it.
+	Service *corev1.Service
+	// PassiveAddresses are what PASV answers.
+	PassiveAddresses []config.PassiveAddress
+	// AddressPending tells that there will be one but it is not known yet.
+	AddressPending bool
+	// Users are the logins of the server, in any order.
+	Users []config.User
+	// TLS is shown to FTP clients, Status to the operator.
+	TLS, Status pki.KeyPair
+	// StatusToken is what the operator shows to /status.
+	StatusToken string
+	// CABundle are the certificates (PEM) to verify TLS with.
+	CABundle []byte
+}
+
+// Output is what was built.
+type Output struct {
+	// Objects are in the order in which they are to be applied: first what
+	// takes longest to become known, last the pods that need the rest.
+	Objects []client.Object
+	// Files is the config.Hash that a pod must tell of each file once it has
+	// loaded all this, by config.FileStatus.Name.
+	Files map[string]string
+}
+
+// Objects builds the objects of a server.
+func Objects(in Input) (Output, error) {
+	configSecret, err := configuration(in)
+	if err != nil {
+		return Output{}, err
+	}
+	users, err := usersSecrets(in)
+	if err != nil {
+		return Output{}, err
+	}
+	out := Output{Objects: []client.Object{service(in), serviceAccount(in), caBundle(in)}}
+	if c := claim(in); c != nil {
+		out.Objects = append(out.Objects, c)
+	}
+	tlsSecret := certificate(in)
+	out.Objects = append(out.Objects, tlsSecret, configSecret)
+	for _, u := range users {
+		out.Objects = append(out.Objects, u)
+	}
+	out.Objects = append(out.Objects, deployment(in, 0))
+	out.Files = files(configSecret, tlsSecret, users, in.Server.Spec.TLS.Mode)
+	return out, nil
+}
+
+// files tells which content of which file the pods are to load.
+func files(configSecret, tlsSecret *corev1.Secret, users []*corev1.Secret, mode v1alpha1.TLSMode) map[string]string {
+	out := map[string]string{config.FileName: config.Hash(configSecret.Data[config.FileName])}
+	for shard, s := range users {
+		name := config.UsersFileName(shard)
+		out[usersDir+"/"+name] = config.Hash(s.Data[name])
+	}
+	if mode != v1alpha1.TLSDisabled {
+		out[tlsCertFile] = config.Hash(tlsSecret.Data[corev1.TLSCertKey])
+	}
+	return out
+}
+
+// UsersFile is the config.FileStatus.Name of the file that holds a login.
+func UsersFile(username string) string {
+	return usersDir + "/" + config.UsersFileName(config.Shard(username))
+}
+
+// child is the metadata of an object that goes with the server.
+func child(s *v1alpha1.FTPServer, name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Name:            name,
+		Namespace:       s.Namespace,
+		Labels:          childLabels(s.Name),
+		OwnerReferences: []metav1.OwnerReference{Owner(s)},
+	}
+}
+
+// Owner is the reference by which a child belongs to the server.
+func Owner(s *v1alpha1.FTPServer) metav1.OwnerReference {
+	return *metav1.NewControllerRef(s, v1alpha1.GroupVersion.WithKind(v1alpha1.FTPServerKind))
+}
+
+func secret(meta metav1.ObjectMeta, kind corev1.SecretType, data map[string][]byte) *corev1.Secret {
+	return &corev1.Secret{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: meta,
+		Type:       kind,
+		Data:       data,
+	}
+}
+
+// merged is the union of two maps; what is in the second wins.
+func merged(user map[string]v1alpha1.LabelValue, ours map[string]string) map[string]string {
+	out := make(map[string]string, len(user)+len(ours))
+	for k, v := range user {
+		out[k] = string(v)
+	}
+	maps.Copy(out, ours)
+	return out
+}

@@ -1,0 +1,99 @@
+package controllers
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/controllers/policy"
+	"github.com/ftp-operator/ftp-operator/controllers/render"
+)
+
+// patchStatus writes the server's status, once a pass and only if it moved.
+func (r *FTPServerReconciler) patchStatus(ctx context.Context, s *scope) error {
+	before := s.server.DeepCopy()
+	st := &s.server.Status
+	st.ObservedGeneration = s.server.Generation
+	st.Selector = metav1.FormatLabelSelector(render.ScaleSelector(s.server.Name))
+	st.Replicas = s.livePods()
+	st.Slots = s.slotStatus()
+	st.Addresses = s.addresses.List
+	st.Ports = s.ports()
+	st.Users = int32(len(s.digests))
+	st.CARef = &v1alpha1.LocalReference{Name: render.CAConfigMapName(s.server.Name)}
+	policy.SetConditions(&st.Conditions, s.server.Generation, s.findings(), policy.ServerReady(len(s.slots)))
+	if equality.Semantic.DeepEqual(before.Status, *st) {
+		return nil
+	}
+	if err := r.Client.Status().Patch(ctx, s.server, client.MergeFrom(before), client.FieldOwner(fieldOwner)); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	announce(r.Recorder, s.server, before.Status.Conditions, s.server.Status.Conditions)
+	return nil
+}
+
+func (s *scope) findings() []policy.Named {
+	references := policy.Resolved()
+	if s.claimGone {
+		references = policy.ClaimMissing(s.server.Spec.Storage.Volume.ExistingClaimRef.Name)
+	}
+	pendingPorts := render.PortsPending(s.server, s.service)
+	return []policy.Named{
+		{Type: v1alpha1.ConditionAccepted, Finding: policy.ServerAccepted(s.invalid, s.taken, s.rejected)},
+		{Type: v1alpha1.ConditionResolvedRefs, Finding: references},
+		{Type: v1alpha1.ConditionAddressAssigned, Finding: policy.AddressAssigned(s.server, len(s.slots), s.addresses, pendingPorts)},
+		{Type: v1alpha1.ConditionWorkloadAvailable, Finding: policy.WorkloadAvailable(s.slots)},
+		{Type: v1alpha1.ConditionProgrammed, Finding: s.programmed()},
+	}
+}
+
+// livePods counts the pods that are not ending.
+func (s *scope) livePods() int32 {
+	n := 0
+	for _, slot := range s.slots {
+		n += len(slot.Live())
+	}
+	return int32(n)
+}
+
+func (s *scope) slotStatus() []v1alpha1.SlotStatus {
+	var out []v1alpha1.SlotStatus
+	for _, slot := range s.slots {
+		out = append(out, v1alpha1.SlotStatus{
+			Name:       slot.Name,
+			Ready:      policy.SlotAvailable(slot).Status,
+			Programmed: policy.SlotProgrammed(slot.Name, s.answers, s.out.Files).Status,
+		})
+	}
+	return out
+}
+
+func (s *scope) ports() *v1alpha1.ServerPorts {
+	control := render.ControlPort(s.server, s.service)
+	if control == 0 || render.PortsPending(s.server, s.service) {
+		return nil
+	}
+	return &v1alpha1.ServerPorts{Control: control, Passive: render.PassivePorts(s.server, s.service)}
+}
+
+// announce tells of a change of Ready or Stalled by an event, so that there is
+// one for each transition and none for a pass that changes nothing.
+func announce(recorder events.EventRecorder, obj client.Object, before, after []metav1.Condition) {
+	for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionStalled} {
+		was, is := meta.FindStatusCondition(before, kind), meta.FindStatusCondition(after, kind)
+		if is == nil || (was != nil && was.Status == is.Status && was.Reason == is.Reason) {
+			continue
+		}
+		level := corev1.EventTypeNormal
+		if kind == v1alpha1.ConditionStalled {
+			level = corev1.EventTypeWarning
+		}
+		recorder.Eventf(obj, nil, level, is.Reason, "Reconcile", "%.1000s", is.Message)
+	}
+}
