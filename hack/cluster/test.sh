@@ -62,7 +62,12 @@ kill_during() {
 }
 
 before=$(machine)
-trap '"$cluster" down' EXIT
+addons=
+end_addons() {
+	[[ -z $addons ]] || kill "$addons" 2>/dev/null || true
+	wait
+}
+trap 'end_addons; "$cluster" down' EXIT
 "$cluster" down
 
 step "up, with standard input closed; nothing holds our output open"
@@ -123,20 +128,27 @@ done
 kubectl exec deployment/web -- /coredns -version >/dev/null
 kubectl logs deployment/web >/dev/null
 
-step "an address is not given twice, and goes with its Service's type"
+step "an address is not given twice, not even by a new controller, and goes with the Service's type"
+addresses() { kubectl get services -o jsonpath='{range .items[*]}{.status.loadBalancer.ingress[0].ip}{"\n"}{end}' | grep .; }
+different() { [[ $(addresses | sort -u | wc -l) == "$1" ]]; }
+none() { ! addresses; }
+wait_for 10 "two addresses" different 2
+old=$(addresses)
 kill -KILL "$(cat "$state/run/addons.pid")"
 no "status misses a dead daemon" "$cluster" status
-"$cluster" up --nodes 2 2>/dev/null
-kubectl apply -f "$here/testdata/web.yaml" >/dev/null
-addresses() { kubectl get services -o jsonpath='{range .items[*]}{.status.loadBalancer.ingress[0].ip}{"\n"}{end}' | grep .; }
-both() { [[ $(addresses | sort -u | wc -l) == 2 ]]; }
-none() { ! addresses; }
-wait_for 10 "two addresses" both
-for service in web other; do
+# By hand, since "up" would make a new cluster of a broken one.
+"$cluster" client "$state/bin/addons" -kubeconfig "$state/pki/addons.kubeconfig" -volumes "$state/volumes" \
+	-node-volumes /var/lib/volumes -first-address "$balancer_first" -last-address "$balancer_last" >/dev/null 2>&1 &
+addons=$!
+kubectl create service loadbalancer third --tcp=80 >/dev/null
+wait_for 10 "a third address" different 3
+[[ $(addresses | grep -cxF "$old") == 2 ]] || fail "a Service has lost its address"
+for service in web other third; do
 	kubectl patch service $service --type merge \
 		-p '{"spec":{"type":"ClusterIP","externalTrafficPolicy":null,"allocateLoadBalancerNodePorts":null}}' >/dev/null
 done
 wait_for 10 "the addresses to go" none
+end_addons
 
 step "down"
 "$cluster" down

@@ -4,19 +4,25 @@
 # ends its containers, mounts, interfaces and rules with it.
 
 # in_client CMD…: as the client outside. Only the network differs from the machine's.
-in_client() {
+in_client() { (enter_client "$@"); }
+
+# in_node N CMD…: in all of a node's namespaces.
+in_node() { (enter_node "$@"); }
+
+# enter_client CMD…: replaces the shell, so that a signal for it meets the command.
+enter_client() {
 	local pid
 	pid=$(pid_of client) || fail "the cluster is not up"
-	nsenter -t "$pid" -n -- "$@"
+	exec nsenter -t "$pid" -n -- "$@"
 }
 
-# in_node N CMD…: in all of a node's namespaces. Plain nsenter, because
-# "ip netns exec" would mount another /sys, without the cgroups.
-in_node() {
+# enter_node N CMD…: by plain nsenter, because "ip netns exec" would mount another
+# /sys, without the cgroups.
+enter_node() {
 	local pid
 	pid=$(pid_of "n$1/init") || fail "there is no node $1"
 	shift
-	nsenter -t "$pid" -m -u -i -n -p -- "$@"
+	exec nsenter -t "$pid" -m -u -i -n -p -- "$@"
 }
 
 # start_in_node N NAME CMD…
