@@ -79,6 +79,18 @@ func TestWaitingForAWorkerEndsWithTheContext(t *testing.T) {
 	})
 }
 
+// A client that is gone must not cost a hash, even where a worker is free.
+func TestNothingIsHashedForACallerThatIsGone(t *testing.T) {
+	v := NewVerifier(Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 50 {
+		if _, err := v.Verify(ctx, cheap, "password"); !errors.Is(err, context.Canceled) {
+			t.Fatalf("error = %v, want Canceled", err)
+		}
+	}
+}
+
 // Those who wait behind the first of several equal logins need not hash: here
 // they could not, as the hash is none.
 func TestEqualLoginsAtOnceAreHashedOnce(t *testing.T) {
