@@ -1,0 +1,108 @@
+package ftpclient
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Curl is the curl command. It takes its options, with the password, as a
+// configuration from standard input.
+type Curl struct{}
+
+// Name is curl.
+func (Curl) Name() string { return "curl" }
+
+// Program is curl.
+func (Curl) Program() string { return "curl" }
+
+// Package is curl.
+func (Curl) Package() string { return "curl" }
+
+func (Curl) command(t Target, op Operation) (command, error) {
+	c := &curlConfig{}
+	c.connection(t)
+	c.operation(op)
+	c.set("url", curlURL(t, op))
+	// -q: whoever runs the tests may have a configuration too.
+	return command{args: []string{"curl", "-q", "--config", "-"}, input: c.String()}, nil
+}
+
+// curlConfig is a file of options; see curl(1), --config.
+type curlConfig struct{ strings.Builder }
+
+func (c *curlConfig) flag(name string) { c.WriteString(name + "\n") }
+
+func (c *curlConfig) set(name, value string) {
+	quote := strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+	fmt.Fprintf(c, "%s = \"%s\"\n", name, quote.Replace(value))
+}
+
+func (c *curlConfig) connection(t Target) {
+	c.flag("silent")
+	c.flag("show-error")
+	c.flag("verbose") // the dialogue, for errors
+	c.flag("globoff")
+	c.set("connect-timeout", "20")
+	c.set("user", t.User+":"+t.Password)
+	if t.ServerName != t.Host {
+		c.set("connect-to", fmt.Sprintf("%s:%s:%d", t.named(), t.Host, t.Port))
+	}
+	switch t.Mode {
+	case PASV:
+		c.flag("disable-epsv")
+		c.flag("no-ftp-skip-pasv-ip")
+	case Active:
+		c.set("ftp-port", "-")
+	}
+	if !t.secured() {
+		return
+	}
+	c.flag("ssl-reqd")
+	c.set("cacert", t.CAFile)
+	c.flag("tlsv" + string(t.TLS))
+	c.set("tls-max", string(t.TLS))
+}
+
+func (c *curlConfig) operation(op Operation) {
+	if op.Rate > 0 {
+		c.set("limit-rate", fmt.Sprint(op.Rate))
+	}
+	switch op.Kind {
+	case Upload, ResumeUpload:
+		c.set("upload-file", op.Local)
+	case Download, ResumeDownload:
+		c.set("output", op.Local)
+	case List:
+		c.flag("list-only")
+	default:
+		c.flag("head") // no transfer: the commands are all
+		for _, line := range op.commands() {
+			c.set("quote", line)
+		}
+	}
+	if op.Kind == ResumeUpload || op.Kind == ResumeDownload {
+		c.set("continue-at", "-")
+	}
+}
+
+// curlURL names what is transferred. An absolute path begins with an encoded
+// slash (RFC 1738 §3.2.2).
+func curlURL(t Target, op Operation) string {
+	path := ""
+	switch op.Kind {
+	case Upload, ResumeUpload, Download, ResumeDownload:
+		path = curlPath(op.Remote)
+	case List:
+		path = curlPath(strings.TrimSuffix(op.Remote, "/")) + "/"
+	}
+	return "ftp://" + t.named() + "/" + path
+}
+
+func curlPath(remote string) string {
+	names := strings.Split(strings.TrimPrefix(remote, "/"), "/")
+	for i, name := range names {
+		names[i] = url.PathEscape(name)
+	}
+	return "%2F" + strings.Join(names, "/")
+}

@@ -1,0 +1,81 @@
+package ftpclient
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+)
+
+// TLS is how the connection is secured: not at all, or by AUTH TLS with exactly
+// this version on the control connection and every data connection.
+type TLS string
+
+// The ways of securing a connection.
+const (
+	TLSNone TLS = "none"
+	TLS12   TLS = "1.2"
+	TLS13   TLS = "1.3"
+)
+
+// Mode is how data connections are made.
+type Mode string
+
+// The modes. With Active the server connects to the client.
+const (
+	PASV   Mode = "PASV"
+	EPSV   Mode = "EPSV"
+	Active Mode = "Active"
+)
+
+// Target is a server, and how to be its client.
+type Target struct {
+	Host     string
+	Port     int
+	User     string
+	Password string
+	// TLS absent: none.
+	TLS TLS
+	// CAFile holds, in PEM, what the server's certificate is verified against.
+	CAFile string
+	// ServerName is the name that the certificate must be for, if other than
+	// Host. lftp has no option for it: it then verifies the chain only.
+	ServerName string
+	// Mode absent: EPSV.
+	Mode Mode
+	// Prefix is put in front of the client's command, such as nsenter with the
+	// namespace to run it in.
+	Prefix []string
+}
+
+func (t Target) withDefaults() Target {
+	if t.TLS == "" {
+		t.TLS = TLSNone
+	}
+	if t.Mode == "" {
+		t.Mode = EPSV
+	}
+	if t.ServerName == "" {
+		t.ServerName = t.Host
+	}
+	return t
+}
+
+func (t Target) validate() error {
+	switch {
+	case t.Host == "" || t.Port == 0 || t.User == "":
+		return errors.New("target: give Host, Port and User")
+	case t.TLS != TLSNone && t.TLS != TLS12 && t.TLS != TLS13:
+		return fmt.Errorf("target: TLS %q is not one of none, 1.2, 1.3", t.TLS)
+	case t.Mode != PASV && t.Mode != EPSV && t.Mode != Active:
+		return fmt.Errorf("target: Mode %q is not one of PASV, EPSV, Active", t.Mode)
+	case t.TLS != TLSNone && t.CAFile == "":
+		return errors.New("target: TLS needs CAFile")
+	}
+	return nil
+}
+
+func (t Target) secured() bool { return t.TLS != TLSNone }
+
+// named is the address under the certificate's name.
+func (t Target) named() string { return net.JoinHostPort(t.ServerName, strconv.Itoa(t.Port)) }
