@@ -1,0 +1,84 @@
+package live
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+const (
+	certA = "{certFile: a.crt, keyFile: a.key}"
+	certB = "{certFile: b.crt, keyFile: b.key}"
+)
+
+func withCerts(banner string, certs ...string) string {
+	return configured("banner: " + banner + "\ntls: {mode: Required, certificates: [" + strings.Join(certs, ", ") + "]}\n")
+}
+
+func TestACertificateThatIsNotThereYet(t *testing.T) {
+	d := newDir(t)
+	d.issue("a")
+	d.write(config.FileName, withCerts("old", certA))
+	s := d.open()
+
+	d.write(config.FileName, withCerts("new", certA, certB))
+	if err := s.Reload(); err == nil || !strings.Contains(err.Error(), "b.crt: no such file") {
+		t.Errorf("Reload = %v", err)
+	}
+	if got := s.Current(); got.Config.Banner != "new" || len(got.TLS.Statuses()) != 1 {
+		t.Errorf("banner %q with %d certificates, want new with one", got.Config.Banner, len(got.TLS.Statuses()))
+	}
+	d.issue("b")
+	mustReload(t, s)
+	if got := s.Current(); len(got.TLS.Statuses()) != 2 {
+		t.Errorf("%d certificates, want both", len(got.TLS.Statuses()))
+	}
+}
+
+// A configuration that would turn every client away is not put in force.
+func TestAConfigurationWithoutAnyCertificateIsRefused(t *testing.T) {
+	for name, before := range map[string]string{
+		"other certificates before": withCerts("old", certA),
+		"no TLS before":             configured("banner: old\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDir(t)
+			d.issue("a")
+			d.write(config.FileName, before)
+			s := d.open()
+			old := s.Current()
+
+			d.write(config.FileName, withCerts("new", certB))
+			const want = "tls: mode Required needs a certificate that can be used: b.crt: no such file"
+			for range 2 {
+				if err := s.Reload(); err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("Reload = %v, want %q", err, want)
+				}
+			}
+			if got := s.Current(); got.Config != old.Config || got.TLS != old.TLS {
+				t.Error("the old configuration is not in force with its certificates")
+			}
+			if n := d.logged("Configuration file refused"); n != 1 {
+				t.Errorf("refused %d times in the log", n)
+			}
+			d.issue("b")
+			mustReload(t, s)
+			if got := s.Current(); got.Config.Banner != "new" || got.TLS.Statuses()[0].File != "b.crt" {
+				t.Error("the certificate is there, and the configuration still not in force")
+			}
+		})
+	}
+}
+
+func TestTLSCanBeSwitchedOff(t *testing.T) {
+	d := newDir(t)
+	d.issue("a")
+	d.write(config.FileName, withCerts("old", certA))
+	s := d.open()
+	d.write(config.FileName, configured("tls: {mode: Disabled}\n"))
+	mustReload(t, s)
+	if got := s.Current(); got.TLS != nil || len(got.Files) != 1 {
+		t.Errorf("TLS = %v, files = %v", got.TLS, got.Files)
+	}
+}
