@@ -86,3 +86,47 @@ func (u *Upload) Discard() error {
 	}
 	return nil
 }
+
+// end closes the file and tells its size. It works once.
+func (u *Upload) end(sync bool) (size int64, err error) {
+	if !u.ended.CompareAndSwap(false, true) {
+		return 0, errEnded
+	}
+	var fi fs.FileInfo
+	if fi, err = u.file.Stat(); err == nil {
+		size = fi.Size()
+	}
+	if err == nil && sync {
+		err = u.file.Sync()
+	}
+	if cerr := u.file.Close(); err == nil {
+		err = cerr
+	}
+	return size, err
+}
+
+// undo takes back what Create began.
+func (u *Upload) undo() {
+	if !u.resumed {
+		u.abandon()
+		return
+	}
+	if u.file != nil {
+		_ = u.file.Close()
+	}
+	if err := u.folder.rename(u.hidden, u.folder, u.partial); err != nil {
+		u.fs.store.log.Warn("Partial upload not put back", "path", u.at.virtual, "temporary", u.hidden, "error", err)
+	}
+}
+
+// abandon removes the temporary, if there is one. A failure leaves work for the
+// sweep after the next start, and nothing that a user could see.
+func (u *Upload) abandon() {
+	if u.file == nil {
+		return
+	}
+	_ = u.file.Close() // often closed already
+	if err := u.folder.unlink(u.hidden); err != nil {
+		u.fs.store.log.Warn("Temporary of an upload not removed", "path", u.at.virtual, "temporary", u.hidden, "error", err)
+	}
+}

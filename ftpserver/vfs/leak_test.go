@@ -34,6 +34,12 @@ func TestNoDescriptorLeaks(t *testing.T) {
 				}
 			}
 		}
+		_ = f.Mkdir("/half")
+		if u, err := f.Create("/half/x", CreateTruncate, 0); err == nil {
+			_, _ = u.File().WriteString("x")
+			_ = u.Interrupt()
+		}
+		_ = f.Rmdir("/half")
 		_ = f.Close()
 	}
 	for _, home := range []string{"/home/out", "/home/dir/x", "/home/a/b"} {

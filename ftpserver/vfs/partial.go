@@ -51,9 +51,6 @@ func (u *Upload) reopen(mode CreateMode, offset int64) error {
 	if err != nil {
 		return err
 	}
-	if err := regular(fi.Mode()); err != nil {
-		return err
-	}
 	if mode == CreateAppend {
 		_, err := u.file.Seek(0, io.SeekEnd)
 		return err

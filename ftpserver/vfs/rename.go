@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"errors"
-	"io/fs"
 
 	"golang.org/x/sys/unix"
 )
@@ -100,10 +99,8 @@ func (m *move) mayReplace() error {
 		return err
 	case old.Dir:
 		return ErrIsDir
-	case !m.fs.Allows(OpOverwrite):
-		return fs.ErrExist
 	}
-	return nil
+	return m.fs.need(OpOverwrite)
 }
 
 // sync flushes the new name first: a crash in between leaves two, not none.

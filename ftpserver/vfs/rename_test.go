@@ -76,3 +76,16 @@ func TestCheckRename(t *testing.T) {
 		wantError(t, p, f.CheckRename(p), want)
 	}
 }
+
+func TestRenameOverwritesByRoleOnly(t *testing.T) {
+	d := newDisk(t)
+	f := d.user("u", config.RoleReadWrite)
+	f.role = OpRename
+	d.write("a", "a")
+	d.write("b", "b")
+	wantError(t, "Rename", f.Rename("/a", "/b"), ErrRole)
+	d.wantFile("b", "b")
+	if err := f.Rename("/a", "/c"); err != nil {
+		t.Error(err)
+	}
+}

@@ -32,7 +32,7 @@ func TestResume(t *testing.T) {
 		{"restart at 0 of nothing", false, false, CreateAt, 0, "XY"},
 		{"restart at 0 of the file", true, false, CreateAt, 0, "XY"},
 		{"restart at 0 of the partial", true, true, CreateAt, 0, "XY"},
-		{"restart in the partial", true, true, CreateAt, 4, "abcdXY"},
+		{"restart in the partial", true, true, CreateAt, 2, "abXY"},
 		{"restart at the partial's end", false, true, CreateAt, 6, "abcdefXY"},
 		{"restart beyond the partial but in the file", true, true, CreateAt, 7, ""},
 		{"restart before the partial", true, true, CreateAt, -1, ""},

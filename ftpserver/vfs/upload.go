@@ -146,13 +146,10 @@ func (u *Upload) copyTarget(mode CreateMode, offset int64) error {
 	if err != nil {
 		return err
 	}
-	if err := regular(fi.Mode()); err != nil {
-		return err
-	}
 	if mode == CreateAppend {
 		offset = fi.Size()
 	}
-	if offset < 0 || offset > fi.Size() {
+	if offset < 0 || offset > fi.Size() { // before a long copy shows it
 		return ErrRestart
 	}
 	u.copied, err = io.Copy(u.file, io.LimitReader(old, offset))
@@ -168,47 +165,3 @@ func (u *Upload) File() *os.File { return u.file }
 
 // Name is the virtual path that the upload is to have.
 func (u *Upload) Name() string { return u.at.virtual }
-
-// end closes the file and tells its size. It works once.
-func (u *Upload) end(sync bool) (size int64, err error) {
-	if !u.ended.CompareAndSwap(false, true) {
-		return 0, errEnded
-	}
-	var fi fs.FileInfo
-	if fi, err = u.file.Stat(); err == nil {
-		size = fi.Size()
-	}
-	if err == nil && sync {
-		err = u.file.Sync()
-	}
-	if cerr := u.file.Close(); err == nil {
-		err = cerr
-	}
-	return size, err
-}
-
-// undo takes back what Create began.
-func (u *Upload) undo() {
-	if !u.resumed {
-		u.abandon()
-		return
-	}
-	if u.file != nil {
-		_ = u.file.Close()
-	}
-	if err := u.folder.rename(u.hidden, u.folder, u.partial); err != nil {
-		u.fs.store.log.Warn("Partial upload not put back", "path", u.at.virtual, "temporary", u.hidden, "error", err)
-	}
-}
-
-// abandon removes the temporary, if there is one. A failure leaves work for the
-// sweep after the next start, and nothing that a user could see.
-func (u *Upload) abandon() {
-	if u.file == nil {
-		return
-	}
-	_ = u.file.Close() // often closed already
-	if err := u.folder.unlink(u.hidden); err != nil {
-		u.fs.store.log.Warn("Temporary of an upload not removed", "path", u.at.virtual, "temporary", u.hidden, "error", err)
-	}
-}
