@@ -118,3 +118,27 @@ func rawWrite(dir, name string, durable bool) error {
 	defer func() { _ = d.Close() }()
 	return d.Sync()
 }
+
+// BenchmarkListing goes through a directory of 10,000 entries.
+func BenchmarkListing(b *testing.B) {
+	f := benchFS(b, config.DurabilityNone)
+	for i := range 10_000 {
+		u, err := f.Create(fmt.Sprintf("/a-file-of-some-length-%d", i), CreateTruncate, 0)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := u.Commit(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		d, err := f.OpenDir("/")
+		if err != nil {
+			b.Fatal(err)
+		}
+		for err == nil {
+			_, err = d.Next(256)
+		}
+		_ = d.Close()
+	}
+}
