@@ -8,13 +8,18 @@ operator_image=${OPERATOR_IMAGE:-localhost/ftp-operator:dev}
 server_image=${SERVER_IMAGE:-localhost/ftpserver:dev}
 : "${KUBECONFIG:=$(hack/cluster/cluster kubeconfig)}"
 export KUBECONFIG
-kubectl() { command kubectl "$@"; }
 command -v kubectl >/dev/null || PATH=$(hack/cluster/cluster assets):$PATH
 
-# An image of the same name may be another one by now: the manager's pods are
-# made anew with the images that the nodes have.
+namespace=ftp-operator-system
+before=$(kubectl -n $namespace get deployment ftp-operator --ignore-not-found -o name)
+
+# The definitions have a manifest of their own: removing the operator must not
+# remove the servers.
+kubectl apply --server-side --force-conflicts -k config/crd >/dev/null
+kubectl wait --for=condition=Established --timeout=60s crd/ftpservers.ftp-operator.io crd/ftpusers.ftp-operator.io >/dev/null
 kubectl kustomize config/default |
 	sed -e "s|localhost/ftp-operator:dev|$operator_image|g" -e "s|localhost/ftpserver:dev|$server_image|g" |
 	kubectl apply --server-side --force-conflicts -f - >/dev/null
-kubectl -n ftp-operator-system rollout restart deployment >/dev/null
-kubectl -n ftp-operator-system rollout status deployment --timeout=120s
+# An image of the same name may be another one by now.
+[[ -z $before ]] || kubectl -n $namespace rollout restart deployment/ftp-operator >/dev/null
+kubectl -n $namespace rollout status deployment/ftp-operator --timeout=120s
