@@ -51,10 +51,11 @@ type merger struct {
 	fileName func(place int) string
 }
 
+// add is called for one place after the other, in the order in which they count.
 func (m *merger) add(place int, e entry) {
 	username := e.user.Name
 	other, taken := m.places[username]
-	if taken && !before(place, other, username) {
+	if taken && place != config.Shard(username) {
 		m.lose(place, other, username)
 		return
 	}
@@ -68,16 +69,4 @@ func (m *merger) add(place int, e entry) {
 func (m *merger) lose(place, winner int, username string) {
 	m.losers[place] = append(m.losers[place],
 		fmt.Sprintf("user %q is also in %s, which counts: remove it here", username, m.fileName(winner)))
-}
-
-// before tells whether a user named in two places is taken from the first.
-func before(place, other int, username string) bool {
-	home := config.Shard(username)
-	switch home {
-	case place:
-		return true
-	case other:
-		return false
-	}
-	return place < other
 }

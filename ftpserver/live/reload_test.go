@@ -148,6 +148,17 @@ func TestUsersFilesComeAndGo(t *testing.T) {
 	}
 }
 
+func TestUsersOfTheConfigurationChange(t *testing.T) {
+	d := newDir(t)
+	d.write(config.FileName, configured("", user("anna", hashA), user("bert", hashA)))
+	s := d.open()
+	d.write(config.FileName, configured("", user("anna", hashB)))
+	mustReload(t, s)
+	if got := s.Current().Users; len(got) != 1 || got["anna"].PasswordHash != hashB {
+		t.Errorf("users = %v", got)
+	}
+}
+
 // A directory that vanishes is a mistake, not the end of all users.
 func TestUsersOutliveTheirDirectory(t *testing.T) {
 	d := newDir(t)

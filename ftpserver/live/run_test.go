@@ -168,6 +168,29 @@ func TestRunSeesDirectoriesOfAProjectedVolume(t *testing.T) {
 	}
 }
 
+// A directory behind a symlink that is replaced, as deployment tools do it.
+func TestRunSeesAReplacedSymlink(t *testing.T) {
+	d := newDir(t)
+	d.write("r1/users-3.v1.yaml", usersFile(user("anna", hashA)))
+	d.write("r2/users-3.v1.yaml", usersFile(user("anna", hashB)))
+	d.write("etc/"+config.FileName, configured("usersDir: ../deployed/current\n"))
+	d.write("deployed/readme", "")
+	d.symlink("../r1", "deployed/current")
+	s, err := Open(d.path("etc"), config.Strict, d.logger())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.run(s)
+	d.write("etc/"+config.FileName, configured("banner: b2\nusersDir: ../deployed/current\n"))
+	d.eventuallyBanner(s, "b2") // from here on, it waits for events
+
+	d.symlink("../r2", "deployed/next")
+	if err := os.Rename(d.path("deployed/next"), d.path("deployed/current")); err != nil {
+		t.Fatal(err)
+	}
+	d.eventually("anna's new password", func() bool { return s.Current().Users["anna"].PasswordHash == hashB })
+}
+
 func TestRunFollowsTheConfigurationToOtherDirectories(t *testing.T) {
 	d := newDir(t)
 	d.write(config.FileName, configured(""))
