@@ -25,7 +25,8 @@ type Info struct {
 func infoOfFile(name string, fi fs.FileInfo) Info {
 	i := Info{Name: name, Size: fi.Size(), Mode: fi.Mode(), ModTime: fi.ModTime(), Dir: fi.IsDir()}
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
-		i.Links, i.UID, i.GID, i.Inode, i.Device = uint64(st.Nlink), st.Uid, st.Gid, st.Ino, st.Dev
+		i.Links = uint64(st.Nlink) //nolint:unconvert // has 32 bits on arm64
+		i.UID, i.GID, i.Inode, i.Device = st.Uid, st.Gid, st.Ino, st.Dev
 	}
 	return i
 }
@@ -34,7 +35,8 @@ func infoOfStat(name string, st *unix.Stat_t) Info {
 	mode := modeOf(st.Mode)
 	return Info{
 		Name: name, Size: st.Size, Mode: mode, ModTime: time.Unix(st.Mtim.Unix()), Dir: mode.IsDir(),
-		Links: uint64(st.Nlink), UID: st.Uid, GID: st.Gid, Inode: st.Ino, Device: st.Dev,
+		Links: uint64(st.Nlink), //nolint:unconvert // has 32 bits on arm64
+		UID:   st.Uid, GID: st.Gid, Inode: st.Ino, Device: st.Dev,
 	}
 }
 
