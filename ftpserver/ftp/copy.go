@@ -99,10 +99,10 @@ func (t *transfer) receiveTo(c dataConn, w io.Writer, stall time.Duration) (orde
 			return false, writeErr
 		}
 	}
-	_, secured := c.(*tlsData)
+	d, secured := c.(*tlsData)
 	switch {
 	case errors.Is(err, io.EOF):
-		return secured, nil
+		return secured && d.saidGoodbye(), nil
 	case secured && errors.Is(err, io.ErrUnexpectedEOF):
 		return false, nil
 	}

@@ -84,10 +84,17 @@ func (c *tlsData) endWrite() error {
 	return errors.Join(c.CloseWrite(), c.tcp().CloseWrite())
 }
 
+// saidGoodbye tells, once Read has returned io.EOF, whether the client has ended
+// with close_notify. Package tls makes no difference between that and a
+// transport that ends between two records, which is how a dying client does.
+func (c *tlsData) saidGoodbye() bool { return !c.out.ended }
+
 // gatherer collects the records that TLS writes one by one, each in a system
 // call of its own, and sends them together.
 type gatherer struct {
 	*net.TCPConn
+
+	ended bool // Read has met the end of the transport; for the reader alone
 
 	mu        sync.Mutex
 	gathering bool
@@ -95,6 +102,12 @@ type gatherer struct {
 }
 
 var recordsPool = sync.Pool{New: func() any { b := make([]byte, 0, blockSize+16<<10); return &b }}
+
+func (g *gatherer) Read(p []byte) (int, error) {
+	n, err := g.TCPConn.Read(p)
+	g.ended = g.ended || errors.Is(err, io.EOF)
+	return n, err
+}
 
 func (g *gatherer) gather() {
 	g.mu.Lock()
