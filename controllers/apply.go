@@ -202,6 +202,15 @@ func (a *applier) forget(server client.ObjectKey) {
 	delete(a.kept, server)
 }
 
+// rejected tells that the API server, or a policy in it, will not have the
+// object: that a volume cannot grow, or that a quota is used up.
+func rejected(err error) bool {
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return false
+	}
+	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err)
+}
+
 // apply writes all objects. What only an edit can help is noted in the scope and
 // does not keep the others from being written.
 func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
@@ -217,8 +226,8 @@ func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
 			s.taken = append(s.taken, kind+" "+obj.GetName())
 		case errors.Is(err, errLeaving):
 			s.leaving = true
-		case apierrors.IsInvalid(err):
-			s.rejected = err.Error()
+		case rejected(err):
+			s.rejected = fmt.Sprintf("%s %s: %v", kind, obj.GetName(), err)
 		default:
 			return fmt.Errorf("apply %s %s: %w", kind, obj.GetName(), err)
 		}

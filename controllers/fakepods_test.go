@@ -1,0 +1,170 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/ftp-operator/ftp-operator/controllers/probe"
+	"github.com/ftp-operator/ftp-operator/controllers/render"
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// fakePods stands in for kubelets and servers: it answers for each server with
+// what its Secrets hold, as a pod would that has just loaded them.
+type fakePods struct {
+	mu sync.Mutex
+	// frozen servers answer with what they had loaded when they were frozen.
+	frozen map[string]*config.Status
+	// silent servers do not answer.
+	silent map[string]bool
+	// refusing servers refuse new configurations.
+	refusing map[string]string
+}
+
+func newFakePods() *fakePods {
+	return &fakePods{frozen: map[string]*config.Status{}, silent: map[string]bool{}, refusing: map[string]string{}}
+}
+
+// Status implements Prober.
+func (f *fakePods) Status(ctx context.Context, t probe.Target) (*config.Status, error) {
+	f.mu.Lock()
+	silent, frozen, refusal := f.silent[t.Host], f.frozen[t.Host], f.refusing[t.Host]
+	f.mu.Unlock()
+	if silent {
+		return nil, errors.New("no answer in time")
+	}
+	if frozen != nil {
+		return frozen, nil
+	}
+	s, err := loaded(ctx, t)
+	if err == nil && refusal != "" {
+		for i := range s.Files {
+			s.Files[i].Hash, s.Files[i].Error = "old", refusal
+		}
+	}
+	return s, err
+}
+
+// loaded is what a pod would tell that has loaded what the Secrets hold now.
+func loaded(ctx context.Context, t probe.Target) (*config.Status, error) {
+	parts := strings.Split(t.Host, ".")
+	name, in := parts[0], parts[1]
+	get := func(secret string) map[string][]byte {
+		var s corev1.Secret
+		if err := kube.Get(ctx, client.ObjectKey{Namespace: in, Name: secret}, &s); err != nil {
+			return nil
+		}
+		return s.Data
+	}
+	main := get(render.ConfigSecretName(name))
+	if t.Token == "" || t.Token != string(main[render.KeyStatusToken]) {
+		return nil, errors.New("it answered 401 Unauthorized")
+	}
+	s := &config.Status{Users: map[string]string{}}
+	tell := func(file string, data []byte) {
+		s.Files = append(s.Files, config.FileStatus{Name: file, Hash: config.Hash(data)})
+	}
+	tell(config.FileName, main[config.FileName])
+	tell("/etc/ftpserver/tls/tls.crt", get(render.TLSSecretName(name))[corev1.TLSCertKey])
+	for i := range config.UserShards {
+		file := config.UsersFileName(i)
+		data := get(render.UsersSecretName(name, i))[file]
+		tell("/etc/ftpserver/users/"+file, data)
+		users, err := config.DecodeUsers(data, config.Strict)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range users {
+			digest, err := u.Digest()
+			if err != nil {
+				return nil, err
+			}
+			s.Users[u.Name] = digest
+		}
+	}
+	return s, nil
+}
+
+func host(namespace, server string) string {
+	return fmt.Sprintf("%s.%s.status.ftp-operator.io", server, namespace)
+}
+
+// set changes how a server answers, until the test ends.
+func (f *fakePods) set(t *testing.T, change func()) {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
+// freeze has a server answer with what it has loaded now, until thaw.
+func (f *fakePods) freeze(t *testing.T, namespace, server string) {
+	t.Helper()
+	var s corev1.Secret
+	get(t, namespace, render.ConfigSecretName(server), &s)
+	status, err := loaded(t.Context(), probe.Target{Host: host(namespace, server), Token: string(s.Data[render.KeyStatusToken])})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.set(t, func() { f.frozen[host(namespace, server)] = status })
+}
+
+func (f *fakePods) thaw(t *testing.T, namespace, server string) {
+	t.Helper()
+	f.set(t, func() { delete(f.frozen, host(namespace, server)) })
+}
+
+// runPods does what the Deployment controller, the scheduler and the kubelet
+// would do for a server: make its pod, run it and report.
+func runPods(t *testing.T, namespace, server string) *corev1.Pod {
+	t.Helper()
+	var d appsv1.Deployment
+	eventually(t, func() error {
+		return kube.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: render.DeploymentName(server, 0)}, &d)
+	})
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: d.Name + "-pod",
+			Labels: d.Spec.Template.Labels, Annotations: d.Spec.Template.Annotations,
+		},
+		Spec: d.Spec.Template.Spec,
+	}
+	if err := kube.Create(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	pod.Status = corev1.PodStatus{
+		Phase: corev1.PodRunning,
+		PodIP: "127.0.0.1", PodIPs: []corev1.PodIP{{IP: "127.0.0.1"}},
+		HostIP: "192.0.2.7", HostIPs: []corev1.HostIP{{IP: "192.0.2.7"}},
+		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+	}
+	if err := kube.Status().Update(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	reportDeployment(t, &d, 1)
+	return pod
+}
+
+// reportDeployment writes the status of a Deployment that has acted on its
+// newest template and has so many pods.
+func reportDeployment(t *testing.T, d *appsv1.Deployment, pods int32) {
+	t.Helper()
+	eventually(t, func() error {
+		if err := kube.Get(t.Context(), client.ObjectKeyFromObject(d), d); err != nil {
+			return err
+		}
+		d.Status = appsv1.DeploymentStatus{
+			ObservedGeneration: d.Generation, Replicas: pods, UpdatedReplicas: pods, ReadyReplicas: pods, AvailableReplicas: pods,
+		}
+		return kube.Status().Update(t.Context(), d)
+	})
+}
