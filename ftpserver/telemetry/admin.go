@@ -43,6 +43,7 @@ type Admin struct {
 type endpoint struct {
 	listener net.Listener
 	server   *http.Server
+	tls      bool // net/http gives every server a TLSConfig, also a plain one
 }
 
 // NewAdmin returns the endpoints that the configuration has switched on. They
@@ -103,7 +104,7 @@ type Addresses struct {
 func (a *Admin) Addrs() Addresses {
 	var out Addresses
 	for _, e := range a.endpoints {
-		if e.server.TLSConfig != nil {
+		if e.tls {
 			out.Status = e.listener.Addr().String()
 		} else {
 			out.Public = e.listener.Addr().String()
@@ -117,7 +118,7 @@ func (a *Admin) listen(field, address string, h http.Handler, t *tls.Config) err
 	if err != nil {
 		return fmt.Errorf("%s: %w", field, err)
 	}
-	a.endpoints = append(a.endpoints, endpoint{listener: l, server: &http.Server{
+	a.endpoints = append(a.endpoints, endpoint{listener: l, tls: t != nil, server: &http.Server{
 		Handler:           h,
 		TLSConfig:         t,
 		ReadHeaderTimeout: 5 * time.Second,
@@ -133,7 +134,7 @@ func (a *Admin) listen(field, address string, h http.Handler, t *tls.Config) err
 
 func (e endpoint) serve() error {
 	serve := func() error { return e.server.Serve(e.listener) }
-	if e.server.TLSConfig != nil {
+	if e.tls {
 		serve = func() error { return e.server.ServeTLS(e.listener, "", "") }
 	}
 	if err := serve(); !errors.Is(err, http.ErrServerClosed) {
