@@ -130,7 +130,11 @@ func (s *session) receive(verb, arg string, mode vfs.CreateMode, offset int64) {
 // there under the name before stays, and what arrived is kept for a resume.
 func (s *session) receiveUpload(t *transfer, c dataConn, u *vfs.Upload) error {
 	if err := s.receiveData(t, c, u); err != nil {
-		s.keepPartial(u)
+		if errors.Is(vfs.Classify(err), vfs.ErrNoSpace) {
+			s.discard(u) // what is kept would only keep the disk full
+		} else {
+			s.keepPartial(u)
+		}
 		return err
 	}
 	if _, err := u.Commit(); err != nil {
@@ -178,5 +182,11 @@ func (s *session) judgeEnd(t *transfer, c dataConn, orderly bool) error {
 func (s *session) keepPartial(u *vfs.Upload) {
 	if err := u.Interrupt(); err != nil {
 		s.log.Error("Keeping an interrupted upload failed", "path", u.Name(), "error", err)
+	}
+}
+
+func (s *session) discard(u *vfs.Upload) {
+	if err := u.Discard(); err != nil {
+		s.log.Error("Dropping an upload failed", "path", u.Name(), "error", err)
 	}
 }

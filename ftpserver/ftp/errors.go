@@ -13,6 +13,7 @@ import (
 // fileReply is the reply to an error of the storage (RFC 959 §4.2): 4xx where
 // the same command may succeed later, 5xx where it won't.
 func fileReply(err error) (int, string) {
+	err = vfs.Classify(err)
 	switch {
 	case errors.Is(err, vfs.ErrNoSpace):
 		return 452, "Not enough space"

@@ -27,6 +27,7 @@ type listTarget struct {
 	dir     *vfs.Dir // nil: the one entry
 	entry   vfs.Info
 	pattern string // of the entries shown; "" for all
+	names   bool   // only names are shown, so that no file need be looked at
 }
 
 // listTarget finds out what LIST, NLST or STAT were asked for: a directory, a
@@ -71,7 +72,7 @@ func (t *listTarget) each(s *session, f format, emit func(line []byte) error) er
 	}
 	var line []byte
 	for {
-		batch, err := t.dir.Next(entryBatch)
+		batch, err := t.next()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -88,6 +89,18 @@ func (t *listTarget) each(s *session, f format, emit func(line []byte) error) er
 			}
 		}
 	}
+}
+
+func (t *listTarget) next() ([]vfs.Info, error) {
+	if !t.names {
+		return t.dir.Next(entryBatch)
+	}
+	names, err := t.dir.Names(entryBatch)
+	batch := make([]vfs.Info, len(names))
+	for i, name := range names {
+		batch[i].Name = name
+	}
+	return batch, err
 }
 
 func (t *listTarget) shows(name string) bool {
@@ -144,6 +157,7 @@ func (s *session) sendListing(verb, arg string, f format) {
 		s.refuse(err)
 		return
 	}
+	target.names = verb == "NLST"
 	s.start(job{
 		verb: verb, path: s.path(arg), direction: listing,
 		run:     func(t *transfer, c dataConn) error { return s.runListing(t, c, target, f) },

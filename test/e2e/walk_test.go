@@ -36,9 +36,7 @@ func TestFirstWalk(t *testing.T) {
 
 	local = randomFile(t, 5<<20+3)
 	must(t, c.Upload(soon(t), local, "/report.pdf"))
-	back := filepath.Join(t.TempDir(), "back")
-	must(t, c.Download(soon(t), "/report.pdf", back))
-	same(t, local, back)
+	holds(t, c, "/report.pdf", local)
 
 	if got := server.Status.Users; got != 1 {
 		t.Errorf("status.users is %d, want 1", got)
@@ -76,12 +74,11 @@ func TestDailyWork(t *testing.T) {
 }
 
 func dailyWork(t *testing.T, c ftpclient.Connection, dir string) {
-	local, empty, back := randomFile(t, 3<<20+1), randomFile(t, 0), filepath.Join(t.TempDir(), "back")
+	local, empty := randomFile(t, 3<<20+1), randomFile(t, 0)
 	must(t, c.Mkdir(soon(t), dir))
 	for _, name := range []string{"plain.bin", "two words", "Überraschung 日本語", `quo"te"d`} {
 		must(t, c.Upload(soon(t), local, dir+"/"+name))
-		must(t, c.Download(soon(t), dir+"/"+name, back))
-		same(t, local, back)
+		holds(t, c, dir+"/"+name, local)
 	}
 	must(t, c.Upload(soon(t), empty, dir+"/empty"))
 	must(t, c.Rename(soon(t), dir+"/plain.bin", dir+"/renamed.bin"))
@@ -93,8 +90,7 @@ func dailyWork(t *testing.T, c ftpclient.Connection, dir string) {
 	same(t, local, half)
 	interruptUpload(t, c, local, dir+"/resumed.bin")
 	must(t, c.ResumeUpload(soon(t), local, dir+"/resumed.bin"))
-	must(t, c.Download(soon(t), dir+"/resumed.bin", back))
-	same(t, local, back)
+	holds(t, c, dir+"/resumed.bin", local)
 
 	names, err := c.List(soon(t), dir)
 	must(t, err)
@@ -107,6 +103,15 @@ func dailyWork(t *testing.T, c ftpclient.Connection, dir string) {
 	if !slices.Equal(names, want) {
 		t.Errorf("The directory holds %q, want %q", names, want)
 	}
+}
+
+// holds downloads a file and compares it. The local name is a new one: lftp
+// overwrites nothing.
+func holds(t *testing.T, c ftpclient.Connection, remote, want string) {
+	t.Helper()
+	back := filepath.Join(t.TempDir(), "back")
+	must(t, c.Download(soon(t), remote, back))
+	same(t, want, back)
 }
 
 // interruptUpload kills a client in the middle of an upload.
@@ -139,13 +144,12 @@ func TestServiceTypes(t *testing.T) {
 			create(t, server, user)
 			ready(t, server)
 			ready(t, user)
-			local, back := randomFile(t, 1<<20), filepath.Join(t.TempDir(), "back")
+			local := randomFile(t, 1<<20)
 			for _, mode := range []ftpclient.Mode{ftpclient.PASV, ftpclient.EPSV} {
 				c := connection(t, ftpclient.FTPLib{}, server, user)
 				c.Target.Mode, c.Target.Prefix = mode, prefix
 				must(t, c.Upload(soon(t), local, "/file"))
-				must(t, c.Download(soon(t), "/file", back))
-				same(t, local, back)
+				holds(t, c, "/file", local)
 			}
 			if kind == v1alpha1.ServiceNodePort {
 				samePortsInside(t, server)
