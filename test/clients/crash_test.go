@@ -1,0 +1,161 @@
+package clients
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/test/ftpclient"
+)
+
+// oneUpload is one of many at the time of a crash.
+type oneUpload struct {
+	local, remote string
+	acknowledged  bool
+}
+
+// TestServerKilled: whatever moment a server dies at, an acknowledged upload is
+// whole, and no name shows less than a whole file: the new one, or the old one.
+func TestServerKilled(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, config.TLSOptional, nil)
+	s.start()
+	const count, before = 50, 20
+	old := randomFile(t, 10<<10)
+	uploads := prepareUploads(t, s, count, old)
+
+	var acknowledged atomic.Int32
+	crashed := make(chan struct{})
+	var workers sync.WaitGroup
+	next := make(chan int, count)
+	for i := range count {
+		next <- i
+	}
+	close(next)
+	for range 8 {
+		workers.Go(func() {
+			for i := range next {
+				u := &uploads[i]
+				u.acknowledged = s.curl(i).runs(t, u) == nil
+				if u.acknowledged && acknowledged.Add(1) == before {
+					close(crashed)
+				}
+			}
+		})
+	}
+	select {
+	case <-crashed:
+	case <-time.After(60 * time.Second):
+		t.Fatal("too few uploads")
+	}
+	s.kill()
+	workers.Wait()
+	if n := len(hidden(t, s.root)); n == 0 {
+		t.Error("no upload was running when the server was killed: the test shows nothing")
+	}
+	judgeUploads(t, s, uploads, old)
+
+	s.start()
+	eventually(t, 10*time.Second, "a sweep", func() bool { return len(hidden(t, s.root)) == 0 })
+	judgeUploads(t, s, uploads, old)
+}
+
+// prepareUploads makes the files to send; every third replaces an older one.
+func prepareUploads(t *testing.T, s *server, count int, old string) []oneUpload {
+	t.Helper()
+	must(t, os.MkdirAll(s.home("alice"), 0o755))
+	data, err := os.ReadFile(old)
+	must(t, err)
+	uploads := make([]oneUpload, count)
+	for i := range uploads {
+		uploads[i] = oneUpload{local: randomFile(t, int64(100+i*20)<<10), remote: fmt.Sprintf("/file-%d", i)}
+		if i%3 == 0 {
+			must(t, os.WriteFile(s.home("alice", uploads[i].remote), data, 0o644))
+		}
+	}
+	return uploads
+}
+
+// curl is curl, in clear or over TLS by turns.
+func (s *server) curl(i int) slowCurl {
+	target := s.target()
+	target.TLS = []ftpclient.TLS{ftpclient.TLSNone, ftpclient.TLS13, ftpclient.TLS12}[i%3]
+	return slowCurl{ftpclient.Connection{Client: ftpclient.Curl{}, Target: target}}
+}
+
+type slowCurl struct{ ftpclient.Connection }
+
+func (c slowCurl) runs(t *testing.T, u *oneUpload) error {
+	_, err := c.Do(t.Context(), ftpclient.Operation{Kind: ftpclient.Upload, Local: u.local, Remote: u.remote, Rate: 4 << 20})
+	return err
+}
+
+// judgeUploads: a file whose 226 was on its way when the server died may be
+// there, but then it is whole.
+func judgeUploads(t *testing.T, s *server, uploads []oneUpload, old string) {
+	t.Helper()
+	published := 0
+	for i, u := range uploads {
+		path := s.home("alice", u.remote)
+		switch {
+		case exists(path) && checksum(t, path) == checksum(t, u.local):
+			if !u.acknowledged {
+				published++
+			}
+		case u.acknowledged:
+			t.Errorf("%s was acknowledged and is not whole", u.remote)
+		case i%3 == 0:
+			sameContent(t, path, old)
+		case exists(path):
+			t.Errorf("%s is visible, not acknowledged and not whole", u.remote)
+		}
+	}
+	if published > 8 {
+		t.Errorf("%d files are there without a 226: more than were being sent", published)
+	}
+}
+
+// TestClientKilled: a client that dies ends its connections as if it had
+// finished. The good file under the name must stay.
+func TestClientKilled(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, config.TLSOptional, nil)
+	s.start()
+	good := randomFile(t, 100<<10)
+	data, err := os.ReadFile(good)
+	must(t, err)
+	must(t, os.MkdirAll(s.home("alice"), 0o755))
+	local := randomFile(t, 4<<20)
+	for i := range 21 {
+		name := fmt.Sprintf("good-%d", i)
+		must(t, os.WriteFile(s.home("alice", name), data, 0o644))
+		p, err := s.curl(i).Start(soon(t), ftpclient.Operation{Kind: ftpclient.Upload, Local: local, Remote: "/" + name, Rate: 4 << 20})
+		must(t, err)
+		eventually(t, 20*time.Second, "some of the upload", func() bool { return temporaries(t, s.root) > int64(i)<<15 })
+		must(t, p.Kill())
+		_, _ = p.Wait()
+		e := s.log.wait(t, "Transfer", field("path", "/"+name))
+		if e.text("outcome") == "complete" {
+			t.Errorf("%s: an upload of a killed client was acknowledged: %v", name, e)
+		}
+		sameContent(t, s.home("alice", name), good)
+	}
+}
+
+// temporaries is how much the uploads that run now have brought; what earlier
+// ones have left to be resumed does not count.
+func temporaries(t *testing.T, dir string) (n int64) {
+	t.Helper()
+	for _, path := range hidden(t, dir) {
+		if strings.HasPrefix(filepath.Base(path), hiddenPrefix+"tmp-") {
+			n += max(0, size(path))
+		}
+	}
+	return n
+}
