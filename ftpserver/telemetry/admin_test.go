@@ -234,6 +234,7 @@ func TestStatusIsForTheTokenOnly(t *testing.T) {
 		{http.MethodGet, "Bearer ", 401},
 		{http.MethodGet, "Bearer " + token + "x", 401},
 		{http.MethodGet, "Bearer " + token[1:], 401},
+		{http.MethodGet, "Bearer " + strings.ToUpper(token), 401},
 		{http.MethodGet, "Basic " + token, 401},
 		{http.MethodGet, token, 401},
 		{http.MethodPut, "", 401},
