@@ -1,0 +1,92 @@
+// Package docs_test holds the documentation against the code.
+package docs_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// TestEveryReasonIsExplained: each reason in the API has its row, with what to
+// do, and no row explains a reason that is none.
+func TestEveryReasonIsExplained(t *testing.T) {
+	page := read(t, "troubleshoot.md")
+	reasons := map[string]bool{}
+	for _, m := range regexp.MustCompile(`Reason = "(\w+)"`).FindAllStringSubmatch(read(t, "../api/v1alpha1/conditions.go"), -1) {
+		reasons[m[1]] = true
+		if !strings.Contains(page, "| `"+m[1]+"` |") {
+			t.Errorf("docs/troubleshoot.md does not explain the reason %s", m[1])
+		}
+	}
+	if len(reasons) == 0 {
+		t.Fatal("found no reasons in the API")
+	}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\|").FindAllStringSubmatch(page, -1) {
+		if !reasons[m[1]] {
+			t.Errorf("docs/troubleshoot.md explains %s, which is no reason", m[1])
+		}
+	}
+}
+
+// TestPromisesAreHeld: every test that a page names exists.
+func TestPromisesAreHeld(t *testing.T) {
+	tests := map[string]bool{}
+	each(t, "..", "_test.go", func(file string) {
+		for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllStringSubmatch(read(t, file), -1) {
+			tests[m[1]] = true
+		}
+	})
+	for _, page := range pages(t) {
+		for _, m := range regexp.MustCompile("`(Test\\w+)`").FindAllStringSubmatch(read(t, page), -1) {
+			if !tests[m[1]] {
+				t.Errorf("%s names %s, and there is no such test", page, m[1])
+			}
+		}
+	}
+}
+
+// TestLinks: every link to a file of the project leads somewhere.
+func TestLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
+	for _, page := range pages(t) {
+		for _, m := range link.FindAllStringSubmatch(read(t, page), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+				t.Errorf("%s links to %s: %v", page, m[1], err)
+			}
+		}
+	}
+}
+
+func pages(t *testing.T) []string {
+	t.Helper()
+	found := []string{"../README.md", "../CONTRIBUTING.md"}
+	each(t, ".", ".md", func(file string) { found = append(found, file) })
+	return found
+}
+
+func each(t *testing.T, root, suffix string, visit func(file string)) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(path, suffix) {
+			visit(path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
