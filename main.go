@@ -23,8 +23,11 @@ import (
 	"github.com/ftp-operator/ftp-operator/controllers/probe"
 )
 
-// serverImage is the image that belongs to this build. The linker sets it.
-var serverImage = "localhost/ftpserver:dev"
+// What belongs to this build. The linker sets both.
+var (
+	version     = "dev"
+	serverImage = "localhost/ftpserver:dev"
+)
 
 type options struct {
 	serverImage    string
@@ -79,6 +82,7 @@ func run(o options) error {
 	if err := reconcilers(mgr, o); err != nil {
 		return fmt.Errorf("set up the controllers: %w", err)
 	}
+	mgr.GetLogger().Info("Starting", "version", version, "serverImage", o.serverImage)
 	return mgr.Start(ctx)
 }
 

@@ -7,9 +7,12 @@ type ServiceType string
 
 // The types of Service.
 const (
-	ServiceClusterIP    ServiceType = "ClusterIP"
+	// ServiceClusterIP: from inside the cluster.
+	ServiceClusterIP ServiceType = "ClusterIP"
+	// ServiceLoadBalancer: by the address of a load balancer.
 	ServiceLoadBalancer ServiceType = "LoadBalancer"
-	ServiceNodePort     ServiceType = "NodePort"
+	// ServiceNodePort: by the address of the pod's node.
+	ServiceNodePort ServiceType = "NodePort"
 )
 
 // ServiceSpec configures the Service that clients connect to. On LoadBalancer

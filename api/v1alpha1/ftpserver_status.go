@@ -98,7 +98,9 @@ type AddressType string
 
 // The kinds of address.
 const (
-	AddressIP       AddressType = "IPAddress"
+	// AddressIP: an IPv4 or IPv6 address.
+	AddressIP AddressType = "IPAddress"
+	// AddressHostname: a DNS name.
 	AddressHostname AddressType = "Hostname"
 )
 

@@ -23,7 +23,9 @@ type DeletionPolicy string
 
 // The deletion policies.
 const (
+	// DeletionRetain: it stays, and a server of the same name takes it up again.
 	DeletionRetain DeletionPolicy = "Retain"
+	// DeletionDelete: it is deleted with all files.
 	DeletionDelete DeletionPolicy = "Delete"
 )
 

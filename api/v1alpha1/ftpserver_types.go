@@ -75,8 +75,11 @@ type TLSMode string
 
 // The TLS modes.
 const (
+	// TLSRequired: login and data only over TLS.
 	TLSRequired TLSMode = "Required"
+	// TLSOptional: the client decides.
 	TLSOptional TLSMode = "Optional"
+	// TLSDisabled: plain FTP.
 	TLSDisabled TLSMode = "Disabled"
 )
 
@@ -193,9 +196,13 @@ type LogLevel string
 
 // The log levels.
 const (
+	// LogDebug: also what helps to find a fault, such as commands.
 	LogDebug LogLevel = "Debug"
-	LogInfo  LogLevel = "Info"
-	LogWarn  LogLevel = "Warn"
+	// LogInfo: also logins and transfers.
+	LogInfo LogLevel = "Info"
+	// LogWarn: also what works but may not be meant.
+	LogWarn LogLevel = "Warn"
+	// LogError: only what does not work.
 	LogError LogLevel = "Error"
 )
 

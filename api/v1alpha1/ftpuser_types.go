@@ -28,7 +28,9 @@ type LoginState string
 
 // The states of a login.
 const (
-	LoginEnabled   LoginState = "Enabled"
+	// LoginEnabled: the user may log in.
+	LoginEnabled LoginState = "Enabled"
+	// LoginSuspended: the user may not, and running sessions end at once.
 	LoginSuspended LoginState = "Suspended"
 )
 

@@ -8,7 +8,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers/pki"
@@ -37,11 +37,17 @@ type Input struct {
 	CABundle []byte
 }
 
+// Object is an object of any kind.
+type Object interface {
+	metav1.Object
+	runtime.Object
+}
+
 // Output is what was built.
 type Output struct {
 	// Objects are in the order in which they are to be applied: first what
 	// takes longest to become known, last the pods that need the rest.
-	Objects []client.Object
+	Objects []Object
 	// Files is the config.Hash that a pod must tell of each file once it has
 	// loaded all this, by config.FileStatus.Name.
 	Files map[string]string
@@ -57,7 +63,7 @@ func Objects(in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	out := Output{Objects: []client.Object{service(in), serviceAccount(in), caBundle(in)}}
+	out := Output{Objects: []Object{service(in), serviceAccount(in), caBundle(in)}}
 	if c := claim(in); c != nil {
 		out.Objects = append(out.Objects, c)
 	}

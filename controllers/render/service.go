@@ -11,6 +11,12 @@ import (
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 )
 
+// The numbers that a passive port may have (spec.passive.firstPort).
+const (
+	firstPort = 1024
+	lastPort  = 65535
+)
+
 // ControlPortName is the name of the control port, on Service and container.
 const ControlPortName = "ftp"
 
@@ -105,8 +111,10 @@ func PassivePorts(s *v1alpha1.FTPServer, live *corev1.Service) []int32 {
 			out[i] = n
 			continue
 		}
-		for taken[next] {
-			next++
+		for taken[next] || next > lastPort {
+			if next++; next > lastPort {
+				next = firstPort
+			}
 		}
 		out[i] = next
 		next++

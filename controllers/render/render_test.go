@@ -1,0 +1,242 @@
+package render_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/controllers/pki"
+	"github.com/ftp-operator/ftp-operator/controllers/render"
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// input is a server as the API server would default it.
+func input(change ...func(*render.Input)) render.Input {
+	s := &v1alpha1.FTPServer{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "files", UID: "0f0f"}}
+	s.Spec.Replicas = ptr.To[int32](1)
+	s.Spec.TLS = v1alpha1.TLSSpec{Mode: v1alpha1.TLSRequired, MinVersion: "1.2"}
+	s.Spec.Passive = v1alpha1.PassiveSpec{PortsPerReplica: 2, FirstPort: 30000}
+	s.Spec.Service = v1alpha1.ServiceSpec{Type: v1alpha1.ServiceClusterIP, Port: 21}
+	s.Spec.Storage.Volume = &v1alpha1.VolumeSpec{Size: ptr.To(resource.MustParse("1Gi")), DeletionPolicy: v1alpha1.DeletionRetain}
+	s.Spec.Logging.Level = v1alpha1.LogInfo
+	s.Spec.Pod = v1alpha1.PodSpec{RunAsUser: 65532, FSGroup: 65532}
+	s.Spec.Pod.Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("50m")}
+	in := render.Input{
+		Server:           s,
+		Image:            "example.com/ftpserver:1",
+		PassiveAddresses: []config.PassiveAddress{{Address: "10.96.0.7"}},
+		TLS:              pki.KeyPair{Cert: []byte("tls cert"), Key: []byte("tls key")},
+		Status:           pki.KeyPair{Cert: []byte("status cert"), Key: []byte("status key")},
+		StatusToken:      "token",
+		CABundle:         []byte("authority"),
+		Users: []config.User{
+			{Name: "zoe", UID: "2", PasswordHash: "$argon2id$zoe", Role: "ReadOnly", Login: "Enabled"},
+			{Name: "alice", UID: "1", PasswordHash: "$argon2id$alice", Home: "/a", Role: "Admin", Login: "Suspended"},
+		},
+	}
+	for _, f := range change {
+		f(&in)
+	}
+	return in
+}
+
+func tuned(in *render.Input) {
+	s := &in.Server.Spec
+	s.TLS = v1alpha1.TLSSpec{Mode: v1alpha1.TLSDisabled, MinVersion: "1.3"}
+	s.Service = v1alpha1.ServiceSpec{
+		Type: v1alpha1.ServiceLoadBalancer, Port: 2121,
+		Annotations:                   map[string]string{"example.com/scheme": "public"},
+		Labels:                        map[string]v1alpha1.LabelValue{"team": "shop"},
+		LoadBalancerClass:             ptr.To("example.com/lb"),
+		LoadBalancerSourceRanges:      []string{"203.0.113.0/24"},
+		AllocateLoadBalancerNodePorts: ptr.To(false),
+	}
+	s.Storage.Volume = &v1alpha1.VolumeSpec{ExistingClaimRef: &v1alpha1.LocalReference{Name: "theirs"}}
+	s.Limits = v1alpha1.LimitsSpec{SessionsPerReplica: 9, SessionsPerAddress: 3, IdleTimeout: &metav1.Duration{Duration: time.Minute}}
+	s.Pod = v1alpha1.PodSpec{
+		Image: "example.com/own:2", ImagePullSecrets: []v1alpha1.LocalReference{{Name: "pull"}},
+		NodeSelector:      map[string]v1alpha1.LabelValue{"disk": "fast"},
+		Tolerations:       []corev1.Toleration{{Key: "storage", Operator: corev1.TolerationOpExists}},
+		Affinity:          &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{}},
+		PriorityClassName: "high", Annotations: map[string]string{"note": "x"},
+		Labels:                 map[string]v1alpha1.LabelValue{"team": "shop"},
+		TerminationGracePeriod: &metav1.Duration{Duration: 90 * time.Second},
+		RunAsUser:              1000, FSGroup: 2000, SupplementalGroups: []int64{3000},
+	}
+	in.AddressPending, in.PassiveAddresses = true, nil
+}
+
+func nodePort(in *render.Input) {
+	in.Server.Spec.Service.Type = v1alpha1.ServiceNodePort
+	in.Server.Spec.Passive.PortsPerReplica = 3
+	in.Service = &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{
+		{Name: "ftp", NodePort: 31021}, {Name: "s0p0", NodePort: 30001}, {Name: "s0p1", NodePort: 30000},
+	}}}
+}
+
+func TestGolden(t *testing.T) {
+	for name, change := range map[string]func(*render.Input){
+		"default":  func(*render.Input) {},
+		"tuned":    tuned,
+		"nodeport": nodePort,
+		"stopped": func(in *render.Input) {
+			in.Server.Spec.Replicas = ptr.To[int32](0)
+			in.Server.Spec.Storage.Volume.DeletionPolicy = v1alpha1.DeletionDelete
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := render.Objects(input(change))
+			if err != nil {
+				t.Fatal(err)
+			}
+			compare(t, filepath.Join("testdata", name+".yaml"), document(t, out))
+		})
+	}
+}
+
+// document is all objects as a person reads them: Secrets in clear, the many
+// ports of the container cut short.
+func document(t *testing.T, out render.Output) []byte {
+	t.Helper()
+	var doc bytes.Buffer
+	for _, o := range out.Objects {
+		switch o := o.(type) {
+		case *corev1.Secret:
+			o.StringData = map[string]string{}
+			for k, v := range o.Data {
+				o.StringData[k] = string(v)
+			}
+			o.Data = nil
+		case *appsv1.Deployment:
+			c := &o.Spec.Template.Spec.Containers[0]
+			if n := len(c.Ports); n != 3+64 {
+				t.Errorf("the container has %d ports", n)
+			}
+			c.Ports = append(c.Ports[:5:5], c.Ports[len(c.Ports)-1])
+		}
+		data, err := yaml.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc.WriteString("---\n")
+		doc.Write(data)
+	}
+	return doc.Bytes()
+}
+
+func compare(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs; see what -update changes. Got:\n%s", file, got)
+	}
+}
+
+// A pod must not be replaced for what the running server loads by itself.
+func TestPodTemplateDependsOnPodSettingsOnly(t *testing.T) {
+	template := func(change ...func(*render.Input)) corev1.PodTemplateSpec {
+		out, err := render.Objects(input(change...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.Objects[len(out.Objects)-1].(*appsv1.Deployment).Spec.Template
+	}
+	same := template(func(in *render.Input) {
+		s := &in.Server.Spec
+		s.TLS = v1alpha1.TLSSpec{Mode: v1alpha1.TLSDisabled, MinVersion: "1.3"}
+		s.Passive = v1alpha1.PassiveSpec{PortsPerReplica: 64, FirstPort: 1024, Addresses: []v1alpha1.PassiveAddress{{Address: "192.0.2.1"}}}
+		s.Service = v1alpha1.ServiceSpec{Type: v1alpha1.ServiceLoadBalancer, Port: 2100}
+		s.Limits.SessionsPerReplica = 1
+		s.Logging.Level = v1alpha1.LogDebug
+		s.Replicas = ptr.To[int32](0)
+		in.Users, in.StatusToken, in.CABundle = nil, "other", []byte("other")
+		in.TLS, in.Status = pki.KeyPair{Cert: []byte("x"), Key: []byte("x")}, pki.KeyPair{Cert: []byte("x"), Key: []byte("x")}
+		nodePort(in)
+	})
+	if !equality.Semantic.DeepEqual(template(), same) {
+		t.Error("content changed the pod template")
+	}
+	other := template(func(in *render.Input) { in.Server.Spec.Pod.RunAsUser = 7 })
+	if equality.Semantic.DeepEqual(template(), other) {
+		t.Error("a pod setting did not change the pod template")
+	}
+}
+
+func TestRenderingIsPure(t *testing.T) {
+	a, errA := render.Objects(input())
+	b, errB := render.Objects(input(func(in *render.Input) { slices.Reverse(in.Users) }))
+	if errA != nil || errB != nil {
+		t.Fatal(errA, errB)
+	}
+	if !equality.Semantic.DeepEqual(a, b) {
+		t.Error("the same users in another order give other objects")
+	}
+}
+
+// What a server would refuse is never written.
+func TestRefusedConfigurationIsAnError(t *testing.T) {
+	_, err := render.Objects(input(func(in *render.Input) {
+		in.PassiveAddresses = []config.PassiveAddress{{Address: "2001:db8::1"}}
+	}))
+	if err == nil {
+		t.Error("an address that PASV cannot tell was rendered")
+	}
+}
+
+func TestFilesAreWhatAPodIsToLoad(t *testing.T) {
+	out, err := render.Objects(input())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(out.Files); n != 1+config.UserShards+1 {
+		t.Errorf("%d files: %v", n, out.Files)
+	}
+	if got := out.Files["/etc/ftpserver/tls/tls.crt"]; got != config.Hash([]byte("tls cert")) {
+		t.Errorf("the certificate's hash is %s", got)
+	}
+	if _, ok := out.Files[render.UsersFile("alice")]; !ok {
+		t.Errorf("there is no %s in %v", render.UsersFile("alice"), out.Files)
+	}
+	out, err = render.Objects(input(tuned))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := out.Files["/etc/ftpserver/tls/tls.crt"]; ok {
+		t.Error("a server without TLS is to load a certificate")
+	}
+}
+
+func TestCertificateNames(t *testing.T) {
+	in := input(func(in *render.Input) {
+		in.Server.Spec.Passive.Addresses = []v1alpha1.PassiveAddress{{Address: "ftp.example.com"}, {Address: "10.96.0.7"}}
+	})
+	got := render.CertificateNames(in.Server, "cluster.local",
+		[]v1alpha1.ServerAddress{{Type: v1alpha1.AddressIP, Value: "203.0.113.9"}}, []string{"10.96.0.7"})
+	want := []string{"10.96.0.7", "203.0.113.9", "files", "files.shop", "files.shop.svc", "files.shop.svc.cluster.local", "ftp.example.com"}
+	if !slices.Equal(got, want) {
+		t.Errorf("names are %v, want %v", got, want)
+	}
+}
