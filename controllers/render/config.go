@@ -66,6 +66,7 @@ func serverConfig(in Input) *config.Config {
 			Sessions:           int(spec.Limits.SessionsPerReplica),
 			SessionsPerAddress: int(spec.Limits.SessionsPerAddress),
 			IdleTimeout:        idleTimeout(spec.Limits),
+			DrainTimeout:       drainTimeout(in.Server),
 		},
 		Admin: config.Admin{
 			Listen: listen(adminListen),
@@ -103,6 +104,16 @@ func idleTimeout(l v1alpha1.LimitsSpec) time.Duration {
 		return 0
 	}
 	return l.IdleTimeout.Duration
+}
+
+// drainMargin is what the server keeps of the grace period to end in order.
+const drainMargin = 5 * time.Second
+
+// drainTimeout is how long sessions may finish: the kubelet kills whatever is
+// left at the end of the grace period.
+func drainTimeout(s *v1alpha1.FTPServer) time.Duration {
+	grace := gracePeriod(s)
+	return max(grace-drainMargin, grace/2, time.Second)
 }
 
 // usersSecrets are the Secrets with the users, one for each shard, also where
