@@ -29,7 +29,7 @@ func decode(data []byte, s Strictness, into any) error {
 }
 
 var (
-	wrongType    = regexp.MustCompile("(?s)^(line \\d+): cannot unmarshal (!!\\w+)?.* into (\\S+)$")
+	wrongType    = regexp.MustCompile(`(?s)^(line \d+): cannot unmarshal (!!\w+)?.* into (\S+)$`)
 	unknownField = regexp.MustCompile(`^(line \d+): field (.*) not found in type \S+$`)
 	wrongTag     = regexp.MustCompile("(?s)cannot decode !!\\w+ `.*` as a (!!\\w+)")
 	wrongAlias   = regexp.MustCompile(`(?s)unknown anchor '.*' referenced`)

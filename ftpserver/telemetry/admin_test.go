@@ -198,10 +198,10 @@ func TestNotReady(t *testing.T) {
 	f := newFixture(t)
 	f.ready = errors.New("no configuration yet")
 	f.run()
-	if resp, body := f.do(http.MethodGet, f.public("/readyz"), ""); resp.StatusCode != 503 || body != "no configuration yet\n" {
+	if resp, body := f.do(http.MethodGet, f.public("/readyz"), ""); resp.StatusCode != http.StatusServiceUnavailable || body != "no configuration yet\n" {
 		t.Errorf("%d %q", resp.StatusCode, body)
 	}
-	if resp, _ := f.do(http.MethodGet, f.public("/healthz"), ""); resp.StatusCode != 200 {
+	if resp, _ := f.do(http.MethodGet, f.public("/healthz"), ""); resp.StatusCode != http.StatusOK {
 		t.Errorf("healthz = %d", resp.StatusCode)
 	}
 }
@@ -217,7 +217,7 @@ func TestStatus(t *testing.T) {
 			t.Fatalf("%v in %q", err, body)
 		}
 		want := config.Status{Version: "v1.2.3", UserCount: 1, FreeBytes: -1, Users: users}
-		if resp.StatusCode != 200 || !reflect.DeepEqual(got, want) || resp.Header.Get("Content-Type") != "application/json" {
+		if resp.StatusCode != http.StatusOK || !reflect.DeepEqual(got, want) || resp.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%s: %d %+v, want %+v", query, resp.StatusCode, got, want)
 		}
 	}
@@ -251,14 +251,14 @@ func TestStatusIsForTheTokenOnly(t *testing.T) {
 			t.Errorf("%s with %q: %v %q", tt.method, tt.authorization, resp.Header, body)
 		}
 	}
-	if resp, _ := f.do(http.MethodGet, "https://"+f.admin.Addrs().Status+"/metrics", "Bearer "+token); resp.StatusCode != 404 {
+	if resp, _ := f.do(http.MethodGet, "https://"+f.admin.Addrs().Status+"/metrics", "Bearer "+token); resp.StatusCode != http.StatusNotFound {
 		t.Errorf("/metrics over TLS: %d", resp.StatusCode)
 	}
 }
 
 func TestStatusNeedsTLS(t *testing.T) {
 	f := newFixture(t).run()
-	if resp, body := f.do(http.MethodGet, "http://"+f.admin.Addrs().Status+config.StatusPath, "Bearer "+token); resp.StatusCode != 400 || strings.Contains(body, "v1.2.3") {
+	if resp, body := f.do(http.MethodGet, "http://"+f.admin.Addrs().Status+config.StatusPath, "Bearer "+token); resp.StatusCode != http.StatusBadRequest || strings.Contains(body, "v1.2.3") {
 		t.Errorf("over plain HTTP: %d %q", resp.StatusCode, body)
 	}
 }

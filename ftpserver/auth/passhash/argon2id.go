@@ -74,10 +74,11 @@ func parseParameters(s string) (argon2id, error) {
 	if m < 8*p {
 		return argon2id{}, fmt.Errorf("argon2id hash: m must be at least 8 times p (RFC 9106 §3.1), is %d for p=%d", m, p)
 	}
-	return argon2id{memory: uint32(m), passes: uint32(t), lanes: uint8(p)}, nil
+	lanes := uint8(p) //nolint:gosec // at most maxLanes
+	return argon2id{memory: m, passes: t, lanes: lanes}, nil
 }
 
-func parameter(field, name string, most uint64) (uint64, error) {
+func parameter(field, name string, most uint32) (uint32, error) {
 	text, ok := strings.CutPrefix(field, name+"=")
 	if !ok || (len(text) > 1 && text[0] == '0') {
 		return 0, errArgon2idForm
@@ -86,10 +87,10 @@ func parameter(field, name string, most uint64) (uint64, error) {
 	if err != nil {
 		return 0, errArgon2idForm
 	}
-	if n < 1 || n > most {
+	if n < 1 || n > uint64(most) {
 		return 0, fmt.Errorf("argon2id hash: %s must be between 1 and %d, is %d", name, most, n)
 	}
-	return n, nil
+	return uint32(n), nil
 }
 
 func decodeField(name, text string, least, most int) ([]byte, error) {
@@ -107,12 +108,13 @@ func decodeField(name, text string, least, most int) ([]byte, error) {
 	return b, nil
 }
 
-func (h argon2id) derive(password string, length int) []byte {
-	return argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.lanes, uint32(length))
+func (h argon2id) derive(password string, length uint32) []byte {
+	return argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.lanes, length)
 }
 
 func (h argon2id) matches(password string) bool {
-	return subtle.ConstantTimeCompare(h.derive(password, len(h.sum)), h.sum) == 1
+	length := uint32(len(h.sum)) //nolint:gosec // at most maxSumLength
+	return subtle.ConstantTimeCompare(h.derive(password, length), h.sum) == 1
 }
 
 // String is the PHC string.

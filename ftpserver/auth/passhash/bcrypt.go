@@ -3,6 +3,7 @@ package passhash
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,12 +18,14 @@ const (
 	bcryptAlphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 )
 
+var bcryptKinds = []string{"$2a$", "$2b$", "$2y$"}
+
 var errBcryptForm = errors.New("bcrypt hash: the form is not $2b$12$ and 53 characters: make a new one with: ftpserver hash-password")
 
 // checkBcrypt refuses $2x$ as well: it marks hashes of an implementation that
 // was wrong about characters beyond ASCII.
 func checkBcrypt(hash string) error {
-	if len(hash) != bcryptLength || !strings.Contains("aby", hash[2:3]) || hash[3] != '$' || hash[6] != '$' {
+	if len(hash) != bcryptLength || !slices.Contains(bcryptKinds, hash[:4]) || hash[6] != '$' {
 		return errBcryptForm
 	}
 	cost, err := strconv.ParseUint(hash[4:6], 10, 8)
