@@ -10,7 +10,6 @@ export SERVER_IMAGE ?= localhost/ftpserver:dev
 NODES ?= 1
 
 LDFLAGS := -s -w -X main.version=$(VERSION)
-TOOL = $$(hack/tools/install.sh $(1))
 CLUSTER := hack/cluster/cluster
 
 ##@ Everyday
@@ -29,7 +28,7 @@ fmt: ## Format the code
 	gofmt -w $$(git ls-files '*.go')
 
 lint: ## Lint, with the import arrows between the folders
-	$(call TOOL,golangci-lint) run ./...
+	hack/lint.sh
 
 generate: ## Write CRDs, RBAC, deep copies, the chart's copies and the API reference
 	hack/codegen/generate.sh

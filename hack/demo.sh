@@ -24,7 +24,11 @@ else
 	client=(env)
 fi
 export KUBECONFIG
-command -v kubectl >/dev/null || PATH=$(hack/cluster/cluster assets):$PATH
+path_hint=
+if ! command -v kubectl >/dev/null; then
+	PATH=$(hack/cluster/cluster assets):$PATH
+	path_hint="  export PATH=$(hack/cluster/cluster assets):\$PATH"$'\n'
+fi
 
 say "The operator"
 hack/install-operator.sh
@@ -62,8 +66,7 @@ echo "The same, with the certificate verified."
 say "Go on"
 cat <<TEXT
   export KUBECONFIG=$KUBECONFIG
-  export PATH=$(dirname "$(command -v kubectl)"):\$PATH
-  kubectl get ftpservers,ftpusers,pods,services -o wide
+$path_hint  kubectl get ftpservers,ftpusers,pods,services -o wide
   kubectl describe ftpserver files
   kubectl get configmap $bundle -o jsonpath='{.data.ca\\.crt}' >ca.crt
   kubectl get secret $secret -o jsonpath='{.data.password}' | base64 -d

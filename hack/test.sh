@@ -36,7 +36,7 @@ gate() {
 	stage "Generated files"
 	hack/codegen/verify.sh
 	stage "Lint"
-	"$(hack/tools/install.sh golangci-lint)" run ./...
+	hack/lint.sh
 	stage "Unit, API and controller tests, with the race detector"
 	go_test unit -race ./api/... ./controllers/... ./ftpserver/... ./charts/... ./docs/...
 	stage "Real clients against the server alone"
@@ -63,7 +63,7 @@ end_to_end() {
 		make --no-print-directory cluster-up cluster-load
 		local KUBECONFIG
 		KUBECONFIG=$(hack/cluster/cluster kubeconfig)
-		export KUBECONFIG FTP_CLIENT="$PWD/hack/cluster/cluster client"
+		export KUBECONFIG FTP_CLIENT="$PWD/hack/cluster/cluster client" FTP_INSIDE="$PWD/hack/cluster/cluster node 1"
 	fi
 	hack/install-operator.sh
 	go_test e2e -timeout 30m -count=1 ./test/e2e/...

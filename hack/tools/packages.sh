@@ -3,7 +3,7 @@
 # are missing. Where all are there, nothing is asked of the network.
 set -euo pipefail
 
-declare -A package=([curl]=curl [lftp]=lftp [python3]=python3 [strace]=strace [openssl]=openssl)
+declare -A package=([curl]=curl [lftp]=lftp [python3]=python3 [strace]=strace [openssl]=openssl [shellcheck]=shellcheck)
 missing=()
 for program in "$@"; do
 	command -v "$program" >/dev/null || missing+=("${package[$program]:?unknown program $program}")

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# lint.sh: the linters of Go, with the import arrows, and of shell.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+"$(hack/tools/install.sh golangci-lint)" run ./...
+hack/tools/packages.sh shellcheck
+git ls-files | xargs grep -lE '^#!.*bash' | xargs shellcheck -x -P SCRIPTDIR
