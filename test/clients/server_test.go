@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -84,7 +85,7 @@ func freePorts(t *testing.T, n int) []config.PassivePort {
 		if err != nil {
 			continue
 		}
-		_ = l.Close()
+		defer func() { _ = l.Close() }() // until then nobody gets it, not even we
 		ports = append(ports, config.PassivePort{Listen: p})
 	}
 	if len(ports) < n {
@@ -146,7 +147,7 @@ func (s *server) start() {
 }
 
 // cleanup ends this run of the program, and fails the test if it has written
-// what is no log.
+// what is no log, or a secret.
 func (s *server) cleanup(log *serverLog, exited chan struct{}) func() {
 	pid := s.cmd.Process.Pid
 	return func() {
@@ -158,6 +159,11 @@ func (s *server) cleanup(log *serverLog, exited chan struct{}) func() {
 		}
 		for _, line := range log.foreign {
 			s.t.Errorf("not a line of the log: %s", line)
+		}
+		for _, secret := range secrets() {
+			if strings.Contains(log.text(), secret) {
+				s.t.Error("a password or its hash is in the log")
+			}
 		}
 		if s.t.Failed() {
 			s.t.Logf("log of the server:\n%s", tail(log.text(), 12000))
