@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/auth"
@@ -62,11 +64,11 @@ func newProcess(source *live.Source, slot int, dir string, log *slog.Logger, lev
 	p.admin = telemetry.NewAdmin(telemetry.AdminOptions{
 		Metrics: p.metrics, Ready: p.ready, Status: p.status, Config: c.Admin, Dir: dir, Log: log,
 	})
-	source.Subscribe(func(_, now *live.Snapshot) {
+	source.Subscribe(func(before, now *live.Snapshot) {
 		level.Set(telemetry.Level(now.Config.Log.Level))
-		p.observe(now)
+		p.observe(before, now)
 	})
-	p.observe(source.Current())
+	p.observe(nil, source.Current())
 	return p, nil
 }
 
@@ -109,6 +111,7 @@ func (p *process) run(ctx context.Context, again func()) error {
 	start(func() error { return p.admin.Run(work) })
 	start(func() error { return p.server.Serve(p.control) })
 	start(func() error { p.sweep(work); return nil })
+	start(func() error { p.reloadOnHangup(work); return nil })
 	p.log.Info("Serving", "version", version, "address", p.control.Addr().String(), "slot", p.slot, "passivePorts", p.broker.Ports())
 
 	var err error
@@ -123,6 +126,24 @@ func (p *process) run(ctx context.Context, again func()) error {
 	cancel()
 	running.Wait()
 	return errors.Join(err, p.store.Close())
+}
+
+// reloadOnHangup reads the configuration anew on SIGHUP, as administrators are
+// used to; changes of the files are noticed without it.
+func (p *process) reloadOnHangup(ctx context.Context) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+			if err := p.source.Reload(); err != nil {
+				p.log.Warn("Reloading is not complete", "error", err)
+			}
+		}
+	}
 }
 
 func (p *process) drain() {
@@ -157,18 +178,26 @@ func (p *process) sweep(ctx context.Context) {
 // anything, and a draining one must keep its passive ports.
 func (p *process) ready() error { return nil }
 
-func (p *process) observe(now *live.Snapshot) {
+// observe puts what was loaded into the metrics.
+func (p *process) observe(before, now *live.Snapshot) {
 	refused := false
 	for _, f := range now.Files {
 		refused = refused || f.Error != ""
 	}
 	p.metrics.Reload(!refused)
-	if now.TLS == nil {
-		return
+	for _, c := range certificates(before) {
+		p.metrics.CertificateExpiry(c.File, time.Time{})
 	}
-	for _, c := range now.TLS.Statuses() {
+	for _, c := range certificates(now) {
 		p.metrics.CertificateExpiry(c.File, c.NotAfter)
 	}
+}
+
+func certificates(s *live.Snapshot) []config.CertificateStatus {
+	if s == nil || s.TLS == nil {
+		return nil
+	}
+	return s.TLS.Statuses()
 }
 
 func (p *process) status(withUsers bool) config.Status {
@@ -177,11 +206,9 @@ func (p *process) status(withUsers bool) config.Status {
 		Version: version, Slot: p.slot, BootID: p.bootID,
 		Draining: p.server.Draining(),
 		Files:    now.Files, UserCount: len(now.Users),
-		Sessions:  p.metrics.SessionCounts(),
-		FreeBytes: p.store.FreeBytes(),
-	}
-	if now.TLS != nil {
-		s.Certificates = now.TLS.Statuses()
+		Sessions:     p.metrics.SessionCounts(),
+		Certificates: certificates(now),
+		FreeBytes:    p.store.FreeBytes(),
 	}
 	if withUsers {
 		s.Users = now.Digests

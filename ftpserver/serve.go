@@ -39,7 +39,6 @@ func serve(args []string) error {
 	}
 
 	log, level := telemetry.NewLogger(os.Stderr, quick.logLevel, quick.logFormat)
-	slog.SetDefault(log)
 	source, err := open(path, &quick, log)
 	if err != nil {
 		return err
@@ -47,6 +46,7 @@ func serve(args []string) error {
 	if path != "" {
 		configured := source.Current().Config.Log
 		log, level = telemetry.NewLogger(os.Stderr, configured.Level, configured.Format)
+		source.LogTo(log)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
@@ -63,7 +63,7 @@ func open(path string, quick *quickFlags, log *slog.Logger) (*live.Source, error
 		if err != nil {
 			return nil, err
 		}
-		return live.Static(c)
+		return live.Static(c, log)
 	}
 	// What a person wrote is read strictly; a directory is how the operator
 	// hands over its files, which may be newer than this program.

@@ -166,9 +166,10 @@ func (s *session) receiveData(t *transfer, c dataConn, u *vfs.Upload) error {
 // TLS, a client that has ended an upload with close_notify once will always do
 // so; one that never does is believed as long as it stays.
 func (s *session) judgeEnd(t *transfer, c dataConn, orderly bool) error {
-	if _, secured := c.(*tlsData); secured && !orderly {
-		s.log.Info("Upload ended without TLS close_notify", "path", t.path)
-		if s.closeNotify {
+	if _, secured := c.(*tlsData); secured {
+		s.server.Metrics.UploadEnd(orderly)
+		s.log.Debug("Upload over TLS ended", "path", t.path, "closeNotify", orderly)
+		if !orderly && s.closeNotify {
 			return errNoCloseNotify
 		}
 	}

@@ -87,11 +87,11 @@ func (s *Server) Serve(l net.Listener) error {
 }
 
 func (s *Server) accept(c *net.TCPConn) {
-	ss, refusal := s.admit(c)
+	ss, no := s.admit(c)
 	if ss == nil {
-		s.Metrics.SessionClosed("refused")
-		s.Log.Info("Connection refused", "client", c.RemoteAddr().String(), "reason", refusal)
-		go refuse(c, refusal)
+		s.Metrics.SessionRefused(no.reason)
+		s.Log.Info("Connection refused", "client", c.RemoteAddr().String(), "reason", no.reason)
+		go refuse(c, no.text)
 		return
 	}
 	s.running.Add(1)
@@ -103,25 +103,28 @@ func (s *Server) accept(c *net.TCPConn) {
 	}()
 }
 
+// refusal is why a client gets no session: for the log, and for the client.
+type refusal struct{ reason, text string }
+
 // admit registers a session, or says why the client can't have one now.
-func (s *Server) admit(c *net.TCPConn) (*session, string) {
+func (s *Server) admit(c *net.TCPConn) (*session, refusal) {
 	limits := s.Live.Current().Config.Limits
 	client := addrPort(c.RemoteAddr()).Addr()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.draining:
-		return nil, "This server is about to restart: connect again in a moment"
+		return nil, refusal{"draining", "This server is about to restart: connect again in a moment"}
 	case limits.Sessions > 0 && len(s.sessions) >= limits.Sessions:
-		return nil, "Too many sessions: try again later"
+		return nil, refusal{"too many sessions", "Too many sessions: try again later"}
 	case limits.SessionsPerAddress > 0 && s.addresses[client] >= limits.SessionsPerAddress:
-		return nil, "Too many sessions from your address: try again later"
+		return nil, refusal{"too many sessions of the address", "Too many sessions from your address: try again later"}
 	}
 	s.sequence++
 	ss := newSession(s, c, s.sequence)
 	s.sessions[ss] = struct{}{}
 	s.addresses[client]++
-	return ss, ""
+	return ss, refusal{}
 }
 
 func refuse(c *net.TCPConn, text string) {

@@ -70,8 +70,8 @@ func Open(path string, s config.Strictness, log *slog.Logger) (*Source, error) {
 // Static is a configuration without a file behind it. Its file names are
 // relative to the working directory; the users and certificates that it names
 // are loaded, and reloaded, all the same. It is copied, and completed with the
-// defaults. It logs to slog.Default.
-func Static(c *config.Config) (*Source, error) {
+// defaults.
+func Static(c *config.Config, log *slog.Logger) (*Source, error) {
 	data, err := config.Encode(c)
 	if err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func Static(c *config.Config) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	source := newSource(slog.Default(), config.Strict)
+	source := newSource(log, config.Strict)
 	source.dir = "."
 	source.state.config.value = fixed
 	if err := source.first(); err != nil {
@@ -110,6 +110,10 @@ func (s *Source) first() error {
 	s.current.Store(next.snapshot())
 	return nil
 }
+
+// LogTo replaces the logger: which one is wanted may stand in the very
+// configuration that was loaded. It must be called before Run and Reload.
+func (s *Source) LogTo(log *slog.Logger) { s.log = log }
 
 // Current returns the snapshot in force. It is never nil.
 func (s *Source) Current() *Snapshot { return s.current.Load() }

@@ -1,6 +1,7 @@
 package live
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -87,7 +88,7 @@ func TestStatic(t *testing.T) {
 		TLS:     config.TLS{Certificates: []config.Certificate{{CertFile: d.path("tls/a.crt"), KeyFile: d.path("tls/a.key")}}},
 		Users:   []config.User{{Name: "anna", PasswordHash: hashA}},
 	}
-	s, err := Static(c)
+	s, err := Static(c, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +105,7 @@ func TestStatic(t *testing.T) {
 	}
 
 	c.Storage.Root = ""
-	if _, err := Static(c); err == nil || !strings.Contains(err.Error(), "storage.root") {
+	if _, err := Static(c, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "storage.root") {
 		t.Errorf("an invalid configuration: %v", err)
 	}
 }

@@ -21,6 +21,7 @@ type Metrics struct {
 	sessions sessions
 
 	opened          prometheus.Counter
+	refused         *prometheus.CounterVec
 	closed          *prometheus.CounterVec
 	logins          *prometheus.CounterVec
 	commands        *prometheus.CounterVec
@@ -31,6 +32,7 @@ type Metrics struct {
 	passiveWait     *prometheus.HistogramVec
 	passiveRejected *prometheus.CounterVec
 	dataTLS         *prometheus.CounterVec
+	uploadEnds      *prometheus.CounterVec
 	reloads         *prometheus.CounterVec
 	reloadOK        prometheus.Gauge
 	certExpiry      *prometheus.GaugeVec
@@ -49,6 +51,7 @@ func NewMetrics(version string) *Metrics {
 		sessions: newSessions(r),
 
 		opened:          f.NewCounter(counter("sessions_opened_total", "Control connections accepted.")),
+		refused:         f.NewCounterVec(counter("sessions_refused_total", "Control connections turned away at once, by reason."), []string{"reason"}),
 		closed:          f.NewCounterVec(counter("sessions_closed_total", "Control connections ended, by reason."), []string{"reason"}),
 		logins:          f.NewCounterVec(counter("logins_total", "Login attempts by result."), []string{"result"}),
 		commands:        f.NewCounterVec(counter("commands_total", "Commands by verb and class of the reply."), []string{"verb", "code"}),
@@ -59,6 +62,7 @@ func NewMetrics(version string) *Metrics {
 		passiveWait:     f.NewHistogramVec(histogram("passive_wait_seconds", "Wait for a passive port, by outcome.", waits), []string{"outcome"}),
 		passiveRejected: f.NewCounterVec(counter("passive_rejected_total", "Connections to passive ports that belonged to no transfer, by reason."), []string{"reason"}),
 		dataTLS:         f.NewCounterVec(counter("data_tls_handshakes_total", "TLS handshakes of data connections."), []string{"resumed"}),
+		uploadEnds:      f.NewCounterVec(counter("upload_tls_ends_total", "How uploads over TLS ended: by close_notify, or without."), []string{"close_notify"}),
 		reloads:         f.NewCounterVec(counter("config_reloads_total", "Reloads of the configuration by outcome."), []string{"outcome"}),
 		reloadOK:        f.NewGauge(gauge("config_last_reload_successful", "1 if the newest configuration is in force, 0 if it was refused.")),
 		certExpiry:      f.NewGaugeVec(gauge("certificate_not_after_timestamp_seconds", "When a certificate in use expires, in Unix time."), []string{"file"}),
@@ -70,6 +74,9 @@ func (m *Metrics) SessionOpened() {
 	m.opened.Inc()
 	m.sessions.add(StateConnected, 1)
 }
+
+// SessionRefused counts a control connection that got no session.
+func (m *Metrics) SessionRefused(reason string) { m.refused.WithLabelValues(reason).Inc() }
 
 // SessionState moves a session from one state to another.
 func (m *Metrics) SessionState(old, new SessionState) {
@@ -128,6 +135,12 @@ func (m *Metrics) PassiveRejected(reason string) { m.passiveRejected.WithLabelVa
 // DataTLS counts a TLS handshake of a data connection.
 func (m *Metrics) DataTLS(resumed bool) {
 	m.dataTLS.WithLabelValues(strconv.FormatBool(resumed)).Inc()
+}
+
+// UploadEnd counts the end of an upload over TLS: with TLS's close_notify, or
+// with none.
+func (m *Metrics) UploadEnd(closeNotify bool) {
+	m.uploadEnds.WithLabelValues(strconv.FormatBool(closeNotify)).Inc()
 }
 
 // Reload counts a reload and tells whether the newest configuration is in force.
