@@ -88,9 +88,16 @@ func normal(u *unstructured.Unstructured) map[string]any {
 		delete(labels, l)
 	}
 	delete(annotations, "helm.sh/resource-policy")
-	u.SetLabels(labels)
-	u.SetAnnotations(annotations)
+	u.SetLabels(orNil(labels))
+	u.SetAnnotations(orNil(annotations))
 	return u.Object
+}
+
+func orNil(m map[string]string) map[string]string {
+	if len(m) == 0 {
+		return nil
+	}
+	return m
 }
 
 func TestChartInstallsWhatKustomizeInstalls(t *testing.T) {

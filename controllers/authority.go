@@ -16,7 +16,7 @@ import (
 // CASecretName is the Secret, in the operator's namespace, with the authority
 // that signs the servers' certificates. It is made once and never overwritten:
 // clients have been told to trust it.
-const CASecretName = "ftp-operator-ca"
+const CASecretName = "ftp-operator-ca" //nolint:gosec // a name, not a secret
 
 // authority reads the operator's certificate authority, and makes it where
 // there is none.

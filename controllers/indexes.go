@@ -16,9 +16,9 @@ import (
 
 // Fields that objects are found by in the cache.
 const (
-	indexServer   = "ftp-operator.io/server"          // FTPUser: the server it is on
-	indexPassword = "ftp-operator.io/password-secret" // FTPUser: the Secret with its password
-	indexClaim    = "ftp-operator.io/claim"           // FTPServer: the claim that its pods mount
+	indexServer   = "server"   // FTPUser: the server it is on
+	indexPassword = "password" // FTPUser: the Secret with its password
+	indexClaim    = "claim"    // FTPServer: the claim that its pods mount
 )
 
 // CacheOptions says what the operator keeps in memory: of what others share

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -176,7 +177,7 @@ func TestOlderUserKeepsTheLogin(t *testing.T) {
 	says(t, second, v1alpha1.ConditionAccepted, metav1.ConditionTrue, v1alpha1.ReasonAccepted)
 	eventually(t, func() error {
 		if u, err := findLogin(t, ns, "files", "shared"); err != nil || u.UID != string(second.UID) {
-			return fmt.Errorf("the login is not the second user's (%v)", err)
+			return errors.Join(err, errors.New("the login is not the second user's"))
 		}
 		return nil
 	})

@@ -59,20 +59,25 @@ func SlotAvailable(s Slot) Finding {
 	return yes(v1alpha1.ReasonWorkloadAvailable, "")
 }
 
+// notReady says what keeps a pod from being ready.
+func notReady(p *corev1.Pod) string {
+	for _, c := range p.Status.ContainerStatuses {
+		if w := c.State.Waiting; w != nil {
+			return strings.TrimSuffix(fmt.Sprintf("The pod %s waits: %s: %s", p.Name, w.Reason, w.Message), ": ")
+		}
+	}
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
+			return fmt.Sprintf("The pod %s finds no node: %s", p.Name, c.Message)
+		}
+	}
+	return fmt.Sprintf("The pod %s is not ready", p.Name)
+}
+
 // podProblem says what keeps the slot's pod from being ready.
 func podProblem(s Slot) string {
-	for _, p := range s.Live() {
-		for _, c := range p.Status.ContainerStatuses {
-			if w := c.State.Waiting; w != nil {
-				return strings.TrimSuffix(fmt.Sprintf("The pod %s waits: %s: %s", p.Name, w.Reason, w.Message), ": ")
-			}
-		}
-		for _, c := range p.Status.Conditions {
-			if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-				return fmt.Sprintf("The pod %s finds no node: %s", p.Name, c.Message)
-			}
-		}
-		return fmt.Sprintf("The pod %s is not ready", p.Name)
+	if live := s.Live(); len(live) > 0 {
+		return notReady(live[0])
 	}
 	if d := s.Deployment; d != nil {
 		for _, c := range d.Status.Conditions {

@@ -93,14 +93,14 @@ func containerPorts(slot int) []corev1.ContainerPort {
 		containerPort("admin", adminListen),
 		containerPort("status", StatusPort),
 	}
-	for i := range maxPassivePorts {
-		out = append(out, containerPort(PassivePortName(slot, i), passiveListen+i))
+	for i := range int32(maxPassivePorts) {
+		out = append(out, containerPort(PassivePortName(slot, int(i)), passiveListen+i))
 	}
 	return out
 }
 
-func containerPort(name string, number int) corev1.ContainerPort {
-	return corev1.ContainerPort{Name: name, ContainerPort: int32(number), Protocol: corev1.ProtocolTCP}
+func containerPort(name string, number int32) corev1.ContainerPort {
+	return corev1.ContainerPort{Name: name, ContainerPort: number, Protocol: corev1.ProtocolTCP}
 }
 
 // probe asks the admin port. The startup probe gives a large volume time, and

@@ -1,0 +1,223 @@
+package policy_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/controllers/policy"
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+func finding(status metav1.ConditionStatus, reason v1alpha1.Reason) policy.Finding {
+	return policy.Finding{Status: status, Reason: reason, Message: string(reason)}
+}
+
+func summary(conditions []metav1.Condition) string {
+	var out []string
+	for _, c := range conditions {
+		out = append(out, fmt.Sprintf("%s=%s/%s", c.Type, c.Status, c.Reason))
+	}
+	return strings.Join(out, " ")
+}
+
+func TestSetConditions(t *testing.T) {
+	good := policy.Named{Type: "A", Finding: finding("True", "Fine")}
+	pending := policy.Named{Type: "B", Finding: finding("False", v1alpha1.ReasonPending)}
+	unknown := policy.Named{Type: "C", Finding: finding("Unknown", v1alpha1.ReasonStatusUnreachable)}
+	stuck := policy.Named{Type: "D", Finding: finding("False", v1alpha1.ReasonNameTaken)}
+	for name, tc := range map[string]struct {
+		findings []policy.Named
+		want     string
+	}{
+		"all is well":         {[]policy.Named{good}, "Ready=True/Ready A=True/Fine"},
+		"at work":             {[]policy.Named{good, pending}, "Ready=False/Pending A=True/Fine B=False/Pending Reconciling=True/Progressing"},
+		"not known":           {[]policy.Named{good, unknown}, "Ready=Unknown/StatusUnreachable A=True/Fine C=Unknown/StatusUnreachable Reconciling=True/Progressing"},
+		"needs an edit":       {[]policy.Named{stuck, good}, "Ready=False/NameTaken D=False/NameTaken A=True/Fine Stalled=True/NameTaken"},
+		"the first decides":   {[]policy.Named{pending, stuck}, "Ready=False/Pending B=False/Pending D=False/NameTaken Stalled=True/NameTaken"},
+		"unknown before wait": {[]policy.Named{unknown, pending}, "Ready=Unknown/StatusUnreachable C=Unknown/StatusUnreachable B=False/Pending Reconciling=True/Progressing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var conditions []metav1.Condition
+			policy.SetConditions(&conditions, 7, tc.findings, finding("True", v1alpha1.ReasonReady))
+			if got := summary(conditions); got != tc.want {
+				t.Errorf("got\n%s, want\n%s", got, tc.want)
+			}
+			for _, c := range conditions {
+				if c.ObservedGeneration != 7 {
+					t.Errorf("%s is of generation %d", c.Type, c.ObservedGeneration)
+				}
+			}
+		})
+	}
+}
+
+func TestConditionsRecover(t *testing.T) {
+	var conditions []metav1.Condition
+	ready := finding("True", v1alpha1.ReasonReady)
+	policy.SetConditions(&conditions, 1, []policy.Named{{Type: "A", Finding: finding("False", v1alpha1.ReasonNameTaken)}}, ready)
+	policy.SetConditions(&conditions, 2, []policy.Named{{Type: "A", Finding: finding("True", "Fine")}}, ready)
+	if got := summary(conditions); got != "Ready=True/Ready A=True/Fine" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func pod(name string, change ...func(*corev1.Pod)) *corev1.Pod {
+	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name}}
+	for _, f := range change {
+		f(p)
+	}
+	return p
+}
+
+func deployment(observed int64, updated, available int32) *appsv1.Deployment {
+	d := &appsv1.Deployment{}
+	d.Generation = 2
+	d.Spec.Replicas = ptr.To[int32](1)
+	d.Status = appsv1.DeploymentStatus{ObservedGeneration: observed, UpdatedReplicas: updated, AvailableReplicas: available}
+	return d
+}
+
+func TestSlotAvailable(t *testing.T) {
+	waiting := func(p *corev1.Pod) {
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{
+			Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "no such image"},
+		}}}
+	}
+	homeless := func(p *corev1.Pod) {
+		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/3 nodes"}}
+	}
+	failing := deployment(2, 0, 0)
+	failing.Status.Conditions = []appsv1.DeploymentCondition{{
+		Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: "quota",
+	}}
+	for name, tc := range map[string]struct {
+		slot    policy.Slot
+		reason  v1alpha1.Reason
+		message string
+	}{
+		"no Deployment":      {policy.Slot{Name: "f-0"}, v1alpha1.ReasonRollingOut, "has yet to act"},
+		"not acted on":       {policy.Slot{Deployment: deployment(1, 1, 1)}, v1alpha1.ReasonRollingOut, "has yet to act"},
+		"old pod still ends": {policy.Slot{Deployment: deployment(2, 0, 0), Pods: []*corev1.Pod{pod("p")}}, v1alpha1.ReasonRollingOut, "finishes its transfers"},
+		"no pod":             {policy.Slot{Deployment: deployment(2, 0, 0)}, v1alpha1.ReasonPodNotReady, "has no pod yet"},
+		"no pod allowed":     {policy.Slot{Deployment: failing}, v1alpha1.ReasonPodNotReady, "quota"},
+		"image":              {policy.Slot{Deployment: deployment(2, 1, 0), Pods: []*corev1.Pod{pod("p", waiting)}}, v1alpha1.ReasonPodNotReady, "ImagePullBackOff: no such image"},
+		"no node":            {policy.Slot{Deployment: deployment(2, 1, 0), Pods: []*corev1.Pod{pod("p", homeless)}}, v1alpha1.ReasonPodNotReady, "0/3 nodes"},
+		"not ready":          {policy.Slot{Deployment: deployment(2, 1, 0), Pods: []*corev1.Pod{pod("p")}}, v1alpha1.ReasonPodNotReady, "p is not ready"},
+		"ready":              {policy.Slot{Deployment: deployment(2, 1, 1), Pods: []*corev1.Pod{pod("p")}}, v1alpha1.ReasonWorkloadAvailable, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := policy.SlotAvailable(tc.slot)
+			if got.Reason != tc.reason || !strings.Contains(got.Message, tc.message) {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+func TestFindAddresses(t *testing.T) {
+	svc := &corev1.Service{}
+	svc.Spec.ClusterIPs = []string{"10.0.0.1", "fd00::1"}
+	balanced := svc.DeepCopy()
+	balanced.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.1"}, {Hostname: "lb.example"}, {IP: "192.0.2.1"}}
+	hosts := []*corev1.Pod{pod("p", func(p *corev1.Pod) { p.Status.HostIPs = []corev1.HostIP{{IP: "192.0.2.7"}} })}
+	for name, tc := range map[string]struct {
+		kind    v1alpha1.ServiceType
+		svc     *corev1.Service
+		pods    []*corev1.Pod
+		want    string
+		passive string
+	}{
+		"no Service":        {v1alpha1.ServiceClusterIP, nil, nil, "{[] true}", "[] true"},
+		"cluster IPs":       {v1alpha1.ServiceClusterIP, svc, hosts, "{[{IPAddress 10.0.0.1} {IPAddress fd00::1}] false}", "[{10.0.0.1 []}] false"},
+		"balancer pending":  {v1alpha1.ServiceLoadBalancer, svc, hosts, "{[] true}", "[] true"},
+		"balancer":          {v1alpha1.ServiceLoadBalancer, balanced, hosts, "{[{IPAddress 192.0.2.1} {Hostname lb.example}] false}", "[{192.0.2.1 []} {lb.example []}] false"},
+		"node port, no pod": {v1alpha1.ServiceNodePort, svc, nil, "{[] true}", "[] true"},
+		"node port":         {v1alpha1.ServiceNodePort, svc, hosts, "{[{IPAddress 192.0.2.7}] false}", "[{192.0.2.7 []}] false"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := policy.FindAddresses(tc.kind, tc.svc, tc.pods)
+			if s := fmt.Sprint(got); s != tc.want {
+				t.Errorf("addresses are %s, want %s", s, tc.want)
+			}
+			addresses, pending := policy.PassiveAddresses(v1alpha1.PassiveSpec{}, got)
+			if s := fmt.Sprint(addresses, " ", pending); s != tc.passive {
+				t.Errorf("PASV answers %s, want %s", s, tc.passive)
+			}
+		})
+	}
+	given := v1alpha1.PassiveSpec{Addresses: []v1alpha1.PassiveAddress{{Address: "203.0.113.1", ClientCIDRs: []string{"10.0.0.0/8"}}}}
+	addresses, pending := policy.PassiveAddresses(given, policy.Addresses{Pending: true})
+	if s := fmt.Sprint(addresses, " ", pending); s != "[{203.0.113.1 [10.0.0.0/8]}] false" {
+		t.Errorf("PASV answers %s", s)
+	}
+}
+
+func TestProgrammed(t *testing.T) {
+	files := map[string]string{"config": "new", "users": "new"}
+	slots := []policy.Slot{{Name: "s0"}, {Name: "s1"}}
+	told := func(slot, config_, users, problem string) policy.Answer {
+		return policy.Answer{Pod: slot + "-pod", Slot: slot, Status: &config.Status{Files: []config.FileStatus{
+			{Name: "config", Hash: config_}, {Name: "users", Hash: users, Error: problem},
+		}}}
+	}
+	mute := policy.Answer{Pod: "s1-pod", Slot: "s1", Problem: "no answer in time"}
+	for name, tc := range map[string]struct {
+		slots   []policy.Slot
+		answers []policy.Answer
+		want    v1alpha1.Reason
+	}{
+		"none to run":       {nil, nil, v1alpha1.ReasonScaledToZero},
+		"no pod":            {slots, nil, v1alpha1.ReasonNoPod},
+		"one slot lacks":    {slots, []policy.Answer{told("s0", "new", "new", "")}, v1alpha1.ReasonNoPod},
+		"all":               {slots, []policy.Answer{told("s0", "new", "new", ""), told("s1", "new", "new", "")}, v1alpha1.ReasonProgrammed},
+		"one behind":        {slots, []policy.Answer{told("s0", "new", "new", ""), told("s1", "old", "new", "")}, v1alpha1.ReasonPending},
+		"refused":           {slots, []policy.Answer{told("s0", "new", "new", ""), told("s1", "new", "old", "bad")}, v1alpha1.ReasonRefused},
+		"an error of old":   {slots, []policy.Answer{told("s0", "new", "new", "bad"), told("s1", "new", "new", "")}, v1alpha1.ReasonProgrammed},
+		"mute":              {slots, []policy.Answer{told("s0", "new", "new", ""), mute}, v1alpha1.ReasonStatusUnreachable},
+		"nothing ever load": {slots, []policy.Answer{{Slot: "s0", Status: &config.Status{}}}, v1alpha1.ReasonPending},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := policy.Programmed(tc.slots, tc.answers, files); got.Reason != tc.want {
+				t.Errorf("got %+v, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
+// A user is programmed by its own entry, whatever else is still on its way.
+func TestUserProgrammed(t *testing.T) {
+	files := map[string]string{"config": "new", "shard": "new"}
+	slots := []policy.Slot{{Name: "s0"}}
+	told := func(shard string, users map[string]string) []policy.Answer {
+		return []policy.Answer{{Pod: "p", Slot: "s0", Status: &config.Status{
+			Files: []config.FileStatus{{Name: "config", Hash: "old"}, {Name: "shard", Hash: shard}}, Users: users,
+		}}}
+	}
+	for name, tc := range map[string]struct {
+		slots   []policy.Slot
+		answers []policy.Answer
+		want    v1alpha1.Reason
+	}{
+		"the whole file":    {slots, told("new", nil), v1alpha1.ReasonProgrammed},
+		"the entry":         {slots, told("old", map[string]string{"alice": "digest"}), v1alpha1.ReasonProgrammed},
+		"an older entry":    {slots, told("old", map[string]string{"alice": "older"}), v1alpha1.ReasonPending},
+		"another's entry":   {slots, told("old", map[string]string{"bob": "digest"}), v1alpha1.ReasonPending},
+		"mute":              {slots, []policy.Answer{{Slot: "s0"}}, v1alpha1.ReasonStatusUnreachable},
+		"no pod":            {slots, nil, v1alpha1.ReasonNoPod},
+		"nothing is to run": {nil, nil, v1alpha1.ReasonScaledToZero},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := policy.UserProgrammed(tc.slots, tc.answers, files, "alice", "digest", "shard")
+			if got.Reason != tc.want {
+				t.Errorf("got %+v, want %s", got, tc.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,141 @@
+package policy_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/controllers/policy"
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+var noon = metav1.NewTime(time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC))
+
+func user(name, username string, age time.Duration) *v1alpha1.FTPUser {
+	u := &v1alpha1.FTPUser{}
+	u.Name, u.UID, u.Spec.Username = name, types.UID(name), username
+	u.CreationTimestamp = metav1.NewTime(noon.Add(-age))
+	return u
+}
+
+func TestAcceptUsers(t *testing.T) {
+	for name, tc := range map[string]struct {
+		users []*v1alpha1.FTPUser
+		want  map[types.UID]v1alpha1.Reason
+	}{
+		"different logins": {
+			[]*v1alpha1.FTPUser{user("a", "", 0), user("b", "", 0)},
+			map[types.UID]v1alpha1.Reason{"a": v1alpha1.ReasonAccepted, "b": v1alpha1.ReasonAccepted},
+		},
+		"the older has it": {
+			[]*v1alpha1.FTPUser{user("a", "x", 0), user("b", "x", time.Hour)},
+			map[types.UID]v1alpha1.Reason{"a": v1alpha1.ReasonUsernameConflict, "b": v1alpha1.ReasonAccepted},
+		},
+		"of the same age, the first by name": {
+			[]*v1alpha1.FTPUser{user("b", "x", 0), user("a", "x", 0)},
+			map[types.UID]v1alpha1.Reason{"a": v1alpha1.ReasonAccepted, "b": v1alpha1.ReasonUsernameConflict},
+		},
+		"a login given and one from the name": {
+			[]*v1alpha1.FTPUser{user("x", "", 0), user("b", "x", time.Hour)},
+			map[types.UID]v1alpha1.Reason{"x": v1alpha1.ReasonUsernameConflict, "b": v1alpha1.ReasonAccepted},
+		},
+		"three": {
+			[]*v1alpha1.FTPUser{user("a", "x", 1), user("b", "x", 2*time.Second), user("c", "x", time.Second)},
+			map[types.UID]v1alpha1.Reason{"a": v1alpha1.ReasonUsernameConflict, "b": v1alpha1.ReasonAccepted, "c": v1alpha1.ReasonUsernameConflict},
+		},
+		"a login that the server would refuse takes nothing": {
+			[]*v1alpha1.FTPUser{user("a", "x/y", time.Hour), user("b", "x", 0)},
+			map[types.UID]v1alpha1.Reason{"a": v1alpha1.ReasonInvalidSpec, "b": v1alpha1.ReasonAccepted},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := policy.AcceptUsers(tc.users)
+			for uid, want := range tc.want {
+				if got[uid].Reason != want {
+					t.Errorf("%s: %s (%s), want %s", uid, got[uid].Reason, got[uid].Message, want)
+				}
+			}
+		})
+	}
+}
+
+// The users of a shard must fit into a Secret, whatever they look like: those
+// that do not are told, and are the youngest.
+func TestServerFull(t *testing.T) {
+	var users []*v1alpha1.FTPUser
+	for i := range 20_000 {
+		u := user(fmt.Sprintf("user-%05d", i), "", time.Duration(20_000-i)*time.Second)
+		u.Spec.Home = "/" + strings.Repeat("h", 500)
+		users = append(users, u)
+	}
+	got := policy.AcceptUsers(users)
+	var size [config.UserShards]int
+	full := [config.UserShards]bool{}
+	for _, u := range users {
+		shard := config.Shard(u.Name)
+		switch f := got[u.UID]; f.Reason {
+		case v1alpha1.ReasonAccepted:
+			if full[shard] {
+				t.Fatalf("%s was taken although an older one was not", u.Name)
+			}
+			data, err := config.Encode(config.UsersFile{Users: []config.User{policy.UserEntry(u, strings.Repeat("h", 130))}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			size[shard] += len(data)
+		case v1alpha1.ReasonServerFull:
+			full[shard] = true
+		default:
+			t.Fatalf("%s: %s", u.Name, f.Reason)
+		}
+	}
+	for i, n := range size {
+		if !full[i] || n > 1<<20 || n < 1<<19 {
+			t.Errorf("shard %d holds %d bytes, full: %v", i, n, full[i])
+		}
+	}
+}
+
+func TestReadPassword(t *testing.T) {
+	ref := v1alpha1.SecretKeyReference{Name: "s", Key: "k"}
+	good := func(string) error { return nil }
+	bad := func(string) error { return errors.New("too costly") }
+	for name, tc := range map[string]struct {
+		value string
+		found bool
+		check func(string) error
+		want  v1alpha1.Reason
+		is    policy.Password
+	}{
+		"plain":                  {"hunter2", true, bad, v1alpha1.ReasonResolvedRefs, policy.Password{Value: "hunter2"}},
+		"a line's end":           {"hunter2\n", true, bad, v1alpha1.ReasonResolvedRefs, policy.Password{Value: "hunter2"}},
+		"another line's end":     {"hunter2\r\n", true, bad, v1alpha1.ReasonResolvedRefs, policy.Password{Value: "hunter2"}},
+		"spaces belong to it":    {" hunter2 ", true, bad, v1alpha1.ReasonResolvedRefs, policy.Password{Value: " hunter2 "}},
+		"a dollar is no hash":    {"$2 bills", true, bad, v1alpha1.ReasonResolvedRefs, policy.Password{Value: "$2 bills"}},
+		"argon2id":               {"$argon2id$v", true, good, v1alpha1.ReasonResolvedRefs, policy.Password{Value: "$argon2id$v", IsHash: true}},
+		"bcrypt":                 {"$2b$10$v\n", true, good, v1alpha1.ReasonResolvedRefs, policy.Password{Value: "$2b$10$v", IsHash: true}},
+		"a hash that is refused": {"$2b$99$v", true, bad, v1alpha1.ReasonInvalidPassword, policy.Password{}},
+		"no key":                 {"", false, good, v1alpha1.ReasonSecretKeyNotFound, policy.Password{}},
+		"empty":                  {"", true, good, v1alpha1.ReasonSecretKeyNotFound, policy.Password{}},
+		"only a line's end":      {"\n", true, good, v1alpha1.ReasonSecretKeyNotFound, policy.Password{}},
+		"two lines":              {"a\nb", true, good, v1alpha1.ReasonInvalidPassword, policy.Password{}},
+		"not UTF-8":              {"a\xff", true, good, v1alpha1.ReasonInvalidPassword, policy.Password{}},
+		"too long":               {strings.Repeat("a", 513), true, good, v1alpha1.ReasonInvalidPassword, policy.Password{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, finding := policy.ReadPassword(ref, []byte(tc.value), tc.found, tc.check)
+			if finding.Reason != tc.want || got != tc.is {
+				t.Errorf("got %+v, %s; want %+v, %s", got, finding.Reason, tc.is, tc.want)
+			}
+			if v := strings.TrimSpace(tc.value); !finding.OK() && v != "" && strings.Contains(finding.Message, v) {
+				t.Errorf("the message quotes the value: %s", finding.Message)
+			}
+		})
+	}
+}
