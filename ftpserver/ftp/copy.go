@@ -20,7 +20,7 @@ var errShrunk = errors.New("the file became shorter while it was sent")
 func (t *transfer) sendFile(c dataConn, f *os.File, size int64, stall time.Duration) error {
 	var err error
 	if p, ok := c.(plainData); ok {
-		err = t.sendInKernel(p.TCPConn, f, stall)
+		err = t.inKernel(p.TCPConn, f, p.SetWriteDeadline, stall)
 	} else {
 		err = t.sendFrom(c, f, stall)
 	}
@@ -30,10 +30,12 @@ func (t *transfer) sendFile(c dataConn, f *os.File, size int64, stall time.Durat
 	return err
 }
 
-func (t *transfer) sendInKernel(c *net.TCPConn, f *os.File, stall time.Duration) error {
+// inKernel copies until src ends. arm sets the deadline of the connection; a
+// copy that meets it and has moved something goes on.
+func (t *transfer) inKernel(dst io.Writer, src io.Reader, arm func(time.Time) error, stall time.Duration) error {
 	for {
-		_ = c.SetWriteDeadline(time.Now().Add(stall))
-		n, err := io.CopyN(c, f, kernelChunk)
+		_ = arm(time.Now().Add(stall))
+		n, err := io.CopyN(dst, src, kernelChunk)
 		t.add(n)
 		switch {
 		case errors.Is(err, io.EOF):
@@ -69,23 +71,9 @@ func (t *transfer) sendFrom(c dataConn, r io.Reader, stall time.Duration) error 
 // orderly tells that it ended with TLS's close_notify.
 func (t *transfer) receiveFile(c dataConn, f *os.File, stall time.Duration) (orderly bool, err error) {
 	if p, ok := c.(plainData); ok {
-		return false, t.receiveInKernel(p.TCPConn, f, stall)
+		return false, t.inKernel(f, p.TCPConn, p.SetReadDeadline, stall)
 	}
 	return t.receiveTo(c, f, stall)
-}
-
-func (t *transfer) receiveInKernel(c *net.TCPConn, f *os.File, stall time.Duration) error {
-	for {
-		_ = c.SetReadDeadline(time.Now().Add(stall))
-		n, err := io.CopyN(f, c, kernelChunk)
-		t.add(n)
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil && !progressed(n, err):
-			return err
-		}
-	}
 }
 
 // receiveTo writes what the client sends to w, in large blocks.

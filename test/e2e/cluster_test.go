@@ -94,6 +94,21 @@ func newUser(namespace, name, server string) *v1alpha1.FTPUser {
 	}
 }
 
+// serving brings up the server "files" with the user "alice", in a namespace of
+// their own; edit may change the server before.
+func serving(t *testing.T, edit func(*v1alpha1.FTPServer)) (*v1alpha1.FTPServer, *v1alpha1.FTPUser) {
+	t.Helper()
+	ns := newNamespace(t)
+	server, user := newServer(ns, "files"), newUser(ns, "alice", "files")
+	if edit != nil {
+		edit(server)
+	}
+	create(t, server, user)
+	ready(t, server)
+	ready(t, user)
+	return server, user
+}
+
 func create(t *testing.T, objects ...client.Object) {
 	t.Helper()
 	for _, o := range objects {

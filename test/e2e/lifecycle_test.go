@@ -19,11 +19,8 @@ import (
 // of the same name; with Delete the volume goes with the server.
 func TestVolumeOutlivesServer(t *testing.T) {
 	t.Parallel()
-	ns := newNamespace(t)
-	server, user := newServer(ns, "files"), newUser(ns, "alice", "files")
-	create(t, server, user)
-	ready(t, server)
-	ready(t, user)
+	server, user := serving(t, nil)
+	ns := server.Namespace
 	local := randomFile(t, 100_000)
 	must(t, connection(t, ftpclient.Curl{}, server, user).Upload(soon(t), local, "/kept"))
 
@@ -91,11 +88,7 @@ func TestDeletionInAnyOrder(t *testing.T) {
 // are under way finish; clients that come afterwards meet the new pod.
 func TestRestartCutsNoTransfer(t *testing.T) {
 	t.Parallel()
-	ns := newNamespace(t)
-	server, user := newServer(ns, "files"), newUser(ns, "alice", "files")
-	create(t, server, user)
-	ready(t, server)
-	ready(t, user)
+	server, user := serving(t, nil)
 	c := connection(t, ftpclient.Curl{}, server, user)
 	local, up := randomFile(t, 4<<20), randomFile(t, 4<<20)
 	must(t, c.Upload(soon(t), local, "/down"))
@@ -132,11 +125,7 @@ func TestRestartCutsNoTransfer(t *testing.T) {
 // files, and those that it acknowledged.
 func TestPodKilled(t *testing.T) {
 	t.Parallel()
-	ns := newNamespace(t)
-	server, user := newServer(ns, "files"), newUser(ns, "alice", "files")
-	create(t, server, user)
-	ready(t, server)
-	ready(t, user)
+	server, user := serving(t, nil)
 	c := connection(t, ftpclient.Curl{}, server, user)
 	local := randomFile(t, 1<<20)
 	must(t, c.Upload(soon(t), local, "/older"))

@@ -21,12 +21,8 @@ func key(namespace, name string) client.ObjectKey {
 // restarts for them. It says how long each took.
 func TestUserAddedToRunningServer(t *testing.T) {
 	t.Parallel()
-	ns := newNamespace(t)
-	server, alice := newServer(ns, "files"), newUser(ns, "alice", "files")
-	create(t, server, alice)
-	ready(t, server)
-	ready(t, alice)
-	before := pods(t, server)[0]
+	server, alice := serving(t, nil)
+	ns, before := server.Namespace, pods(t, server)[0]
 
 	for _, name := range []string{"bob", "carol", "dave", "erin", "frank"} {
 		user := newUser(ns, name, "files")

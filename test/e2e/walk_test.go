@@ -54,12 +54,7 @@ func TestFirstWalk(t *testing.T) {
 // day's work through the Service.
 func TestDailyWork(t *testing.T) {
 	t.Parallel()
-	ns := newNamespace(t)
-	server, user := newServer(ns, "files"), newUser(ns, "alice", "files")
-	server.Spec.TLS.Mode = v1alpha1.TLSOptional
-	create(t, server, user)
-	ready(t, server)
-	ready(t, user)
+	server, user := serving(t, func(s *v1alpha1.FTPServer) { s.Spec.TLS.Mode = v1alpha1.TLSOptional })
 	for _, client := range ftpclient.All() {
 		for _, tls := range []ftpclient.TLS{ftpclient.TLSNone, ftpclient.TLS12, ftpclient.TLS13} {
 			for _, mode := range []ftpclient.Mode{ftpclient.PASV, ftpclient.EPSV} {
@@ -138,12 +133,7 @@ func TestServiceTypes(t *testing.T) {
 				}
 				prefix = inside
 			}
-			ns := newNamespace(t)
-			server, user := newServer(ns, "files"), newUser(ns, "alice", "files")
-			server.Spec.Service.Type = kind
-			create(t, server, user)
-			ready(t, server)
-			ready(t, user)
+			server, user := serving(t, func(s *v1alpha1.FTPServer) { s.Spec.Service.Type = kind })
 			local := randomFile(t, 1<<20)
 			for _, mode := range []ftpclient.Mode{ftpclient.PASV, ftpclient.EPSV} {
 				c := connection(t, ftpclient.FTPLib{}, server, user)
