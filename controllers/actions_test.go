@@ -17,6 +17,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/yaml"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
@@ -106,7 +107,7 @@ func eventually(t *testing.T, check func() error) {
 	}
 }
 
-// current waits until kstatus calls the object by that state.
+// reaches waits until kstatus calls the object by that state.
 func reaches(t *testing.T, o client.Object, want kstatus.Status) {
 	t.Helper()
 	gvk, err := apiutil.GVKForObject(o, kube.Scheme())
@@ -238,19 +239,31 @@ func versions(t *testing.T, namespace string) map[string]string {
 	return out
 }
 
-// reconcileAll forces one pass over the server and all users of a namespace.
+// reconcileAll forces one pass over the server and all users of a namespace. The
+// operator's own passes go on beside it.
 func reconcileAll(t *testing.T, namespace, server string) {
 	t.Helper()
-	if _, err := serverReconciler.Reconcile(t.Context(), request(namespace, server)); err != nil {
-		t.Fatal(err)
-	}
+	pass(t, serverReconciler, request(namespace, server))
 	var users v1alpha1.FTPUserList
 	if err := kube.List(t.Context(), &users, client.InNamespace(namespace)); err != nil {
 		t.Fatal(err)
 	}
 	for _, u := range users.Items {
-		if _, err := userReconciler.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKeyFromObject(&u)}); err != nil {
+		pass(t, userReconciler, request(namespace, u.Name))
+	}
+}
+
+// pass forces one pass, again where the cache still had to catch up.
+func pass(t *testing.T, r reconcile.Reconciler, req ctrl.Request) {
+	t.Helper()
+	eventually(t, func() error {
+		result, err := r.Reconcile(t.Context(), req)
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
+		if result.RequeueAfter == catchUp {
+			return errors.New("the cache lags behind")
+		}
+		return nil
+	})
 }

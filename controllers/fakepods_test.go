@@ -151,7 +151,21 @@ func runPods(t *testing.T, namespace, server string) *corev1.Pod {
 		t.Fatal(err)
 	}
 	reportDeployment(t, &d, 1)
+	bindClaim(t, namespace, render.ClaimName(server))
 	return pod
+}
+
+// bindClaim does what the volume controller would do, if there is a claim.
+func bindClaim(t *testing.T, namespace, name string) {
+	t.Helper()
+	var claim corev1.PersistentVolumeClaim
+	if err := kube.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, &claim); err != nil {
+		return
+	}
+	claim.Status.Phase = corev1.ClaimBound
+	if err := kube.Status().Update(t.Context(), &claim); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // reportDeployment writes the status of a Deployment that has acted on its

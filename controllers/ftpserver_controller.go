@@ -13,6 +13,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -44,6 +45,7 @@ type FTPServerReconciler struct {
 	passwords *passwords
 	applier   *applier
 	poker     *poker
+	written   *written
 }
 
 // Reading and writing what a server consists of. Nothing is deleted: children
@@ -57,9 +59,12 @@ type FTPServerReconciler struct {
 // +kubebuilder:rbac:groups=ftp-operator.io,resources=ftpservers/finalizers,verbs=update
 //
 // The children: watched to be put right; created and patched by server-side
-// apply.
+// apply. Nothing here deletes a claim; that verb is what clusters with
+// OwnerReferencesPermissionEnforcement ask of whoever makes a retained claim
+// belong to a server again.
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
-// +kubebuilder:rbac:groups="",resources=services;serviceaccounts;configmaps;persistentvolumeclaims,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=services;serviceaccounts;configmaps,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create;patch;delete
 //
 // Secrets: watched as metadata; those that are referenced or its own read by
 // name; its own created and patched.
@@ -83,6 +88,9 @@ func (r *FTPServerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 	}
 	if !server.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil // its children go by garbage collection
+	}
+	if r.written.stale(server) {
+		return ctrl.Result{RequeueAfter: catchUp}, nil
 	}
 	s := &scope{server: server}
 	again, err := r.pass(ctx, s)
@@ -124,7 +132,7 @@ func (r *FTPServerReconciler) pass(ctx context.Context, s *scope) (time.Duration
 
 // next is when to look again if no watch wakes us before.
 func (r *FTPServerReconciler) next(s *scope, behind time.Duration) time.Duration {
-	again := soonest(behind, pollSettled)
+	again := soonest(behind, wait.Jitter(pollSettled, 0.2)) // not all servers at once
 	if at := s.credentials.renewAt; !at.IsZero() {
 		again = soonest(again, max(at.Sub(r.Now()), pollFast))
 	}

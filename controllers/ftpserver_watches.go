@@ -29,6 +29,7 @@ func (r *FTPServerReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.passwords = newPasswords()
 	r.applier = newApplier(r.Client, r.Live)
 	r.poker = newPoker()
+	r.written = newWritten()
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.FTPServer{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Owns(&appsv1.Deployment{}).

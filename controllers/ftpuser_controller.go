@@ -38,6 +38,7 @@ type FTPUserReconciler struct {
 	Board *Board
 
 	secrets *secretReader
+	written *written
 }
 
 // The user itself: watched; its status written. Its password Secret is created
@@ -50,6 +51,7 @@ type FTPUserReconciler struct {
 // been called.
 func (r *FTPUserReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.secrets = newSecretReader(r.Client, r.Live)
+	r.written = newWritten()
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.FTPUser{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.FTPServer{}, handler.EnqueueRequestsFromMapFunc(r.usersOfServer),
@@ -69,6 +71,9 @@ func (r *FTPUserReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 	}
 	if !user.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil
+	}
+	if r.written.stale(user) {
+		return ctrl.Result{RequeueAfter: catchUp}, nil
 	}
 	taken, err := r.password(ctx, user)
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
@@ -149,6 +154,7 @@ func (r *FTPUserReconciler) patchStatus(ctx context.Context, u *v1alpha1.FTPUser
 	if err := r.Client.Status().Patch(ctx, u, client.MergeFrom(before), client.FieldOwner(fieldOwner)); err != nil {
 		return client.IgnoreNotFound(err)
 	}
+	r.written.note(u)
 	announce(r.Recorder, u, before.Status.Conditions, u.Status.Conditions)
 	return nil
 }

@@ -52,6 +52,9 @@ func (r *FTPServerReconciler) ask(ctx context.Context, s *scope, slot string, po
 		Token: s.credentials.statusToken,
 	}
 	status, err := r.Prober.Status(ctx, t)
+	if err != nil && ready(pod) {
+		status, err = r.Prober.Status(ctx, t) // one lost packet is no news
+	}
 	if err == nil && len(s.users) > 0 && !policy.Behind(policy.Answer{Status: status}, s.out.Files).OK() {
 		t.Users = true
 		status, err = r.Prober.Status(ctx, t)

@@ -95,6 +95,9 @@ func (r *FTPServerReconciler) hashPassword(ctx context.Context, s *scope, u *v1a
 	if err != nil {
 		return hashed{}, err
 	}
+	if m == nil && u.Spec.PasswordSecretRef == nil {
+		return hashed{finding: policy.PasswordPending()}, nil
+	}
 	if m == nil || foreign(u, m) {
 		return hashed{finding: policy.SecretMissing(ref)}, nil
 	}

@@ -34,6 +34,7 @@ func (r *FTPServerReconciler) patchStatus(ctx context.Context, s *scope) error {
 	if err := r.Client.Status().Patch(ctx, s.server, client.MergeFrom(before), client.FieldOwner(fieldOwner)); err != nil {
 		return client.IgnoreNotFound(err)
 	}
+	r.written.note(s.server)
 	announce(r.Recorder, s.server, before.Status.Conditions, s.server.Status.Conditions)
 	return nil
 }

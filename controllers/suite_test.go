@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -20,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/yaml"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 )
@@ -67,6 +69,7 @@ func runSuite(m *testing.M) (code int, err error) {
 		CRDDirectoryPaths:     []string{filepath.Join("..", "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
 	}
+	env.ControlPlane.GetAPIServer().Configure().Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
 	config, err := env.Start()
 	if err != nil {
 		return 1, fmt.Errorf("start the API server: %w", err)
@@ -96,6 +99,35 @@ func logFile() *os.File {
 	return f
 }
 
+// asOperator is the configuration of a client with the operator's own rights and
+// no others, so that every story also shows that they suffice.
+func asOperator(config *rest.Config) *rest.Config {
+	own := rest.CopyConfig(config)
+	own.Impersonate = rest.ImpersonationConfig{
+		UserName: "system:serviceaccount:" + operatorNamespace + ":ftp-operator",
+		Groups:   []string{"system:serviceaccounts", "system:authenticated"},
+	}
+	return own
+}
+
+// grant applies the operator's roles and their bindings.
+func grant(ctx context.Context) error {
+	for _, name := range []string{"role.yaml", "role_binding.yaml", "own_role.yaml", "own_role_binding.yaml"} {
+		data, err := os.ReadFile(filepath.Join("..", "config", "rbac", name))
+		if err != nil {
+			return err
+		}
+		u := &unstructured.Unstructured{}
+		if err := yaml.Unmarshal(data, &u.Object); err != nil {
+			return err
+		}
+		if err := kube.Create(ctx, u); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
 func startOperator(ctx context.Context, config *rest.Config, stopped chan<- error) error {
 	config.QPS, config.Burst = 1000, 1000
 	scheme := runtime.NewScheme()
@@ -109,7 +141,10 @@ func startOperator(ctx context.Context, config *rest.Config, stopped chan<- erro
 	if err := kube.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: operatorNamespace}}); err != nil {
 		return err
 	}
-	mgr, err := ctrl.NewManager(config, ctrl.Options{
+	if err := grant(ctx); err != nil {
+		return err
+	}
+	mgr, err := ctrl.NewManager(asOperator(config), ctrl.Options{
 		Scheme:  scheme,
 		Cache:   CacheOptions(nil, operatorNamespace),
 		Metrics: metricsserver.Options{BindAddress: "0"},

@@ -32,7 +32,8 @@ const ConditionAccepted = "Accepted"
 //
 // FTPServer reasons: ResolvedRefs, ClaimNotFound.
 // FTPUser reasons: ResolvedRefs, SecretNotFound, SecretKeyNotFound,
-// InvalidPassword, and Pending where no server can take the user yet.
+// InvalidPassword, and Pending where the password is being made or no server
+// can take the user yet.
 const ConditionResolvedRefs = "ResolvedRefs"
 
 // ConditionAddressAssigned tells, of an FTPServer, whether the address that

@@ -54,6 +54,12 @@ func SecretMissing(ref v1alpha1.SecretKeyReference) Finding {
 		fmt.Sprintf("The Secret %s does not exist: create it with the key %q", ref.Name, ref.Key))
 }
 
+// PasswordPending is the finding for a password that the operator is about to
+// make.
+func PasswordPending() Finding {
+	return unknown(v1alpha1.ReasonPending, "The operator is making a password")
+}
+
 // Resolved is the finding for references that are all there.
 func Resolved() Finding { return resolved }
 

@@ -1,0 +1,48 @@
+package controllers
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// catchUp is how long to wait where the cache lags behind the operator's own
+// writes.
+const catchUp = 20 * time.Millisecond
+
+// written remembers the version of each object whose status was just written. A
+// pass over an older one would compare its findings with a status that is no
+// longer there, and so write too little.
+type written struct {
+	mu       sync.Mutex
+	versions map[types.UID]string
+}
+
+func newWritten() *written { return &written{versions: map[types.UID]string{}} }
+
+// note remembers an object as the API server returned it.
+func (w *written) note(o client.Object) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.versions[o.GetUID()] = o.GetResourceVersion()
+}
+
+// stale tells whether an object, as the cache has it, is older than what was
+// written. Once the cache has caught up nothing is remembered.
+func (w *written) stale(o client.Object) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	version, ok := w.versions[o.GetUID()]
+	if !ok {
+		return false
+	}
+	order, err := resourceversion.CompareResourceVersion(o.GetResourceVersion(), version)
+	if err == nil && order < 0 {
+		return true
+	}
+	delete(w.versions, o.GetUID())
+	return false
+}
