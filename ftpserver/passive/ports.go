@@ -22,8 +22,9 @@ type port struct {
 
 // SetPorts makes ports the passive ports: new ones are opened, a changed number
 // is announced from the next request on, and one that is gone takes no new
-// request and is closed when its last expectation has ended. No transfer is
-// touched. The error names each port that could not be opened; the others work.
+// request and is closed when its last expectation has ended and no late
+// connection can come any more (TombstoneTime). No transfer is touched. The
+// error names each port that could not be opened; the others work.
 func (b *Broker) SetPorts(ports []config.PassivePort) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -77,20 +78,15 @@ func (b *Broker) open(number int) (*port, error) {
 	return p, nil
 }
 
-// closeIfIdle closes a port that was given up and that nothing waits on.
+// closeIfIdle closes a port that was given up, once nobody can come there any
+// more: tombstones must outlive a port that is opened again.
 func (b *Broker) closeIfIdle(p *port) {
 	if _, ok := b.retired[p]; !ok {
 		return
 	}
-	for at, h := range b.taken {
-		if at.port == p && h.expectation != nil {
-			return
-		}
-	}
-	for at, h := range b.taken {
+	for at := range b.taken {
 		if at.port == p {
-			h.timer.Stop()
-			delete(b.taken, at)
+			return
 		}
 	}
 	delete(b.retired, p)
