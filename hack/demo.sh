@@ -3,8 +3,9 @@
 #
 # With KUBECONFIG set, it uses that cluster: OPERATOR_IMAGE and SERVER_IMAGE name
 # images that it can pull or has loaded, and SERVICE_TYPE (LoadBalancer or
-# NodePort) how this machine reaches the server. Without, it brings up the local
-# cluster, which needs root on Linux.
+# NodePort) how this machine reaches the server; FTP_CLIENT is put in front of the
+# client's command, where that is not run on this machine. Without KUBECONFIG, it
+# brings up the local cluster, which needs root on Linux.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -21,7 +22,7 @@ if [[ -z ${KUBECONFIG:-} ]]; then
 	client=("$PWD/hack/cluster/cluster" client)
 else
 	own=
-	client=(env)
+	read -ra client <<<"${FTP_CLIENT:-env}"
 fi
 export KUBECONFIG
 path_hint=
