@@ -95,8 +95,9 @@ func manager(o options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A change must reach clients within seconds also when many come at once.
-	rest.QPS, rest.Burst = 50, 100
+	// A change must reach clients within seconds also when many come at once, and
+	// a start reads the Secret of every user. The API server has its own fairness.
+	rest.QPS, rest.Burst = 200, 400
 	mgr, err := ctrl.NewManager(rest, ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         controllers.CacheOptions(split(o.namespaces), o.namespace),

@@ -19,8 +19,8 @@ import (
 )
 
 // serverWorkers is how many servers are worked on at once: one that hashes many
-// passwords must not keep the others waiting.
-const serverWorkers = 4
+// passwords, or asks a pod in vain, must not keep the others waiting.
+const serverWorkers = 8
 
 // SetupWithManager starts the reconciler with the manager. AddIndexes must have
 // been called.

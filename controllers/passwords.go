@@ -17,9 +17,13 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/auth/passhash"
 )
 
-// hashWorkers bounds how many passwords are hashed at once: a hash takes about
-// 20 MiB and a core for some 30 ms.
-const hashWorkers = 2
+const (
+	// hashWorkers bounds how many passwords the operator hashes at once: a hash
+	// takes about 20 MiB and a core for some 30 ms.
+	hashWorkers = 2
+	// passwordReaders bounds how many Secrets a pass reads at once.
+	passwordReaders = 8
+)
 
 // hashSource identifies what a hash was made of without holding the password.
 type hashSource struct {
@@ -37,12 +41,24 @@ type hashed struct {
 // passwords remembers, for each server, the hash of each user's password, so
 // that a reconcile that changes nothing reads and hashes nothing.
 type passwords struct {
+	workers chan struct{}
+
 	mu   sync.Mutex
 	kept map[client.ObjectKey]map[types.UID]hashed
 }
 
 func newPasswords() *passwords {
-	return &passwords{kept: map[client.ObjectKey]map[types.UID]hashed{}}
+	return &passwords{
+		workers: make(chan struct{}, hashWorkers),
+		kept:    map[client.ObjectKey]map[types.UID]hashed{},
+	}
+}
+
+// hash hashes a password as soon as a worker is free.
+func (p *passwords) hash(password string, salt []byte) (string, error) {
+	p.workers <- struct{}{}
+	defer func() { <-p.workers }()
+	return passhash.Hash(password, salt)
 }
 
 func (p *passwords) get(server client.ObjectKey, user types.UID) hashed {
@@ -68,7 +84,7 @@ func (r *FTPServerReconciler) hashPasswords(ctx context.Context, s *scope) error
 	var mu sync.Mutex
 	all := map[types.UID]hashed{}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(hashWorkers)
+	group.SetLimit(passwordReaders)
 	for _, u := range s.users {
 		group.Go(func() error {
 			h, err := r.hashPassword(ctx, s, u)
@@ -117,7 +133,7 @@ func (r *FTPServerReconciler) hashPassword(ctx context.Context, s *scope, u *v1a
 	password, finding := policy.ReadPassword(ref, value, ok, passhash.Check)
 	h := hashed{source: source, finding: finding, hash: password.Value}
 	if finding.OK() && !password.IsHash {
-		h.hash, err = passhash.Hash(password.Value, contentSalt(s.credentials.salt, u.UID, password.Value))
+		h.hash, err = r.passwords.hash(password.Value, contentSalt(s.credentials.salt, u.UID, password.Value))
 	}
 	return h, err
 }

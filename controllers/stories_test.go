@@ -10,6 +10,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -71,6 +72,45 @@ func quiet(t *testing.T, namespace, server string) {
 		if settled[name] != version {
 			t.Errorf("%s was written again: %q, then %q", name, settled[name], version)
 		}
+	}
+}
+
+// An edit that leaves the server Ready is no event; a transition is one.
+func TestEventsTellOfTransitionsOnly(t *testing.T) {
+	ns := namespace(t)
+	server := newServer(ns, "files")
+	create(t, server)
+	runPods(t, ns, "files")
+	reaches(t, server, kstatus.CurrentStatus)
+	for _, level := range []v1alpha1.LogLevel{v1alpha1.LogDebug, v1alpha1.LogWarn} {
+		change(t, server, func(s *v1alpha1.FTPServer) { s.Spec.Logging.Level = level })
+		says(t, server, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	}
+	pods.set(t, func() { pods.silent[host(ns, "files")] = true })
+	reconcileAll(t, ns, "files")
+	var told []eventsv1.Event
+	eventually(t, func() error { // events are written behind the passes
+		var list eventsv1.EventList
+		if err := kube.List(t.Context(), &list, client.InNamespace(ns)); err != nil {
+			return err
+		}
+		told = list.Items
+		if !slices.ContainsFunc(told, func(e eventsv1.Event) bool { return e.Reason == string(v1alpha1.ReasonStatusUnreachable) }) {
+			return errors.New("the last transition is not told yet")
+		}
+		return nil
+	})
+	ready := 0
+	for _, e := range told {
+		if e.Reason == string(v1alpha1.ReasonReady) {
+			ready++
+		}
+		if e.Series != nil {
+			t.Errorf("%s was told %d times", e.Reason, e.Series.Count)
+		}
+	}
+	if ready != 1 {
+		t.Errorf("Ready was told %d times", ready)
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 
 const (
 	// Timeout bounds one question, from dialing to the end of the answer.
-	Timeout = 2 * time.Second
+	Timeout = time.Second
 	// maxAnswer bounds an answer, in bytes: about a hundred for each user.
 	maxAnswer = 16 << 20
 )
