@@ -70,7 +70,9 @@ func run(o options) error {
 	if err != nil {
 		return fmt.Errorf("--log-level: %w: use debug, info, warn or error", err)
 	}
-	ctrl.SetLogger(zap.New(zap.Level(level), zap.JSONEncoder()))
+	ctrl.SetLogger(zap.New(zap.Level(level), zap.JSONEncoder(func(c *zapcore.EncoderConfig) {
+		c.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	})))
 	mgr, err := manager(o)
 	if err != nil {
 		return fmt.Errorf("set up the manager: %w", err)
