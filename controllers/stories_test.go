@@ -19,7 +19,6 @@ import (
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers/render"
-	"github.com/ftp-operator/ftp-operator/ftpserver/auth/passhash"
 )
 
 func parseGVK(kind string) schema.GroupVersionKind {
