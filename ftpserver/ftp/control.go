@@ -245,12 +245,19 @@ func (c *control) close() {
 }
 
 // oneLine keeps a reply on its line: control characters, which a file name may
-// hold, become question marks.
+// hold, become question marks. All other bytes stay as they are, whatever their
+// encoding: a client can only ask for a file by the name that it was told.
 func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
-			return '?'
+	if strings.IndexFunc(s, isControl) < 0 {
+		return s
+	}
+	b := []byte(s)
+	for i, c := range b {
+		if isControl(rune(c)) {
+			b[i] = '?'
 		}
-		return r
-	}, s)
+	}
+	return string(b)
 }
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }

@@ -37,6 +37,8 @@ func fileReply(err error) (int, string) {
 		return 550, "Not a directory"
 	case errors.Is(err, vfs.ErrNotRegular):
 		return 550, "Not a regular file"
+	case errors.Is(err, fs.ErrInvalid):
+		return 553, "Not possible under this name"
 	}
 	return 451, "The storage has failed: try again later"
 }

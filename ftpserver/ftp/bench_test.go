@@ -1,0 +1,190 @@
+package ftp
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/auth"
+	"github.com/ftp-operator/ftp-operator/ftpserver/auth/passhash"
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/live"
+	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
+	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
+	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
+)
+
+// goleak: no test may leave a goroutine behind, whatever its client did.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const password = "secret"
+
+var passwordHash = sync.OnceValues(func() (string, error) { return passhash.New(password) })
+
+// bench is a server in this process, on loopback, with the user alice.
+type bench struct {
+	t       *testing.T
+	server  *Server
+	address string
+	home    string // of alice, on the disk
+	roots   *x509.CertPool
+}
+
+func newBench(t *testing.T, edit func(*config.Config)) *bench {
+	t.Helper()
+	hash, err := passwordHash()
+	must(t, err)
+	cert, key, roots := certificate(t)
+	root := t.TempDir()
+	c := &config.Config{
+		Listen:  "127.0.0.1:0",
+		Passive: config.Passive{Ports: freePorts(t, 4)},
+		TLS:     config.TLS{Mode: config.TLSOptional, Certificates: []config.Certificate{{CertFile: cert, KeyFile: key}}},
+		Storage: config.Storage{Root: root, Durability: config.DurabilityNone},
+		Users:   []config.User{{Name: "alice", PasswordHash: hash}},
+	}
+	if edit != nil {
+		edit(c)
+	}
+	b := &bench{t: t, home: filepath.Join(root, "alice"), roots: roots}
+	must(t, os.Mkdir(b.home, 0o755))
+	b.start(c)
+	return b
+}
+
+func (b *bench) start(c *config.Config) {
+	b.t.Helper()
+	before := descriptors(b.t)
+	log, metrics := slog.New(slog.DiscardHandler), telemetry.NewMetrics("test")
+	source, err := live.Static(c, log)
+	must(b.t, err)
+	store, err := vfs.OpenStore(c.Storage.Root, vfs.Options{BootID: "test", Durability: c.Storage.Durability})
+	must(b.t, err)
+	broker := passive.NewBroker("127.0.0.1", log, metrics)
+	must(b.t, broker.SetPorts(source.Current().Config.Passive.PortsOf(0)))
+	b.server = NewServer(Options{
+		Live: source, Store: store, Broker: broker, Metrics: metrics, Log: log,
+		Verifier: auth.NewVerifier(auth.Options{}),
+		TLS:      tlsconf.ServerConfig(func() *tlsconf.Set { return source.Current().TLS }),
+	})
+	l, err := net.Listen("tcp", c.Listen)
+	must(b.t, err)
+	b.address = l.Addr().String()
+	served := make(chan error, 1)
+	go func() { served <- b.server.Serve(l) }()
+	b.t.Cleanup(func() {
+		_ = l.Close()
+		must(b.t, <-served)
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		b.server.Drain(ctx)
+		broker.Close()
+		must(b.t, store.Close())
+		eventually(b.t, "all descriptors are closed", func() bool { return descriptors(b.t) <= before })
+	})
+}
+
+// descriptors counts what this process has open. No test of this package runs
+// beside another.
+func descriptors(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	must(t, err)
+	n := 0
+	for _, e := range entries {
+		// What the runtime opens once and keeps does not count.
+		if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && to[0] != 'a' && to[0] != 'p' {
+			n++
+		}
+	}
+	return n
+}
+
+// file writes a file of alice's.
+func (b *bench) file(name, content string) string {
+	b.t.Helper()
+	path := filepath.Join(b.home, name)
+	must(b.t, os.MkdirAll(filepath.Dir(path), 0o755))
+	must(b.t, os.WriteFile(path, []byte(content), 0o644))
+	return path
+}
+
+// content is what a file of alice's holds; "" if there is none.
+func (b *bench) content(name string) string {
+	data, _ := os.ReadFile(filepath.Join(b.home, name))
+	return string(data)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for !ok() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not in time: %s", what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// freePorts returns distinct ports that nobody listens on now.
+func freePorts(t *testing.T, n int) []config.PassivePort {
+	t.Helper()
+	out := make([]config.PassivePort, n)
+	for i := range out {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		must(t, err)
+		defer func() { _ = l.Close() }() // until then nobody gets it again
+		out[i].Listen = l.Addr().(*net.TCPAddr).Port
+	}
+	return out
+}
+
+// certificate writes one that signs itself, for 127.0.0.1.
+func certificate(t *testing.T) (certFile, keyFile string, roots *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		NotBefore:    time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	must(t, err)
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	must(t, err)
+	dir := t.TempDir()
+	certFile, keyFile = filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
+	certPEM := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	must(t, os.WriteFile(certFile, certPEM, 0o600))
+	must(t, os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600))
+	roots = x509.NewCertPool()
+	roots.AppendCertsFromPEM(certPEM)
+	return certFile, keyFile, roots
+}
+
+func (b *bench) clientTLS() *tls.Config {
+	return &tls.Config{RootCAs: b.roots, ServerName: "127.0.0.1"}
+}
