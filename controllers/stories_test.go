@@ -86,7 +86,7 @@ func TestEventsTellOfTransitionsOnly(t *testing.T) {
 		says(t, server, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 	}
 	pods.set(t, func() { pods.silent[host(ns, "files")] = true })
-	reconcileAll(t, ns, "files")
+	change(t, server, func(s *v1alpha1.FTPServer) { s.Spec.Logging.Level = v1alpha1.LogInfo })
 	var told []eventsv1.Event
 	eventually(t, func() error { // events are written behind the passes
 		var list eventsv1.EventList
