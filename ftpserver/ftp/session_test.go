@@ -1,0 +1,214 @@
+package ftp
+
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// TestLines: what a command line may hold, and how the session goes on after
+// one that it may not.
+func TestLines(t *testing.T) {
+	b := newBench(t, nil)
+	long := strings.Repeat("a", 200)
+	deep := "CWD " + strings.Repeat("/"+long, 20)
+	for _, test := range []struct{ name, sent, begins string }{
+		{"LF alone", "NOOP\n", "200"},
+		{"lower case", "nOOp\r\n", "200"},
+		{"longest path", deep + "\r\n", "550"},
+		{"longest line", "HELP " + strings.Repeat("x", maxLine-7) + "\r\n", "502"},
+		{"too long by one", "HELP " + strings.Repeat("x", maxLine-6) + "\r\n", "500 Command line longer"},
+		{"far too long", "STOR " + strings.Repeat("x", 100_000) + "\r\n", "500 Command line longer"},
+		{"NUL", "STOR a\x00b\r\n", "501 CR and NUL"},
+		{"CR inside", "STOR a\rb\r\n", "501 CR and NUL"},
+		{"two CR", "NOOP\r\r\n", "501 CR and NUL"},
+		{"Telnet will echo", "\xff\xfb\x01NOOP\r\n", "200"},
+		{"Telnet between", "NO\xff\xf1OP\r\n", "200"},
+		{"Telnet doubled", "HELP \xff\xff\r\n", "502"},
+		{"Telnet cut short", "NOOP\xff\r\n", "200"},
+		{"Telnet IP and DM", "\xff\xf4\xff\xf2NOOP\r\n", "200"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := b.login()
+			_, err := io.WriteString(c.conn, test.sent)
+			must(t, err)
+			c.expect(test.begins)
+			c.do("PWD", `257 "/"`)
+		})
+	}
+}
+
+// TestSlowTyping: a command may come byte by byte.
+func TestSlowTyping(t *testing.T) {
+	c := newBench(t, nil).login()
+	for _, one := range "SIZE missing\r\n" {
+		_, err := io.WriteString(c.conn, string(one))
+		must(t, err)
+	}
+	c.expect("550")
+}
+
+// TestPipelining: commands that come at once are answered in order, also behind
+// one that starts a transfer.
+func TestPipelining(t *testing.T) {
+	b := newBench(t, nil)
+	b.file("file", "content")
+	for name, login := range map[string]func() *client{"plain": b.login, "TLS": b.loginTLS} {
+		t.Run(name, func(t *testing.T) {
+			c := login()
+			_, err := io.WriteString(c.conn, "PWD\r\nSYST\r\nMKD x\r\nRMD x\r\nNOOP\r\n")
+			must(t, err)
+			for _, begins := range []string{"257", "215", "257", "250", "200"} {
+				c.expect(begins)
+			}
+			data := c.open()
+			_, err = io.WriteString(c.conn, "STOR up\r\nSIZE up\r\nRNFR up\r\nRNTO there\r\nQUIT\r\n")
+			must(t, err)
+			c.expect("150")
+			conn := c.wrap(data)
+			_, err = io.WriteString(conn, "12345")
+			must(t, err)
+			must(t, conn.Close())
+			for _, begins := range []string{"226", "213 5", "350", "250", "221"} {
+				c.expect(begins)
+			}
+			c.ended()
+			if got := b.content("there"); got != "12345" {
+				t.Errorf("the file holds %q", got)
+			}
+		})
+	}
+}
+
+// TestInjection: what comes in clear behind AUTH TLS is never obeyed.
+func TestInjection(t *testing.T) {
+	b := newBench(t, nil)
+	c := b.connect()
+	_, err := io.WriteString(c.conn, "AUTH TLS\r\nHELP\r\nUSER alice\r\n")
+	must(t, err)
+	c.expect("234")
+	c.handshake()
+	c.do("SYST", "215") // not the answer to HELP
+	c.do("PASS "+password, "503")
+}
+
+// TestHandshakeFails: what is no handshake ends the session, and nothing else.
+func TestHandshakeFails(t *testing.T) {
+	b := newBench(t, nil)
+	c := b.connect()
+	c.do("AUTH TLS", "234")
+	_, err := io.WriteString(c.conn, "NOOP\r\n")
+	must(t, err)
+	c.ended()
+	b.loginTLS().do("NOOP", "200")
+}
+
+// TestGuessing ends with the third wrong password.
+func TestGuessing(t *testing.T) {
+	c := newBench(t, nil).connect()
+	for range maxLoginFailures {
+		c.do("USER alice", "331")
+		c.do("PASS wrong", "530")
+	}
+	c.ended()
+}
+
+// TestTimeouts: sessions that say nothing are told why they end.
+func TestTimeouts(t *testing.T) {
+	b := newBench(t, func(c *config.Config) {
+		c.Limits.IdleTimeout, c.Limits.LoginTimeout = time.Second, time.Second
+	})
+	t.Run("login", func(t *testing.T) {
+		c := b.connect()
+		c.do("USER alice", "331")
+		c.expect("421 No login")
+		c.ended()
+	})
+	t.Run("idle", func(t *testing.T) {
+		for _, c := range []*client{b.login(), b.loginTLS()} {
+			c.expect("421 No command")
+			c.ended()
+		}
+	})
+	t.Run("second login", func(t *testing.T) {
+		c := b.login()
+		for start := time.Now(); time.Since(start) < 1100*time.Millisecond; {
+			c.do("NOOP", "200")
+		}
+		c.do("USER alice", "331") // a wait that begins anew
+		c.do("PASS "+password, "230")
+	})
+	t.Run("transfer", func(t *testing.T) {
+		c := b.login()
+		data := c.begin("STOR slow")
+		for start := time.Now(); time.Since(start) < 1500*time.Millisecond; {
+			_, err := data.Write([]byte("x"))
+			must(t, err)
+		}
+		must(t, data.Close())
+		c.expect("226") // whoever transfers is not idle
+	})
+}
+
+// TestSessionLimits: whoever is too many is told 421.
+func TestSessionLimits(t *testing.T) {
+	for name, limits := range map[string]config.Limits{
+		"sessions": {Sessions: 2}, "sessions of an address": {SessionsPerAddress: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, func(c *config.Config) { c.Limits = limits })
+			first := b.login()
+			b.login()
+			conn, err := net.Dial("tcp", b.address)
+			must(t, err)
+			defer func() { _ = conn.Close() }()
+			answer, err := io.ReadAll(conn)
+			must(t, err)
+			if !strings.HasPrefix(string(answer), "421 Too many sessions") {
+				t.Fatalf("answer %q", answer)
+			}
+			first.do("QUIT", "221")
+			first.ended()
+			eventually(t, "there is room again", func() bool { return len(b.server.all()) == 1 })
+			b.login()
+		})
+	}
+}
+
+// TestUrgentAbort: ABOR as RFC 959 §4.1.3 wants it sent, with Telnet's
+// interrupt and its synch as urgent data.
+func TestUrgentAbort(t *testing.T) {
+	c := newBench(t, nil).login()
+	c.open()
+	c.do("STOR never", "150")
+	raw, err := c.raw.SyscallConn()
+	must(t, err)
+	_, err = c.conn.Write([]byte{0xff, 0xf4})
+	must(t, err)
+	must(t, raw.Control(func(fd uintptr) {
+		err = unix.Sendto(int(fd), []byte{0xff, 0xf2}, unix.MSG_OOB, nil)
+	}))
+	must(t, err)
+	c.do("ABOR", "426")
+	c.expect("226")
+}
+
+// TestIPv6: PASV can't tell an address of IPv6, EPSV needs none.
+func TestIPv6(t *testing.T) {
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skip("no IPv6 on this machine")
+	}
+	_ = l.Close()
+	c := newBench(t, func(c *config.Config) { c.Listen = "[::1]:0" }).login()
+	c.do("PASV", "425 PASV can't be answered: this connection is over IPv6, use EPSV")
+	c.do("EPSV 1", "522")
+	c.do("EPSV", "229")
+	c.do("EPSV 2", "229")
+}

@@ -1,0 +1,305 @@
+package ftp
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// inBoth runs f with a session in clear and with one over TLS.
+func inBoth(t *testing.T, edit func(*config.Config), f func(t *testing.T, b *bench, c *client)) {
+	t.Helper()
+	t.Run("plain", func(t *testing.T) {
+		b := newBench(t, edit)
+		f(t, b, b.login())
+	})
+	t.Run("TLS", func(t *testing.T) {
+		b := newBench(t, edit)
+		f(t, b, b.loginTLS())
+	})
+}
+
+// large is more than the socket buffers of both sides take.
+const large = 64 << 20
+
+func (b *bench) largeFile(name string) string {
+	b.t.Helper()
+	path := b.file(name, "")
+	must(b.t, os.Truncate(path, large))
+	return path
+}
+
+// TestAbortAwaited: ABOR works while the data connection is still awaited.
+func TestAbortAwaited(t *testing.T) {
+	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
+		c.do("EPSV", "229")
+		c.do("STOR file", "150")
+		c.do("ABOR", "426 Transfer aborted")
+		c.expect("226")
+		if got := c.upload("STOR file", "content"); !strings.HasPrefix(got, "226") {
+			t.Fatalf("the next upload: %s", got)
+		}
+		c.do("ABOR", "226") // nothing to abort
+		c.do("EPSV", "229")
+		c.do("ABOR", "226")
+		c.do("LIST", "425") // the port was given up
+		if b.content("file") != "content" {
+			t.Error("the file is not the uploaded one")
+		}
+	})
+}
+
+// TestAbortRunning: and in the middle of a transfer, either way.
+func TestAbortRunning(t *testing.T) {
+	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
+		b.largeFile("large")
+		data := c.begin("RETR large")
+		_, err := io.ReadFull(data, make([]byte, 1<<20))
+		must(t, err)
+		c.do("ABOR", "426 Transfer aborted")
+		c.expect("226")
+		_ = data.Close()
+
+		b.file("kept", "old")
+		data = c.begin("STOR kept")
+		_, err = data.Write([]byte("half of the new"))
+		must(t, err)
+		c.do("ABOR", "426 Transfer aborted")
+		c.expect("226")
+		if got := b.content("kept"); got != "old" {
+			t.Errorf("after an aborted upload the file holds %q", got)
+		}
+		c.do("NOOP", "200")
+	})
+}
+
+// TestStatRunning: STAT tells of the transfer while it runs, and NOOP answers.
+func TestStatRunning(t *testing.T) {
+	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
+		data := c.begin("STOR up")
+		_, err := data.Write(make([]byte, 1<<20))
+		must(t, err)
+		if status := c.do("STAT", "211-"); !strings.Contains(status, " STOR /up: ") {
+			t.Errorf("status %q", status)
+		}
+		c.do("NOOP", "200")
+		must(t, data.Close())
+		c.expect("226")
+		if status := c.do("STAT", "211-"); strings.Contains(status, "STOR") {
+			t.Errorf("status %q", status)
+		}
+	})
+}
+
+// TestStalls: a client that neither sends nor takes is not waited for for ever.
+func TestStalls(t *testing.T) {
+	stall := func(c *config.Config) { c.Limits.StallTimeout = time.Second }
+	inBoth(t, stall, func(t *testing.T, b *bench, c *client) {
+		b.largeFile("large")
+		data := c.begin("RETR large")
+		c.expect("426 No progress")
+		_ = data.Close()
+		data = c.begin("STOR up")
+		_, err := data.Write([]byte("a beginning"))
+		must(t, err)
+		c.expect("426 No progress")
+		_ = data.Close()
+		c.do("NOOP", "200")
+		if _, err := os.Stat(filepath.Join(b.home, "up")); err == nil {
+			t.Error("a stalled upload is visible")
+		}
+	})
+}
+
+// TestSlowIsNoStall: who takes a little now and then gets it all.
+func TestSlowIsNoStall(t *testing.T) {
+	stall := func(c *config.Config) { c.Limits.StallTimeout = time.Second }
+	inBoth(t, stall, func(t *testing.T, b *bench, c *client) {
+		b.largeFile("large")
+		data := c.begin("RETR large")
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for range 25 { // well beyond the time of a stall
+			<-tick.C
+			_, err := io.ReadFull(data, make([]byte, 400<<10))
+			must(t, err)
+		}
+		n, err := io.Copy(io.Discard, data)
+		must(t, err)
+		_ = data.Close()
+		c.expect("226")
+		if n += 25 * 400 << 10; n != large {
+			t.Errorf("%d bytes came", n)
+		}
+	})
+}
+
+// TestGrowing: of a file that grows while it is sent, all is sent.
+func TestGrowing(t *testing.T) {
+	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
+		path := b.largeFile("large")
+		data := c.begin("RETR large")
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+		must(t, err)
+		_, err = f.WriteString("and more")
+		must(t, err)
+		must(t, f.Close())
+		n, err := io.Copy(io.Discard, data)
+		must(t, err)
+		_ = data.Close()
+		c.expect("226")
+		if n != large+8 {
+			t.Errorf("%d bytes came", n)
+		}
+	})
+}
+
+// TestShrinking: of one that shrinks, the client is told that it did not get
+// what was promised.
+func TestShrinking(t *testing.T) {
+	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
+		path := b.largeFile("large")
+		data := c.begin("RETR large")
+		must(t, os.Truncate(path, large/2))
+		n, _ := io.Copy(io.Discard, data)
+		_ = data.Close()
+		c.expect("451 The file became shorter")
+		if n > large/2 {
+			t.Errorf("%d bytes came", n)
+		}
+	})
+}
+
+// TestNoCloseNotify: over TLS, a client that has ended an upload properly once
+// must do so always; one that never did is believed while it stays.
+func TestNoCloseNotify(t *testing.T) {
+	b := newBench(t, nil)
+	c := b.loginTLS()
+	cut := func(command, content string) string {
+		conn := c.begin(command).(*tls.Conn)
+		_, err := io.WriteString(conn, content)
+		must(t, err)
+		tcp := conn.NetConn().(*net.TCPConn)
+		must(t, tcp.CloseWrite()) // the end of TCP, without that of TLS
+		reply := c.reply()
+		_ = tcp.Close()
+		return reply
+	}
+	if got := cut("STOR first", "one"); !strings.HasPrefix(got, "226") || b.content("first") != "one" {
+		t.Errorf("from a client that never sends close_notify: %s, %q", got, b.content("first"))
+	}
+	if got := c.upload("STOR second", "two"); !strings.HasPrefix(got, "226") {
+		t.Errorf("with close_notify: %s", got)
+	}
+	if got := cut("STOR first", "half"); !strings.HasPrefix(got, "426 The data connection ended without TLS close_notify") {
+		t.Errorf("without it, from a client that has sent it: %s", got)
+	}
+	if b.content("first") != "one" {
+		t.Errorf("the file holds %q", b.content("first"))
+	}
+}
+
+// TestUploaderGone: when both connections end, the upload is not published,
+// unless the client has said QUIT.
+func TestUploaderGone(t *testing.T) {
+	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
+		b.file("kept", "old")
+		data := c.begin("STOR kept")
+		_, err := io.WriteString(data, "half")
+		must(t, err)
+		tcp := data
+		if secured, ok := data.(*tls.Conn); ok {
+			tcp = secured.NetConn()
+		}
+		_ = c.raw.Close() // as the kernel does for a process that dies
+		_ = tcp.Close()
+		eventually(t, "the session ends", func() bool { return len(b.server.all()) == 0 })
+		if got := b.content("kept"); got != "old" {
+			t.Errorf("the file holds %q", got)
+		}
+
+		c = b.login()
+		data = c.begin("STOR kept")
+		_, err = io.WriteString(data, "new")
+		must(t, err)
+		c.send("QUIT")
+		must(t, c.raw.CloseWrite())
+		must(t, data.Close())
+		c.expect("226")
+		c.expect("221")
+		if got := b.content("kept"); got != "new" {
+			t.Errorf("after QUIT the file holds %q", got)
+		}
+	})
+}
+
+// TestReset: a reset data connection is no end of a file.
+func TestReset(t *testing.T) {
+	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
+		data := c.begin("STOR up")
+		_, err := io.WriteString(data, "half")
+		must(t, err)
+		tcp, ok := data.(*net.TCPConn)
+		if !ok {
+			tcp = data.(*tls.Conn).NetConn().(*net.TCPConn)
+		}
+		must(t, tcp.SetLinger(0))
+		must(t, tcp.Close())
+		c.expect("426")
+		if _, err := os.Stat(filepath.Join(b.home, "up")); err == nil {
+			t.Error("half a file is visible")
+		}
+		c.do("SIZE up", "213 ") // kept aside, for this user to go on with
+	})
+}
+
+// TestClearDataRefused: after PROT P, a data connection without TLS carries
+// nothing.
+func TestClearDataRefused(t *testing.T) {
+	b := newBench(t, nil)
+	b.file("file", "confidential")
+	c := b.loginTLS()
+	data := c.open()
+	c.do("RETR file", "150")
+	_, err := io.WriteString(data, "GET / HTTP/1.0\r\n\r\n")
+	must(t, err)
+	c.expect("425 The data connection could not be secured")
+	answer, _ := io.ReadAll(data)
+	if strings.Contains(string(answer), "confidential") {
+		t.Error("the file went out in clear")
+	}
+}
+
+// TestFullDisk: 452, and nothing of the file is visible.
+func TestFullDisk(t *testing.T) {
+	small := t.TempDir()
+	if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("a small file system needs the right to mount: %v", err)
+	}
+	t.Cleanup(func() { must(t, unix.Unmount(small, unix.MNT_DETACH)) })
+	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
+		must(t, os.MkdirAll(filepath.Join(b.home, "small"), 0o755))
+		must(t, unix.Mount(small, filepath.Join(b.home, "small"), "", unix.MS_BIND, ""))
+		t.Cleanup(func() { must(t, unix.Unmount(filepath.Join(b.home, "small"), unix.MNT_DETACH)) })
+		data := c.begin("STOR small/file")
+		_, _ = io.CopyN(data, zeros{}, 4<<20)
+		c.expect("452")
+		_ = data.Close()
+		if _, err := os.Stat(filepath.Join(small, "file")); err == nil {
+			t.Error("half a file is visible")
+		}
+	})
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
