@@ -96,8 +96,8 @@ func TestNameTaken(t *testing.T) {
 			}
 			remove(t, theirs)
 			clearFinalizers(t, theirs)
-			reconcileAll(t, ns, "files")
-			eventually(t, func() error {
+			eventually(t, func() error { // the operator itself looks again after pollNoted
+				reconcileAll(t, ns, "files")
 				get(t, ns, "files", server)
 				for _, c := range server.Status.Conditions {
 					if c.Type == v1alpha1.ConditionStalled {
