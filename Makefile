@@ -22,7 +22,7 @@ build: ## Build both programs into bin/
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/ftpserver ./ftpserver
 
 test-unit: ## The fast loop: unit tests, no cluster, no API server
-	go test ./api/... ./controllers/policy/... ./controllers/render/... ./ftpserver/...
+	go test ./controllers/policy/... ./controllers/render/... ./ftpserver/...
 
 fmt: ## Format the code
 	gofmt -w $$(git ls-files '*.go')
