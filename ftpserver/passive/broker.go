@@ -71,7 +71,7 @@ type Broker struct {
 	ports   []*port                   // in configured order; those that may be given out
 	retired map[*port]struct{}        // listening only until their expectations have ended
 	taken   map[place]*hold           // a port and an address: an expectation or a tombstone
-	users   map[holder]int            // expectations of a user from an address
+	users   map[holder]int            // places of a user at an address
 	queue   map[netip.Addr]*list.List // of *waiter, in order of arrival
 	used    uint64                    // counts expectations, for least recently used
 	closed  bool
@@ -90,6 +90,7 @@ type holder struct {
 
 // hold is why a place is taken. A nil expectation is a tombstone.
 type hold struct {
+	user        string
 	expectation *Expectation
 	timer       timer
 }
@@ -225,8 +226,9 @@ func (b *Broker) grant(client netip.Addr) {
 	}
 }
 
-// share is how many expectations one user may have from one address: half of
-// the ports, so that users behind one address can't shut each other out.
+// share is how many places one user may hold at one address: half of the ports,
+// so that users behind one address can't shut each other out. Tombstones count:
+// whoever asks for ports and never connects uses up only their own.
 func (b *Broker) share() int { return max(1, len(b.ports)/2) }
 
 // freePort returns the port that was given out longest ago, of those that are
@@ -249,7 +251,7 @@ func (b *Broker) expect(p *port, r Request) *Expectation {
 	b.used++
 	p.lastUsed = b.used
 	e := &Expectation{broker: b, port: p, request: r, arrived: make(chan struct{})}
-	h := &hold{expectation: e}
+	h := &hold{user: r.User, expectation: e}
 	h.timer = b.clock.AfterFunc(Lease, func() { b.end(e, ErrEnded) })
 	b.taken[place{p, r.Client}] = h
 	b.users[holder{r.Client, r.User}]++
@@ -277,7 +279,6 @@ func (b *Broker) arrive(p *port, c net.Conn) {
 	}
 	e.conn = c
 	close(e.arrived)
-	b.forget(e)
 	b.free(at)
 	b.mu.Unlock()
 }
@@ -301,15 +302,13 @@ func (b *Broker) end(e *Expectation, why error) {
 	h.timer.Stop()
 	e.err = why
 	close(e.arrived)
-	b.forget(e)
 	if b.closed {
-		delete(b.taken, at)
+		b.free(at)
 		return
 	}
-	grave := &hold{}
+	grave := &hold{user: h.user}
 	grave.timer = b.clock.AfterFunc(TombstoneTime, func() { b.lapse(at, grave) })
 	b.taken[at] = grave
-	b.grant(e.request.Client) // this user's share is free, if not this port
 }
 
 func (b *Broker) lapse(at place, grave *hold) {
@@ -320,14 +319,12 @@ func (b *Broker) lapse(at place, grave *hold) {
 	}
 }
 
-func (b *Broker) forget(e *Expectation) {
-	key := holder{e.request.Client, e.request.User}
+// free gives a place back to those who wait.
+func (b *Broker) free(at place) {
+	key := holder{at.client, b.taken[at].user}
 	if b.users[key]--; b.users[key] == 0 {
 		delete(b.users, key)
 	}
-}
-
-func (b *Broker) free(at place) {
 	delete(b.taken, at)
 	b.closeIfIdle(at.port)
 	b.grant(at.client)

@@ -174,10 +174,33 @@ func TestShare(t *testing.T) {
 	e := b.expect(alice, "modest") // overtakes
 	takes(t, e, connect(t, alice, e.Announced()))
 	third.stillWaits(t)
-	first.Cancel() // leaves a tombstone, but there are more ports
+	first.Cancel() // its tombstone still counts
+	third.stillWaits(t)
+	closed(t, connect(t, alice, first.Announced())) // late, and swallowed
 	if _, err := third.result(t); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestUnusedPortsBlockNobodyElse: a user who asks again and again and never
+// connects uses up their own share, until the tombstones lapse.
+func TestUnusedPortsBlockNobodyElse(t *testing.T) {
+	b := newBench(t, 8)
+	for range 4 {
+		b.expect(alice, "greedy").Cancel()
+	}
+	fifth := b.wait(context.Background(), alice, "greedy")
+	fifth.stillWaits(t)
+	for range 4 {
+		e := b.expect(alice, "modest")
+		defer e.Cancel()
+	}
+	b.clock.advance(QueueTime)
+	if _, err := fifth.result(t); !errors.Is(err, ErrBusy) {
+		t.Fatalf("beyond the share: %v", err)
+	}
+	b.clock.advance(TombstoneTime)
+	b.expect(alice, "greedy").Cancel()
 }
 
 // TestCancel may come at any time and more than once.

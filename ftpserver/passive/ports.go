@@ -123,6 +123,13 @@ func (b *Broker) Ports() int {
 func (b *Broker) Close() {
 	b.mu.Lock()
 	b.closed = true
+	for _, p := range b.ports {
+		b.retired[p] = struct{}{}
+	}
+	b.ports = nil
+	for p := range b.retired {
+		_ = p.listener.Close()
+	}
 	var open []*Expectation
 	for at, h := range b.taken {
 		if h.expectation != nil {
@@ -130,15 +137,9 @@ func (b *Broker) Close() {
 			continue
 		}
 		h.timer.Stop()
-		delete(b.taken, at)
+		b.free(at)
 	}
-	for _, p := range b.ports {
-		_ = p.listener.Close()
-	}
-	for p := range b.retired {
-		_ = p.listener.Close()
-	}
-	b.ports, b.retired = nil, map[*port]struct{}{}
+	clear(b.retired)
 	b.mu.Unlock()
 	for _, e := range open {
 		b.end(e, net.ErrClosed)
