@@ -11,6 +11,9 @@ import (
 	"github.com/ftp-operator/ftp-operator/test/ftpclient"
 )
 
+// drained is more than a drain takes when nobody is slow.
+const drained = 20 * time.Second
+
 // TestDrain: on SIGTERM, transfers finish, whoever is idle or new is told 421,
 // and the program then ends by itself with success.
 func TestDrain(t *testing.T) {
@@ -30,7 +33,7 @@ func TestDrain(t *testing.T) {
 	up.finishes(t)
 	down.finishes(t)
 	idle.expect(421)
-	if code := s.waitExit(20 * time.Second); code != 0 {
+	if code := s.waitExit(drained); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	sameContent(t, s.home("alice", "up"), up.local)
@@ -104,7 +107,7 @@ func TestDrainTimeout(t *testing.T) {
 	s.signal(syscall.SIGTERM)
 	c.expect(426)
 	c.expect(421)
-	if code := s.waitExit(10 * time.Second); code != 0 {
+	if code := s.waitExit(drained); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	if exists(s.home("alice", "never-ends")) {

@@ -31,8 +31,11 @@ type server struct {
 	dir  string // of the configuration, certificates included
 	root string // of the files
 	cfg  config.Config
-	// wrap is put in front of the program's command.
-	wrap []string
+	// wrap is put in front of the program's command, and args take the place of
+	// its arguments.
+	wrap, args []string
+	// stdout is a file for the program's standard output.
+	stdout *os.File
 
 	cmd    *exec.Cmd
 	log    *serverLog
@@ -119,8 +122,15 @@ func writeByRename(t *testing.T, path string, v any) {
 // start runs the program and waits until it serves.
 func (s *server) start() {
 	s.t.Helper()
-	args := append(append([]string{}, s.wrap...), program, "serve", "--config", s.configPath())
+	args := append(append([]string{}, s.wrap...), program)
+	if s.args == nil {
+		args = append(args, "serve", "--config", s.configPath())
+	}
+	args = append(args, s.args...)
 	s.cmd = exec.Command(args[0], args[1:]...)
+	if s.stdout != nil {
+		s.cmd.Stdout = s.stdout
+	}
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
