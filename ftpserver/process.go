@@ -64,6 +64,10 @@ func newProcess(source *live.Source, slot int, dir string, log *slog.Logger, lev
 	p.admin = telemetry.NewAdmin(telemetry.AdminOptions{
 		Metrics: p.metrics, Ready: p.ready, Status: p.status, Config: c.Admin, Dir: dir, Log: log,
 	})
+	if err := p.admin.Listen(); err != nil {
+		p.broker.Close()
+		return nil, errors.Join(err, p.control.Close())
+	}
 	source.Subscribe(func(before, now *live.Snapshot) {
 		level.Set(telemetry.Level(now.Config.Log.Level))
 		p.observe(before, now)
@@ -112,7 +116,8 @@ func (p *process) run(ctx context.Context, again func()) error {
 	start(func() error { return p.server.Serve(p.control) })
 	start(func() error { p.sweep(work); return nil })
 	start(func() error { p.reloadOnHangup(work); return nil })
-	p.log.Info("Serving", "version", version, "address", p.control.Addr().String(), "slot", p.slot, "passivePorts", p.broker.Ports())
+	p.log.Info("Serving", "version", version, "address", p.control.Addr().String(), "slot", p.slot, "passivePorts", p.broker.Ports(),
+		"admin", p.admin.Addrs().Public, "status", p.admin.Addrs().Status)
 
 	var err error
 	select {

@@ -32,6 +32,7 @@ var (
 	wrongType    = regexp.MustCompile(`(?s)^(line \d+): cannot unmarshal (!!\w+)?.* into (\S+)$`)
 	unknownField = regexp.MustCompile(`^(line \d+): field (.*) not found in type \S+$`)
 	wrongTag     = regexp.MustCompile("(?s)cannot decode !!\\w+ `.*` as a (!!\\w+)")
+	fieldName    = regexp.MustCompile(`^[A-Za-z]{1,40}$`)
 	wrongAlias   = regexp.MustCompile(`(?s)unknown anchor '.*' referenced`)
 )
 
@@ -52,6 +53,9 @@ func explain(err error) error {
 
 func explainLine(line string) string {
 	if m := unknownField.FindStringSubmatch(line); m != nil {
+		if !fieldName.MatchString(m[2]) { // a value that went astray, perhaps a secret
+			return m[1] + ": there is a field that is not known: put values that hold commas in quotes"
+		}
 		return fmt.Sprintf("%s: the field %s is not known", m[1], m[2])
 	}
 	if m := wrongType.FindStringSubmatch(line); m != nil {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
@@ -21,7 +22,7 @@ func (s *session) dropData() {
 
 func (s *session) setData(d dataPort) {
 	s.mu.Lock()
-	s.data = d
+	s.data, s.announcedAt = d, time.Now()
 	s.mu.Unlock()
 }
 
@@ -33,7 +34,7 @@ func (s *session) takeData() dataPort {
 	return d
 }
 
-// secure returns how data connections are secured, nil if they are in clear.
+// dataSecurity returns how data connections are secured, nil if they are in clear.
 func (s *session) dataSecurity() secureFunc {
 	if s.secure && s.protection.private {
 		return s.server.secureData
@@ -107,16 +108,16 @@ var (
 // passiveAddress is what PASV answers this client.
 func (s *session) passiveAddress() (netip.Addr, error) {
 	p := s.config().Passive
-	if p.AddressPending {
+	switch {
+	case !s.client.Is4():
+		return netip.Addr{}, errNoIPv4 // it could not come to an IPv4 address
+	case p.AddressPending:
 		return netip.Addr{}, errAddressPending
 	}
 	for _, a := range p.Addresses {
 		if clientIn(s.client, a.ClientCIDRs) {
 			return s.server.resolver.ipv4(a.Address)
 		}
-	}
-	if !s.local.Is4() {
-		return netip.Addr{}, errNoIPv4
 	}
 	return s.local, nil
 }

@@ -1,11 +1,13 @@
 package ftp
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // path turns an argument into a virtual path.
@@ -89,7 +91,7 @@ func (s *session) rnto(arg string) {
 
 func (s *session) setRenameFrom(name string) {
 	s.mu.Lock()
-	s.renameFrom = name
+	s.renameFrom, s.announcedAt = name, time.Now()
 	s.mu.Unlock()
 }
 
@@ -179,7 +181,7 @@ func (s *session) statPath(arg string) {
 	}
 	target, code, err := s.listTarget(arg)
 	if err == nil {
-		err = target.each(s, formatLong, collect)
+		err = target.each(context.Background(), s, formatLong, collect)
 	}
 	if errors.Is(err, errEnough) {
 		lines, err = append(lines, fmt.Sprintf("(more than %d entries: use LIST)", maxStatEntries)), nil

@@ -10,7 +10,11 @@ func (s *session) syst(string) { s.reply(215, "UNIX Type: L8") }
 
 // feat lists what this server can beyond RFC 959 (RFC 2389 §3).
 func (s *session) feat(string) {
-	features := []string{"EPRT", "EPSV", "MDTM", "MLST " + s.facts.describe(), "REST STREAM", "SIZE", "TVFS", "UTF8"}
+	var features []string
+	if s.config().Active {
+		features = append(features, "EPRT")
+	}
+	features = append(features, "EPSV", "MDTM", "MLST "+s.facts.describe(), "REST STREAM", "SIZE", "TVFS", "UTF8")
 	if s.config().TLS.Mode != config.TLSDisabled {
 		features = append(features, "AUTH TLS", "PBSZ", "PROT")
 	}
@@ -42,7 +46,7 @@ func (s *session) help(arg string) {
 		s.replyLines(214, "Commands:", wrap(verbs(), 8), "HELP command tells its syntax")
 		return
 	}
-	cmd, ok := commands[strings.ToUpper(arg)]
+	cmd, ok := commands[fullVerb(arg)]
 	if !ok {
 		s.reply(502, "Unknown command")
 		return

@@ -94,7 +94,7 @@ func (s *session) askUser(arg string) {
 	}
 	s.dropData()
 	s.forgetLogin()
-	s.asked = arg
+	s.asked = arg[:min(len(arg), config.MaxUsernameLength+1)] // no user has a longer name
 	s.setState(telemetry.StateAuthenticating)
 	s.reply(331, "Password please")
 }
@@ -146,6 +146,11 @@ func (s *session) pass(arg string) {
 func (s *session) verify(u config.User, exists bool, password string) (bool, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), loginTimeout)
 	defer cancel()
+	done, err := s.server.turns.wait(ctx, s.client)
+	if err != nil {
+		return false, err
+	}
+	defer done()
 	if !exists {
 		return false, s.server.Verifier.Dummy(ctx, password)
 	}

@@ -1,6 +1,9 @@
 package ftp
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // command is one entry of the table: everything that dispatch must know.
 type command struct {
@@ -11,6 +14,10 @@ type command struct {
 	arg bool
 	// during: is carried out while a transfer runs; others wait for its end.
 	during bool
+	// begins: starts something new, which a draining session must not.
+	begins bool
+	// data: uses a data connection, and the offset of REST.
+	data bool
 	// syntax is what HELP shows after the verb.
 	syntax string
 }
@@ -37,11 +44,11 @@ var commands map[string]*command
 func init() {
 	commands = map[string]*command{
 		// RFC 2228, 4217: security
-		"AUTH": {run: (*session).auth, arg: true, syntax: "AUTH TLS"},
+		"AUTH": {run: (*session).auth, begins: true, arg: true, syntax: "AUTH TLS"},
 		"PBSZ": {run: (*session).pbsz, arg: true, syntax: "PBSZ 0"},
 		"PROT": {run: (*session).prot, arg: true, syntax: "PROT C|P"},
 		// RFC 959 §4.1.1: access control
-		"USER": {run: (*session).askUser, arg: true, syntax: "USER name"},
+		"USER": {run: (*session).askUser, begins: true, arg: true, syntax: "USER name"},
 		"PASS": {run: (*session).pass, syntax: "PASS password"},
 		"CWD":  {run: (*session).changeDir, login: true, arg: true, syntax: "CWD directory"},
 		"CDUP": {run: (*session).changeDirUp, login: true, syntax: "CDUP"},
@@ -50,19 +57,19 @@ func init() {
 		"TYPE": {run: (*session).setType, login: true, arg: true, syntax: "TYPE A|I"},
 		"MODE": {run: (*session).setMode, login: true, arg: true, syntax: "MODE S"},
 		"STRU": {run: (*session).setStructure, login: true, arg: true, syntax: "STRU F"},
-		"PASV": {run: (*session).pasv, login: true, syntax: "PASV"},
-		"EPSV": {run: (*session).epsv, login: true, syntax: "EPSV [1|2|ALL]"},
-		"PORT": {run: (*session).port, login: true, arg: true, syntax: "PORT h1,h2,h3,h4,p1,p2"},
-		"EPRT": {run: (*session).eprt, login: true, arg: true, syntax: "EPRT |family|address|port|"},
+		"PASV": {run: (*session).pasv, begins: true, login: true, syntax: "PASV"},
+		"EPSV": {run: (*session).epsv, begins: true, login: true, syntax: "EPSV [1|2|ALL]"},
+		"PORT": {run: (*session).port, begins: true, login: true, arg: true, syntax: "PORT h1,h2,h3,h4,p1,p2"},
+		"EPRT": {run: (*session).eprt, begins: true, login: true, arg: true, syntax: "EPRT |family|address|port|"},
 		"REST": {run: (*session).rest, login: true, arg: true, syntax: "REST offset"},
 		"ALLO": {run: (*session).allo, login: true, syntax: "ALLO bytes"},
 		// RFC 959 §4.1.3, RFC 3659: files
-		"RETR": {run: (*session).retr, login: true, arg: true, syntax: "RETR file"},
-		"STOR": {run: (*session).stor, login: true, arg: true, syntax: "STOR file"},
-		"APPE": {run: (*session).appe, login: true, arg: true, syntax: "APPE file"},
-		"LIST": {run: (*session).list, login: true, syntax: "LIST [path]"},
-		"NLST": {run: (*session).nlst, login: true, syntax: "NLST [path]"},
-		"MLSD": {run: (*session).mlsd, login: true, syntax: "MLSD [directory]"},
+		"RETR": {run: (*session).retr, data: true, login: true, arg: true, syntax: "RETR file"},
+		"STOR": {run: (*session).stor, data: true, login: true, arg: true, syntax: "STOR file"},
+		"APPE": {run: (*session).appe, data: true, login: true, arg: true, syntax: "APPE file"},
+		"LIST": {run: (*session).list, data: true, login: true, syntax: "LIST [path]"},
+		"NLST": {run: (*session).nlst, data: true, login: true, syntax: "NLST [path]"},
+		"MLSD": {run: (*session).mlsd, data: true, login: true, syntax: "MLSD [directory]"},
 		"MLST": {run: (*session).mlst, login: true, syntax: "MLST [path]"},
 		"SIZE": {run: (*session).size, login: true, arg: true, syntax: "SIZE file"},
 		"MDTM": {run: (*session).mdtm, login: true, arg: true, syntax: "MDTM file"},
@@ -86,6 +93,15 @@ func init() {
 // aliases are the verbs of RFC 775, which RFC 1123 §4.1.3.1 asks servers to know.
 var aliases = map[string]string{
 	"XCWD": "CWD", "XCUP": "CDUP", "XMKD": "MKD", "XRMD": "RMD", "XPWD": "PWD",
+}
+
+// fullVerb is a verb as it stands in the table.
+func fullVerb(verb string) string {
+	verb = strings.ToUpper(verb)
+	if full, ok := aliases[verb]; ok {
+		return full
+	}
+	return verb
 }
 
 // verbs returns the known verbs in order.

@@ -235,8 +235,7 @@ func withFD(c syscall.Conn, f func(fd int)) error {
 // closed first, then whatever the client still sends is read away for a moment.
 func (c *control) close() {
 	if t, ok := c.conn.(*tls.Conn); ok {
-		_ = t.SetWriteDeadline(time.Now().Add(closeTimeout))
-		_ = t.CloseWrite()
+		_ = t.CloseWrite() // crypto/tls gives it 5 s
 	}
 	_ = c.raw.CloseWrite()
 	_ = c.raw.SetReadDeadline(time.Now().Add(closeTimeout))

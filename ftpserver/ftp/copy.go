@@ -20,7 +20,7 @@ var errShrunk = errors.New("the file became shorter while it was sent")
 func (t *transfer) sendFile(c dataConn, f *os.File, size int64, stall time.Duration) error {
 	var err error
 	if p, ok := c.(plainData); ok {
-		err = t.inKernel(p.TCPConn, f, p.SetWriteDeadline, stall)
+		err = t.sendInKernel(p, f, stall)
 	} else {
 		err = t.sendFrom(c, f, stall)
 	}
@@ -30,13 +30,33 @@ func (t *transfer) sendFile(c dataConn, f *os.File, size int64, stall time.Durat
 	return err
 }
 
-// inKernel copies until src ends. arm sets the deadline of the connection; a
-// copy that meets it and has moved something goes on.
-func (t *transfer) inKernel(dst io.Writer, src io.Reader, arm func(time.Time) error, stall time.Duration) error {
+// sendInKernel sends what is left of f. Where the file system knows no sendfile,
+// a copy that met its deadline may have read more than it has sent: it goes on
+// at the place that follows what was sent.
+func (t *transfer) sendInKernel(c plainData, f *os.File, stall time.Duration) error {
+	at, err := f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return err
+	}
 	for {
-		_ = arm(time.Now().Add(stall))
-		n, err := io.CopyN(dst, src, kernelChunk)
-		t.add(n)
+		n, err := t.copyChunk(c.TCPConn, f, c.SetWriteDeadline, stall)
+		at += n
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case progressed(n, err):
+			if _, err := f.Seek(at, io.SeekStart); err != nil {
+				return err
+			}
+		case err != nil:
+			return err
+		}
+	}
+}
+
+func (t *transfer) receiveInKernel(f *os.File, c plainData, stall time.Duration) error {
+	for {
+		n, err := t.copyChunk(f, c.TCPConn, c.SetReadDeadline, stall)
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
@@ -44,6 +64,14 @@ func (t *transfer) inKernel(dst io.Writer, src io.Reader, arm func(time.Time) er
 			return err
 		}
 	}
+}
+
+// copyChunk moves up to kernelChunk bytes within the deadline that arm sets.
+func (t *transfer) copyChunk(dst io.Writer, src io.Reader, arm func(time.Time) error, stall time.Duration) (int64, error) {
+	_ = arm(time.Now().Add(stall))
+	n, err := io.CopyN(dst, src, kernelChunk)
+	t.add(n)
+	return n, err
 }
 
 // sendFrom sends what r gives, block by block.
@@ -71,7 +99,7 @@ func (t *transfer) sendFrom(c dataConn, r io.Reader, stall time.Duration) error 
 // orderly tells that it ended with TLS's close_notify.
 func (t *transfer) receiveFile(c dataConn, f *os.File, stall time.Duration) (orderly bool, err error) {
 	if p, ok := c.(plainData); ok {
-		return false, t.inKernel(f, p.TCPConn, p.SetReadDeadline, stall)
+		return false, t.receiveInKernel(f, p, stall)
 	}
 	return t.receiveTo(c, f, stall)
 }
@@ -87,14 +115,11 @@ func (t *transfer) receiveTo(c dataConn, w io.Writer, stall time.Duration) (orde
 			return false, writeErr
 		}
 	}
-	d, secured := c.(*tlsData)
-	switch {
-	case errors.Is(err, io.EOF):
-		return secured && d.saidGoodbye(), nil
-	case secured && errors.Is(err, io.ErrUnexpectedEOF):
-		return false, nil
+	if !errors.Is(err, io.EOF) { // with TLS, also an end within a record
+		return false, &networkError{err}
 	}
-	return false, &networkError{err}
+	d, secured := c.(*tlsData)
+	return secured && d.saidGoodbye(), nil
 }
 
 // fill reads until the block is full or there is no more.

@@ -73,11 +73,16 @@ func (c *tlsData) tcp() *net.TCPConn { return c.out.TCPConn }
 // send encrypts p and sends it. Encryption passes the gate; the sending, which
 // may block on a slow client, does not.
 func (c *tlsData) send(p []byte, stall time.Duration) error {
+	err := c.encrypt(p)
+	return errors.Join(err, c.out.flush(stall))
+}
+
+func (c *tlsData) encrypt(p []byte) error {
 	c.gate.enter()
+	defer c.gate.leave()
 	c.out.gather()
 	_, err := c.Write(p)
-	c.gate.leave()
-	return errors.Join(err, c.out.flush(stall))
+	return err
 }
 
 func (c *tlsData) endWrite() error {

@@ -21,6 +21,12 @@ const (
 	drainPoll = 500 * time.Millisecond
 )
 
+// What clients are told with 421.
+const (
+	drainedText = "This server is about to restart: connect again in a moment"
+	revokedText = "Your login has changed: connect again"
+)
+
 // end asks the session to end. It may be called from any goroutine.
 func (s *session) end(how ending) {
 	s.mu.Lock()
@@ -40,12 +46,13 @@ func (s *session) end(how ending) {
 	s.rearm()
 }
 
-// revoke compares the session's user with a new configuration: one who is gone
-// or suspended, or whose password or home is another, can't stay. It may be
-// called from any goroutine.
+// revoke compares the session with a new configuration. A user who is gone or
+// suspended, or whose password or home is another, can't stay; nor can one who
+// becomes an Admin or ceases to be one, for whom "/" is another directory, and
+// one in clear where TLS is now required. It may be called from any goroutine.
 func (s *session) revoke(now *live.Snapshot) {
 	s.mu.Lock()
-	was, loggedIn := s.user, s.fs != nil
+	was, loggedIn, secure := s.user, s.fs != nil, s.secure
 	s.mu.Unlock()
 	if !loggedIn {
 		return
@@ -54,7 +61,9 @@ func (s *session) revoke(now *live.Snapshot) {
 	switch {
 	case exists && is.Login == config.LoginSuspended:
 		s.end(endNow)
-	case !exists, is.PasswordHash != was.PasswordHash, is.UID != was.UID, is.Home != was.Home:
+	case !exists, is.PasswordHash != was.PasswordHash, is.UID != was.UID, is.Home != was.Home,
+		(is.Role == config.RoleAdmin) != (was.Role == config.RoleAdmin),
+		now.Config.TLS.Mode == config.TLSRequired && !secure:
 		s.end(endRevoke)
 	}
 }
@@ -139,7 +148,7 @@ func latest(a, b time.Time) time.Time {
 func (s *session) inProgress(now time.Time) bool {
 	announced := s.data != nil || s.renameFrom != ""
 	return s.transfer != nil ||
-		announced && now.Sub(s.lastActivity) < passive.Lease ||
+		announced && now.Sub(s.announcedAt) < passive.Lease ||
 		now.Sub(s.uploadedAt) < afterUpload
 }
 
@@ -157,9 +166,9 @@ func (s *session) onDeadline() {
 		s.goodbye("ended", "This session was ended by the server")
 	case !due:
 	case ending == endRevoke:
-		s.goodbye("revoked", "Your login has changed: connect again")
+		s.goodbye("revoked", revokedText)
 	case ending == endDrain && !busy:
-		s.goodbye("drained", "This server is about to restart: connect again in a moment")
+		s.goodbye("drained", drainedText)
 	case ending == endNot && !s.loggedIn():
 		s.goodbye("login timeout", "No login in time")
 	case ending == endNot:

@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -65,13 +66,16 @@ func (t *listTarget) close() {
 
 // each formats the entries one by one, in the order of the directory, and
 // closes the target. Memory does not grow with the directory.
-func (t *listTarget) each(s *session, f format, emit func(line []byte) error) error {
+func (t *listTarget) each(ctx context.Context, s *session, f format, emit func(line []byte) error) error {
 	defer t.close()
 	if t.dir == nil {
 		return emit(f(s, nil, &t.entry))
 	}
 	var line []byte
 	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		batch, err := t.next()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -119,7 +123,7 @@ func (s *session) list(arg string) { s.sendListing("LIST", withoutOptions(arg), 
 func (s *session) nlst(arg string) {
 	arg = withoutOptions(arg)
 	prefix := ""
-	if info, err := s.statListed(arg); arg != "" && err == nil && info.Dir {
+	if info, err := s.fs.Stat(s.path(arg)); arg != "" && err == nil && info.Dir {
 		prefix = strings.TrimSuffix(arg, "/") + "/"
 	} else if i := strings.LastIndexByte(arg, '/'); i >= 0 && err != nil {
 		prefix = arg[:i+1]
@@ -129,26 +133,21 @@ func (s *session) nlst(arg string) {
 	})
 }
 
-func (s *session) statListed(arg string) (vfs.Info, error) {
-	if !s.loggedIn() {
-		return vfs.Info{}, fs.ErrPermission
-	}
-	return s.fs.Stat(s.path(arg))
-}
-
 // mlsd lists a directory with the facts that were chosen (RFC 3659 §7).
 func (s *session) mlsd(arg string) {
 	info, err := s.fs.Stat(s.path(arg))
-	if err == nil && !info.Dir {
+	switch {
+	case err != nil: // also for a pattern: RFC 3659 has none
+		s.refuse(err)
+	case !info.Dir:
 		s.dropData()
 		s.reply(501, "MLSD lists directories: use MLST for a file")
-		return
+	default:
+		s.sendListing("MLSD", arg, formatFacts)
 	}
-	s.sendListing("MLSD", arg, formatFacts)
 }
 
 func (s *session) sendListing(verb, arg string, f format) {
-	s.takeRestart()
 	if !s.ready() {
 		return
 	}
@@ -170,7 +169,7 @@ const listingBuffer = 32 << 10
 
 func (s *session) runListing(t *transfer, c dataConn, target *listTarget, f format) error {
 	out := bufio.NewWriterSize(&sender{t, c, s.config().Limits.StallTimeout}, listingBuffer)
-	err := target.each(s, f, func(line []byte) error {
+	err := target.each(t.ctx, s, f, func(line []byte) error {
 		_, err := out.Write(line)
 		return err
 	})

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 )
 
 const (
@@ -19,13 +21,15 @@ const (
 
 // resolver turns the address of a configuration into what PASV can tell.
 type resolver struct {
+	flight singleflight.Group
+
 	mu    sync.Mutex
 	known map[string]resolved
 }
 
 type resolved struct {
-	addr netip.Addr
-	at   time.Time
+	addr  netip.Addr
+	until time.Time
 }
 
 // ipv4 returns an IPv4 address as it is and resolves a host name. While the
@@ -34,24 +38,37 @@ func (r *resolver) ipv4(address string) (netip.Addr, error) {
 	if a, err := netip.ParseAddr(address); err == nil {
 		return a, nil
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	last, ok := r.known[address]
-	if ok && time.Since(last.at) < resolvedFor {
+	last, known := r.last(address)
+	if known && time.Now().Before(last.until) {
 		return last.addr, nil
 	}
-	addr, err := lookup(address)
+	found, err, _ := r.flight.Do(address, func() (any, error) { return lookup(address) })
 	switch {
-	case err != nil && ok:
-		return last.addr, nil
-	case err != nil:
+	case err == nil:
+		last.addr = found.(netip.Addr)
+	case !known:
 		return netip.Addr{}, err
 	}
+	// Also after a failure: the next client must not wait for another one.
+	last.until = time.Now().Add(resolvedFor)
+	r.keep(address, last)
+	return last.addr, nil
+}
+
+func (r *resolver) last(address string) (resolved, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last, known := r.known[address]
+	return last, known
+}
+
+func (r *resolver) keep(address string, v resolved) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.known == nil {
 		r.known = map[string]resolved{}
 	}
-	r.known[address] = resolved{addr: addr, at: time.Now()}
-	return addr, nil
+	r.known[address] = v
 }
 
 func lookup(host string) (netip.Addr, error) {

@@ -44,6 +44,7 @@ type Server struct {
 	Options
 	resolver resolver
 	gate     encryptionGate
+	turns    turns
 
 	mu        sync.Mutex
 	sessions  map[*session]struct{}
@@ -94,11 +95,9 @@ func (s *Server) accept(c *net.TCPConn) {
 		go refuse(c, no.text)
 		return
 	}
-	s.running.Add(1)
 	go func() {
 		defer s.running.Done()
 		defer s.remove(ss)
-		defer ss.contain()
 		ss.serve()
 	}()
 }
@@ -114,7 +113,7 @@ func (s *Server) admit(c *net.TCPConn) (*session, refusal) {
 	defer s.mu.Unlock()
 	switch {
 	case s.draining:
-		return nil, refusal{"draining", "This server is about to restart: connect again in a moment"}
+		return nil, refusal{"draining", drainedText}
 	case limits.Sessions > 0 && len(s.sessions) >= limits.Sessions:
 		return nil, refusal{"too many sessions", "Too many sessions: try again later"}
 	case limits.SessionsPerAddress > 0 && s.addresses[client] >= limits.SessionsPerAddress:
@@ -124,6 +123,7 @@ func (s *Server) admit(c *net.TCPConn) (*session, refusal) {
 	ss := newSession(s, c, s.sequence)
 	s.sessions[ss] = struct{}{}
 	s.addresses[client]++
+	s.running.Add(1) // under mu: Drain waits for all that were admitted
 	return ss, refusal{}
 }
 

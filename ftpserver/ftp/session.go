@@ -50,6 +50,7 @@ type session struct {
 	cwd          string
 	binary       bool   // TYPE I, else TYPE A
 	restart      int64  // REST, for the next transfer
+	offset       int64  // the REST that holds for this command
 	renameFrom   string // RNFR
 	verb         string // of the command that is carried out
 	epsvOnly     bool   // EPSV ALL (RFC 2428 §4)
@@ -67,6 +68,7 @@ type session struct {
 	drainSince   time.Time
 	lastActivity time.Time
 	uploadedAt   time.Time
+	announcedAt  time.Time // of data, and of renameFrom
 }
 
 // ending says how a session was asked to end. A higher one overrides.
@@ -101,11 +103,17 @@ func newSession(s *Server, c *net.TCPConn, n uint64) *session {
 
 // serve runs the session to its end.
 func (s *session) serve() {
+	defer s.leave()
+	defer s.contain()
 	s.log.Debug("Session opened")
 	s.reply(220, s.config().Banner)
 	for !s.finished {
 		s.next()
 	}
+}
+
+// leave gives back what the session has.
+func (s *session) leave() {
 	s.stopTransfer()
 	s.dropData()
 	s.forgetLogin()
@@ -119,12 +127,13 @@ func (s *session) serve() {
 func (s *session) contain() {
 	if p := recover(); p != nil {
 		s.log.Error("Session failed", "panic", p, "stack", string(debug.Stack()))
-		_ = s.ctrl.raw.Close()
+		_ = s.ctrl.raw.Close() // its reader ends the session
 	}
 }
 
 // next reads one command and carries it out.
 func (s *session) next() {
+	s.verb = "" // what is sent from here on answers no command
 	s.rearm()
 	line, err := s.ctrl.readLine()
 	switch {
@@ -210,10 +219,7 @@ func (s *session) restState() telemetry.SessionState {
 // dispatch carries out one command line.
 func (s *session) dispatch(line string) {
 	verb, arg, _ := strings.Cut(line, " ")
-	verb = strings.ToUpper(verb)
-	if full, ok := aliases[verb]; ok {
-		verb = full
-	}
+	verb = fullVerb(verb)
 	cmd, known := commands[verb]
 	s.verb = verb
 	s.logCommand(verb, arg, known)
@@ -225,23 +231,35 @@ func (s *session) dispatch(line string) {
 		t.park(verb == "QUIT", false)
 		<-t.done
 	}
-	if verb != "QUIT" && s.running() == nil && s.turnedAway() {
+	if verb != "QUIT" && s.running() == nil && s.turnedAway(cmd) {
 		return
 	}
 	if problem := cmd.check(s, arg); problem != nil {
 		s.reply(problem.code, problem.text)
 		return
 	}
+	s.forgetSteps(verb, cmd)
 	cmd.run(s, arg)
 	if !s.finished && s.running() == nil {
 		s.setState(s.restState())
 	}
 }
 
+// forgetSteps ends what holds for one command only: RNFR for an RNTO that
+// follows at once, REST for the next transfer.
+func (s *session) forgetSteps(verb string, cmd *command) {
+	if verb != "RNTO" && verb != "NOOP" && s.renameFrom != "" {
+		s.setRenameFrom("")
+	}
+	if cmd.data {
+		s.offset, s.restart = s.restart, 0
+	}
+}
+
 // turnedAway refuses a command of a session that was asked to end and has
 // nothing in progress that this command could belong to, and of a user who may
 // not be here any more.
-func (s *session) turnedAway() bool {
+func (s *session) turnedAway(cmd *command) bool {
 	if now := s.server.Live.Current(); s.loggedIn() && now != s.snapshot {
 		s.snapshot = now
 		s.revoke(now)
@@ -251,10 +269,10 @@ func (s *session) turnedAway() bool {
 	ending, busy := s.ending, s.inProgress(time.Now())
 	s.mu.Unlock()
 	switch {
-	case ending == endDrain && !busy:
-		s.goodbye("drained", "This server is about to restart: connect again in a moment")
+	case ending == endDrain && (!busy || cmd.begins):
+		s.goodbye("drained", drainedText)
 	case ending >= endRevoke:
-		s.goodbye("revoked", "Your login has changed: connect again")
+		s.goodbye("revoked", revokedText)
 	}
 	return s.finished
 }
@@ -264,7 +282,7 @@ func (s *session) logCommand(verb, arg string, known bool) {
 		arg = "***"
 	}
 	if !known {
-		verb, arg = oneLine(verb), ""
+		verb, arg = "unknown", "" // it may be a password after a slip of the keyboard
 	}
 	s.log.Debug("Command", "verb", verb, "argument", arg)
 }
@@ -297,7 +315,9 @@ func (s *session) startTLS(cfg *tls.Config) error {
 		return err
 	}
 	state := conn.ConnectionState()
+	s.mu.Lock()
 	s.secure = true
+	s.mu.Unlock()
 	s.log.Debug("Control connection secured", "version", tls.VersionName(state.Version), "cipher", tls.CipherSuiteName(state.CipherSuite))
 	return nil
 }

@@ -75,6 +75,7 @@ func (s *session) start(j job, text string) {
 
 func (s *session) carry(t *transfer, port dataPort, j job) {
 	defer close(t.done)
+	defer s.release(t)
 	defer s.contain()
 	defer t.cancel(nil)
 	c, err := port.open(t.ctx)
@@ -108,8 +109,7 @@ type openError struct{ error }
 
 func (e *openError) Unwrap() error { return e.error }
 
-// conclude replies, tells logs and metrics, and frees the session. The reply
-// goes first: afterwards the next command may be answered.
+// conclude tells logs, metrics and the client how the transfer ended.
 func (s *session) conclude(t *transfer, err error) {
 	code, text := transferReply(err)
 	s.logTransfer(t, code, err)
@@ -117,12 +117,18 @@ func (s *session) conclude(t *transfer, err error) {
 	if !errors.Is(err, errClientGone) {
 		_ = s.ctrl.reply(code, text) // a dead control connection shows at the next read
 	}
+	if t.direction == upload && err == nil {
+		s.mu.Lock()
+		s.uploadedAt = time.Now()
+		s.mu.Unlock()
+	}
+}
+
+// release frees the session for its next command.
+func (s *session) release(t *transfer) {
 	s.setState(s.restState())
 	s.mu.Lock()
 	s.lastActivity = time.Now()
-	if t.direction == upload && err == nil {
-		s.uploadedAt = s.lastActivity
-	}
 	s.transfer = nil // last: from here on the session goes its own way
 	s.mu.Unlock()
 	s.rearm()
