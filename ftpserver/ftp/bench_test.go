@@ -43,6 +43,10 @@ type bench struct {
 	address string
 	home    string // of alice, on the disk
 	roots   *x509.CertPool
+
+	config     *config.Config
+	configFile string
+	source     *live.Source
 }
 
 func newBench(t *testing.T, edit func(*config.Config)) *bench {
@@ -71,8 +75,11 @@ func (b *bench) start(c *config.Config) {
 	b.t.Helper()
 	before := descriptors(b.t)
 	log, metrics := slog.New(slog.DiscardHandler), telemetry.NewMetrics("test")
-	source, err := live.Static(c, log)
+	b.config, b.configFile = c, filepath.Join(b.t.TempDir(), config.FileName)
+	b.writeConfig()
+	source, err := live.Open(b.configFile, config.Strict, log)
 	must(b.t, err)
+	b.source = source
 	store, err := vfs.OpenStore(c.Storage.Root, vfs.Options{BootID: "test", Durability: c.Storage.Durability})
 	must(b.t, err)
 	broker := passive.NewBroker("127.0.0.1", log, metrics)
@@ -97,6 +104,21 @@ func (b *bench) start(c *config.Config) {
 		must(b.t, store.Close())
 		eventually(b.t, "all descriptors are closed", func() bool { return descriptors(b.t) <= before })
 	})
+}
+
+func (b *bench) writeConfig() {
+	b.t.Helper()
+	data, err := config.Encode(b.config)
+	must(b.t, err)
+	must(b.t, os.WriteFile(b.configFile, data, 0o600))
+}
+
+// reload changes the configuration of the running server.
+func (b *bench) reload(edit func(*config.Config)) {
+	b.t.Helper()
+	edit(b.config)
+	b.writeConfig()
+	must(b.t, b.source.Reload())
 }
 
 // descriptors counts what this process has open. No test of this package runs

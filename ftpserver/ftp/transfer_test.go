@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -303,3 +304,37 @@ func TestFullDisk(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// TestTruncatedRecord: an upload over TLS that ends within a record has lost
+// something, whatever the client has done before.
+func TestTruncatedRecord(t *testing.T) {
+	b := newBench(t, nil)
+	b.file("kept", "old")
+	c := b.loginTLS()
+	conn := &cutConn{TCPConn: c.open()}
+	c.do("STOR kept", "150")
+	data := tls.Client(conn, b.clientTLS())
+	must(t, data.Handshake())
+	conn.cut = true
+	_, _ = io.WriteString(data, strings.Repeat("x", 1000))
+	if got := c.reply(); !strings.HasPrefix(got, "426") {
+		t.Errorf("reply %q", got)
+	}
+	if got := b.content("kept"); got != "old" {
+		t.Errorf("the file holds %q", got)
+	}
+}
+
+// cutConn loses its connection in the middle of a write.
+type cutConn struct {
+	*net.TCPConn
+	cut bool
+}
+
+func (c *cutConn) Write(p []byte) (int, error) {
+	if !c.cut {
+		return c.TCPConn.Write(p)
+	}
+	n, err := c.TCPConn.Write(p[:len(p)/2])
+	return n, errors.Join(err, c.CloseWrite(), net.ErrClosed)
+}
