@@ -170,3 +170,17 @@ func digest(t *testing.T, u User) string {
 	}
 	return d
 }
+
+// TestStraySecretIsNotQuoted: a hash without quotes, in a flow mapping, falls
+// apart at its commas; the pieces are no names of fields to be told.
+func TestStraySecretIsNotQuoted(t *testing.T) {
+	_, err := Decode([]byte("users: [{name: a, passwordHash: $argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA}]"), Strict)
+	if err == nil || !strings.Contains(err.Error(), "in quotes") {
+		t.Fatalf("error = %v", err)
+	}
+	for _, secret := range []string{"c2FsdA", "aGFzaA"} {
+		if strings.Contains(err.Error(), secret) {
+			t.Errorf("the error tells %s: %v", secret, err)
+		}
+	}
+}
