@@ -1,59 +1,82 @@
 package clients
 
 import (
+	"bufio"
 	"fmt"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
+	"time"
 
-	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/test/ftpclient"
 )
 
-// TestQuickTry: two flags are a server. Its password is on standard output, and
-// nowhere in the log.
+// TestQuickTry: with a directory and a name alone, the program prints a password
+// and serves the directory; with a certificate, clients may use TLS.
 func TestQuickTry(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, config.TLSDisabled, nil)
-	stdout, err := os.Create(filepath.Join(t.TempDir(), "stdout"))
+	root, dir := t.TempDir(), t.TempDir()
+	pki(t, dir)
+	port, passive := freePorts(t, 1)[0].Listen, freePorts(t, 1)[0].Listen
+	cmd := exec.Command(program, "serve", "--root", root, "--user", "alice",
+		"--listen", fmt.Sprintf("127.0.0.1:%d", port), "--passive-ports", fmt.Sprintf("%d-%d", passive, passive),
+		"--tls-cert", filepath.Join(dir, "tls.crt"), "--tls-key", filepath.Join(dir, "tls.key"))
+	stdout, err := cmd.StdoutPipe()
 	must(t, err)
-	defer func() { _ = stdout.Close() }()
-	port := s.cfg.Passive.Ports[0].Listen
-	s.stdout, s.args = stdout, []string{"serve", "--root", s.root, "--user", "bob", "--listen", "127.0.0.1:0",
-		"--passive-ports", fmt.Sprint(port), "--tls-cert", filepath.Join(s.dir, "tls.crt"), "--tls-key", filepath.Join(s.dir, "tls.key")}
-	s.start()
-	printed, err := os.ReadFile(stdout.Name())
-	must(t, err)
-	secret := strings.TrimSpace(strings.TrimPrefix(string(printed), "Password of bob: "))
+	must(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 
-	local := randomFile(t, 1<<20)
-	for _, tls := range everyTLS {
-		target := s.target()
-		target.User, target.Password, target.TLS = "bob", secret, tls
-		client := ftpclient.Connection{Client: ftpclient.Curl{}, Target: target}
-		must(t, client.Upload(soon(t), local, "/file"))
-		sameContent(t, filepath.Join(s.root, "file"), local)
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	must(t, err)
+	made, found := strings.CutPrefix(strings.TrimSpace(line), "Password of alice: ")
+	if !found || len(made) < 20 {
+		t.Fatalf("it printed %q", line)
 	}
-	if strings.Contains(s.log.text(), secret) {
-		t.Error("the password is in the log")
-	}
-	s.signal(syscall.SIGINT)
-	if code := s.waitExit(drained); code != 0 {
-		t.Errorf("exit code %d", code)
+	eventually(t, 30*time.Second, "the control port", func() bool {
+		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	})
+	local := randomFile(t, 100_000)
+	for _, version := range []ftpclient.TLS{ftpclient.TLSNone, ftpclient.TLS13} {
+		c := ftpclient.Connection{Client: ftpclient.Curl{}, Target: ftpclient.Target{
+			Host: "127.0.0.1", Port: port, User: "alice", Password: made, TLS: version, CAFile: filepath.Join(dir, "ca.crt"),
+		}}
+		must(t, c.Upload(soon(t), local, "/"+string(version)))
+		sameContent(t, filepath.Join(root, string(version)), local)
 	}
 }
 
-// TestHangup: SIGHUP, which ends programs that do not know better, reloads.
-func TestHangup(t *testing.T) {
+// TestBadFlags: what can't work is refused at once, with what to do.
+func TestBadFlags(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, config.TLSOptional, nil)
-	s.start()
-	c := s.login(t, "alice", password)
-	s.cfg.Users = append(s.cfg.Users, user(t, "bob"))
-	s.writeConfig()
-	s.signal(syscall.SIGHUP)
-	eventually(t, reloadTime, "the new user logs in", func() bool { return s.accepts(t, "bob", password) })
-	c.command(200, "NOOP")
+	root := t.TempDir()
+	for name, c := range map[string]struct {
+		args []string
+		says string
+	}{
+		"neither":     {nil, "give either --config FILE or --root DIR"},
+		"both":        {[]string{"--config", "x", "--root", root, "--user", "a"}, "give either --config FILE or --root DIR"},
+		"no user":     {[]string{"--root", root}, "--root needs --user"},
+		"no root":     {[]string{"--root", root + "/missing", "--user", "a"}, root + "/missing"},
+		"durability":  {[]string{"--root", root, "--user", "a", "--durability", "some"}, "give full or none"},
+		"half a pair": {[]string{"--root", root, "--user", "a", "--tls-cert", "x"}, "go together"},
+		"ports":       {[]string{"--root", root, "--user", "a", "--passive-ports", "9-1"}, "passive.range"},
+		"no config":   {[]string{"--config", root + "/missing.yaml"}, "missing.yaml"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command(program, append([]string{"serve"}, c.args...)...)
+			cmd.Env = append(os.Environ(), "LC_ALL=C")
+			out, err := cmd.CombinedOutput()
+			if err == nil || !strings.Contains(string(out), c.says) {
+				t.Errorf("exit %v, and it says %q, want %q", err, out, c.says)
+			}
+		})
+	}
 }

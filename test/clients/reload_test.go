@@ -3,6 +3,7 @@ package clients
 import (
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -161,4 +162,17 @@ func TestBadReload(t *testing.T) {
 	s.cfg.Users = append(s.cfg.Users, user(t, "bob"))
 	s.writeConfig()
 	eventually(t, reloadTime, "the mended file is loaded", func() bool { return s.accepts(t, "bob", password) })
+}
+
+// TestHangup: SIGHUP, which ends programs that do not know better, reloads.
+func TestHangup(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, config.TLSOptional, nil)
+	s.start()
+	c := s.login(t, "alice", password)
+	s.cfg.Users = append(s.cfg.Users, user(t, "bob"))
+	s.writeConfig()
+	s.signal(syscall.SIGHUP)
+	eventually(t, reloadTime, "the new user logs in", func() bool { return s.accepts(t, "bob", password) })
+	c.command(200, "NOOP")
 }

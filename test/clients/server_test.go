@@ -31,11 +31,8 @@ type server struct {
 	dir  string // of the configuration, certificates included
 	root string // of the files
 	cfg  config.Config
-	// wrap is put in front of the program's command, and args take the place of
-	// its arguments.
-	wrap, args []string
-	// stdout is a file for the program's standard output.
-	stdout *os.File
+	// wrap is put in front of the program's command.
+	wrap []string
 
 	cmd    *exec.Cmd
 	log    *serverLog
@@ -122,15 +119,8 @@ func writeByRename(t *testing.T, path string, v any) {
 // start runs the program and waits until it serves.
 func (s *server) start() {
 	s.t.Helper()
-	args := append(append([]string{}, s.wrap...), program)
-	if s.args == nil {
-		args = append(args, "serve", "--config", s.configPath())
-	}
-	args = append(args, s.args...)
+	args := append(append([]string{}, s.wrap...), program, "serve", "--config", s.configPath())
 	s.cmd = exec.Command(args[0], args[1:]...)
-	if s.stdout != nil {
-		s.cmd.Stdout = s.stdout
-	}
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
