@@ -74,6 +74,9 @@ func user(t *testing.T, name string) config.User {
 	return config.User{Name: name, PasswordHash: hash}
 }
 
+// portsGiven are those that a test has; tests run beside each other.
+var portsGiven sync.Map
+
 // freePorts returns ports that nobody listens on now, outside the range from
 // which the kernel takes those of outgoing connections.
 func freePorts(t *testing.T, n int) []config.PassivePort {
@@ -81,11 +84,14 @@ func freePorts(t *testing.T, n int) []config.PassivePort {
 	var ports []config.PassivePort
 	for tries := 0; len(ports) < n && tries < 100*n; tries++ {
 		p := 10000 + rand.IntN(22000)
+		if _, given := portsGiven.LoadOrStore(p, true); given {
+			continue
+		}
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p))
 		if err != nil {
 			continue
 		}
-		defer func() { _ = l.Close() }() // until then nobody gets it, not even we
+		_ = l.Close()
 		ports = append(ports, config.PassivePort{Listen: p})
 	}
 	if len(ports) < n {
