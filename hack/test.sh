@@ -46,7 +46,7 @@ gate() {
 
 full() {
 	prepare
-	export FTP_TEST_FULL=1
+	export FTP_TEST_FULL=1 NODES=2
 	stage "Real clients against the server alone: every mode, large files, race detector"
 	RACE=1 go_test clients -timeout 60m ./test/clients/...
 	stage "The local cluster's own cycles"
