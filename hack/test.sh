@@ -55,10 +55,11 @@ full() {
 }
 
 # end_to_end runs against the cluster of KUBECONFIG, if that is set, else
-# against a local one that is brought up for it and ended afterwards.
+# against a local one of its own that is ended afterwards.
 end_to_end() {
 	stage "End to end"
 	if [[ -z ${KUBECONFIG:-} ]]; then
+		export CLUSTER_NAME=e2e
 		trap 'hack/cluster/cluster down' EXIT
 		make --no-print-directory cluster-up cluster-load
 		local KUBECONFIG
