@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"strconv"
 	"strings"
@@ -95,24 +96,33 @@ func (s *session) setRenameFrom(name string) {
 	s.mu.Unlock()
 }
 
-// size tells the size of a file; of an interrupted upload of this user, what
-// of it has arrived, so that a client can go on from there (RFC 3659 §4).
+// size tells the size of a file. Where there is none, it tells what has arrived
+// of an interrupted upload of this user, so that a client can go on from there
+// (RFC 3659 §4).
 func (s *session) size(arg string) {
-	name := s.path(arg)
 	if !s.binary {
 		s.reply(550, "SIZE works in TYPE I only")
 		return
 	}
-	if n, ok := s.fs.PartialSize(name); ok {
-		s.reply(213, strconv.FormatInt(n, 10))
-		return
-	}
+	name := s.path(arg)
 	info, err := s.fs.Stat(name)
+	if n, ok := s.partial(name, err); ok {
+		info.Size, err = n, nil
+	}
 	if err == nil && info.Dir {
 		s.reply(550, "This is a directory")
 		return
 	}
 	s.done(err, 213, strconv.FormatInt(info.Size, 10))
+}
+
+// partial tells what has arrived of an upload to a name of which Stat has
+// returned that error.
+func (s *session) partial(name string, err error) (size int64, ok bool) {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return 0, false
+	}
+	return s.fs.PartialSize(name)
 }
 
 // timeFormat is RFC 3659 §2.3, in UTC.
@@ -124,27 +134,22 @@ func (s *session) mdtm(arg string) {
 	s.done(err, 213, info.ModTime.UTC().Format(timeFormat))
 }
 
-// mlst tells the facts of one file (RFC 3659 §7); as size does, of an
-// interrupted upload of this user what has arrived.
+// mlst tells the facts of one file (RFC 3659 §7); where there is none, as size
+// does, what has arrived of an interrupted upload.
 func (s *session) mlst(arg string) {
 	name := s.path(arg)
 	info, err := s.fs.Stat(name)
-	partial, interrupted := s.fs.PartialSize(name)
 	var facts []byte
-	switch {
-	case err == nil && interrupted && !info.Dir:
-		info.Size = partial
-		fallthrough
-	case err == nil:
+	if n, ok := s.partial(name, err); ok {
+		facts, err = fmt.Appendf(nil, "type=file;size=%d;", n), nil
+	} else if err == nil {
 		facts = appendFacts(nil, s.facts, s.fs, &info)
-	case interrupted:
-		facts = fmt.Appendf(nil, "type=file;size=%d;", partial)
-	default:
+	}
+	if err != nil {
 		s.done(err, 0, "")
 		return
 	}
-	entry := string(facts) + " " + name
-	s.replyLines(250, "Facts of "+quoted(name), []string{entry}, "End")
+	s.replyLines(250, "Facts of "+quoted(name), []string{string(facts) + " " + name}, "End")
 }
 
 // stat tells the state of the session or, with a path, lists it on the control

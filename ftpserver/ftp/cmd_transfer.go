@@ -128,8 +128,14 @@ func (s *session) receive(verb, arg string, mode vfs.CreateMode, offset int64) {
 
 // receiveUpload takes the data and publishes it. Whatever goes wrong, what was
 // there under the name before stays, and what arrived is kept for a resume.
+// Nothing is copied or cut before the data connection is there: an upload that
+// never begins changes nothing.
 func (s *session) receiveUpload(t *transfer, c dataConn, u *vfs.Upload) error {
-	if err := s.receiveData(t, c, u); err != nil {
+	err := u.Prepare(t.ctx)
+	if err == nil {
+		err = s.receiveData(t, c, u)
+	}
+	if err != nil {
 		if errors.Is(vfs.Classify(err), vfs.ErrNoSpace) {
 			s.discard(u) // what is kept would only keep the disk full
 		} else {
@@ -137,11 +143,11 @@ func (s *session) receiveUpload(t *transfer, c dataConn, u *vfs.Upload) error {
 		}
 		return err
 	}
-	if _, err := u.Commit(); err != nil {
+	_, err = u.Commit()
+	if err != nil && !errors.Is(err, vfs.ErrChanged) {
 		s.log.Error("Publishing an upload failed", "path", u.Name(), "error", err)
-		return err
 	}
-	return nil
+	return err
 }
 
 func (s *session) receiveData(t *transfer, c dataConn, u *vfs.Upload) error {

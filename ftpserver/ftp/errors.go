@@ -10,35 +10,38 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
 )
 
-// fileReply is the reply to an error of the storage (RFC 959 §4.2): 4xx where
-// the same command may succeed later, 5xx where it won't.
+// fileReplies are the replies to the errors of the storage (RFC 959 §4.2): 4xx
+// where the same command may succeed later, 5xx where it won't. The first that
+// fits counts: some errors are of a more general kind too.
+var fileReplies = []struct {
+	err  error
+	code int
+	text string
+}{
+	{vfs.ErrNoSpace, 452, "Not enough space"},
+	{vfs.ErrChanged, 450, "The file was changed meanwhile: try again"},
+	{vfs.ErrInterrupted, 554, "An upload of this file was interrupted: send the whole file with STOR"},
+	{vfs.ErrRestart, 554, "This offset fits neither the file nor an interrupted upload of it"},
+	{vfs.ErrName, 553, "File name not allowed"},
+	{vfs.ErrRole, 550, "Permission denied: your role does not allow this here"},
+	{fs.ErrPermission, 550, "Permission denied"},
+	{fs.ErrNotExist, 550, "No such file or directory"},
+	{vfs.ErrNotEmpty, 550, "Directory is not empty"},
+	{fs.ErrExist, 550, "There is a file or directory of that name already"},
+	{vfs.ErrIsDir, 550, "This is a directory"},
+	{vfs.ErrNotDir, 550, "Not a directory"},
+	{vfs.ErrNotRegular, 550, "Not a regular file"},
+	{vfs.ErrLinks, 550, "Too many symbolic links"},
+	{fs.ErrInvalid, 553, "Not possible under this name"},
+}
+
+// fileReply is the reply to an error of the storage.
 func fileReply(err error) (int, string) {
 	err = vfs.Classify(err)
-	switch {
-	case errors.Is(err, vfs.ErrNoSpace):
-		return 452, "Not enough space"
-	case errors.Is(err, vfs.ErrRestart):
-		return 554, "This offset fits neither the file nor an interrupted upload of it"
-	case errors.Is(err, vfs.ErrName):
-		return 553, "File name not allowed"
-	case errors.Is(err, vfs.ErrRole):
-		return 550, "Permission denied: your role does not allow this here"
-	case errors.Is(err, fs.ErrPermission):
-		return 550, "Permission denied"
-	case errors.Is(err, fs.ErrNotExist):
-		return 550, "No such file or directory"
-	case errors.Is(err, vfs.ErrNotEmpty):
-		return 550, "Directory is not empty"
-	case errors.Is(err, fs.ErrExist):
-		return 550, "There is a file or directory of that name already"
-	case errors.Is(err, vfs.ErrIsDir):
-		return 550, "This is a directory"
-	case errors.Is(err, vfs.ErrNotDir):
-		return 550, "Not a directory"
-	case errors.Is(err, vfs.ErrNotRegular):
-		return 550, "Not a regular file"
-	case errors.Is(err, fs.ErrInvalid):
-		return 553, "Not possible under this name"
+	for _, r := range fileReplies {
+		if errors.Is(err, r.err) {
+			return r.code, r.text
+		}
 	}
 	return 451, "The storage has failed: try again later"
 }

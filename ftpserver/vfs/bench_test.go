@@ -73,6 +73,9 @@ func benchFS(b *testing.B, d config.Durability) *FS {
 
 func benchUpload(b *testing.B, f *FS, path string) {
 	u, err := f.Create(path, CreateTruncate, 0)
+	if err == nil {
+		err = u.Prepare(b.Context())
+	}
 	if err != nil {
 		b.Error(err)
 		return
@@ -124,10 +127,7 @@ func BenchmarkListing(b *testing.B) {
 	f := benchFS(b, config.DurabilityNone)
 	for i := range 10_000 {
 		u, err := f.Create(fmt.Sprintf("/a-file-of-some-length-%d", i), CreateTruncate, 0)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if _, err := u.Commit(); err != nil {
+		if err := publish(u, err); err != nil {
 			b.Fatal(err)
 		}
 	}

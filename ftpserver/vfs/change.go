@@ -65,18 +65,32 @@ func (f *FS) rmdirHidden(parent *folder, name string) error {
 	}
 	defer d.close()
 	err = d.names(func(name string) error {
-		if isPartial(name) || f.store.stale(name) {
+		if f.store.leftover(name) {
 			return nil
 		}
 		return ErrNotEmpty
 	})
+	if err == nil {
+		err = f.store.dropLeftovers(d)
+	}
 	if err != nil {
 		return err
 	}
-	if err := d.names(d.unlink); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
 	return parent.rmdir(name)
+}
+
+// dropLeftovers judges every name again: a file may have been published since
+// somebody last looked.
+func (s *Store) dropLeftovers(d *folder) error {
+	return d.names(func(name string) error {
+		if !s.leftover(name) {
+			return nil
+		}
+		if err := d.unlink(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
 }
 
 // change does something in the directory of a path and makes it last.

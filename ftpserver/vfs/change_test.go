@@ -4,7 +4,6 @@ import (
 	"io/fs"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
@@ -99,21 +98,28 @@ func TestRmdirOfWhatLooksEmpty(t *testing.T) {
 	}
 }
 
-func TestSetModTime(t *testing.T) {
+// TestDropLeftoversJudgesAgain: a file that was published, or an upload that was
+// begun, after the directory had looked empty stays.
+func TestDropLeftoversJudgesAgain(t *testing.T) {
 	d := newDisk(t)
 	f := d.user("u", config.RoleReadWrite)
-	d.write("file", "x")
-	d.symlink("file", "link")
-	want := time.Date(2001, 2, 3, 4, 5, 6, 789, time.UTC)
-	if err := f.SetModTime("/link", want); err != nil {
+	d.mkdir("dir")
+	interrupt(t, f, "/dir/a", "x")
+	d.write("dir/.ftpserver-tmp-1-boot-1-9", "x")
+	store(t, f, "/dir/published", CreateTruncate, 0, "acknowledged")
+	u := begin(t, f, "/dir/b", CreateTruncate, 0, "x")
+	dir, err := openDir(f.home, "dir")
+	if err != nil {
 		t.Fatal(err)
 	}
-	i, err := f.Stat("/file")
-	if err != nil || !i.ModTime.Equal(want) {
-		t.Errorf("time is %v (%v), want %v", i.ModTime, err, want)
+	defer dir.close()
+	if err := d.store.dropLeftovers(dir); err != nil {
+		t.Error(err)
 	}
-	wantError(t, "year 9999", f.SetModTime("/file", time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)), fs.ErrInvalid)
-	wantError(t, "absent", f.SetModTime("/none", want), fs.ErrNotExist)
+	d.wantNames("dir", u.hidden, "published")
+	if _, err := u.Commit(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestHiddenIsAbsentToEveryOperation(t *testing.T) {

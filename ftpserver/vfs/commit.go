@@ -9,6 +9,9 @@ import (
 // durability Full, data, name and directory are on stable storage when it
 // returns without error; then a reply 226 is true.
 //
+// ErrChanged tells that the file to which the upload adds, or from which it goes
+// on, has been changed meanwhile. Nothing is published then.
+//
 // After an error the file under the name is the old one, with one exception:
 // where only the directory could not be flushed, the new file is there but may
 // not survive a crash. A failed flush is never tried again: the kernel may have
@@ -20,11 +23,14 @@ func (u *Upload) Commit() (size int64, err error) {
 		return 0, fail("store", u.at.virtual, err)
 	}
 	defer u.folder.close()
+	if err == nil && !u.prepared {
+		err = errUnprepared
+	}
 	if err == nil {
 		err = u.publish()
 	}
 	if err != nil {
-		u.abandon()
+		u.giveUp(err)
 		return 0, fail("store", u.at.virtual, err)
 	}
 	u.fs.forget(u.folder, u.at.base)
@@ -37,33 +43,18 @@ func (u *Upload) Commit() (size int64, err error) {
 	return size, nil
 }
 
-// publish gives the file its name. A role that may not overwrite does it by a
-// link, which fails if the name has been taken since Create.
-func (u *Upload) publish() error {
-	if u.fs.Allows(OpOverwrite) {
-		return u.folder.rename(u.hidden, u.folder, u.at.base)
-	}
-	if err := u.folder.link(u.hidden, u.at.base); err != nil {
-		return err
-	}
-	// The file is there under its name: a second, hidden name that stays
-	// behind is the sweep's business.
-	_ = u.folder.unlink(u.hidden)
-	return nil
-}
-
 // Interrupt ends an upload whose transfer broke off. What arrived is kept, out
 // of sight, for this user to go on with; nothing is kept of an upload that
-// brought nothing.
+// brought nothing or that began with a copy of its target. A partial upload that
+// Prepare has not touched yet is as it was.
 func (u *Upload) Interrupt() error {
 	size, err := u.end(false)
 	if errors.Is(err, errEnded) {
 		return fail("store", u.at.virtual, err)
 	}
 	defer u.folder.close()
-	if err == nil && size > u.copied {
-		err = u.folder.rename(u.hidden, u.folder, u.partial)
-		if err == nil {
+	if err == nil && u.worthKeeping(size) {
+		if err = u.keep(); err == nil {
 			return nil
 		}
 	}
@@ -74,14 +65,20 @@ func (u *Upload) Interrupt() error {
 	return nil
 }
 
-// Discard ends an upload and drops what arrived.
+// Discard ends an upload and drops what arrived. A partial upload that Prepare
+// has not touched yet is as it was.
 func (u *Upload) Discard() error {
 	_, err := u.end(false)
 	if errors.Is(err, errEnded) {
 		return fail("store", u.at.virtual, err)
 	}
 	defer u.folder.close()
-	if err := u.folder.unlink(u.hidden); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if !u.prepared && u.source == fromPartial {
+		err = u.keep()
+	} else {
+		err = u.folder.unlink(u.hidden)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fail("store", u.at.virtual, err)
 	}
 	return nil
@@ -105,16 +102,27 @@ func (u *Upload) end(sync bool) (size int64, err error) {
 	return size, err
 }
 
+// giveUp ends a Commit that has failed. What came after a partial upload that
+// somebody's file has overtaken is kept with it: sent again alone, it would be
+// added to that file.
+func (u *Upload) giveUp(err error) {
+	if errors.Is(err, ErrChanged) && u.source == fromPartial || !u.prepared {
+		u.undo()
+		return
+	}
+	u.abandon()
+}
+
 // undo takes back what Create began.
 func (u *Upload) undo() {
-	if !u.resumed {
+	if u.source != fromPartial {
 		u.abandon()
 		return
 	}
 	if u.file != nil {
-		_ = u.file.Close()
+		_ = u.file.Close() // often closed already
 	}
-	if err := u.folder.rename(u.hidden, u.folder, u.partial); err != nil {
+	if err := u.keep(); err != nil {
 		u.fs.store.log.Warn("Partial upload not put back", "path", u.at.virtual, "temporary", u.hidden, "error", err)
 	}
 }

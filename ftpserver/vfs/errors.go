@@ -32,8 +32,17 @@ var (
 	ErrNotRegular = errors.New("is not a regular file")
 	// ErrNoSpace: the disk or a quota of the file system is full.
 	ErrNoSpace = errors.New("no space left")
-	// ErrRestart: an upload cannot go on at the offset that was asked for.
-	ErrRestart = errors.New("offset fits neither a partial upload nor the file; ask for its size and restart there, or start anew")
+	// ErrRestart: an upload cannot go on as was asked for. It can start anew.
+	ErrRestart = errors.New("offset fits neither a partial upload nor the file")
+	// ErrInterrupted is the ErrRestart of a file to which an upload was
+	// interrupted, where the client may mean either. A plain upload of the whole
+	// file is the way out.
+	ErrInterrupted error = &sentinel{"an upload of this file was interrupted; store the whole file", ErrRestart}
+	// ErrChanged: the file under the name is not the one that the upload was
+	// built on. The same may succeed at the next try.
+	ErrChanged = errors.New("was changed meanwhile; try again")
+	// ErrLinks: the path leads through too many symbolic links, or in a circle.
+	ErrLinks = errors.New("too many symbolic links")
 	// ErrName: no file can have this name.
 	ErrName = errors.New("bad name")
 
@@ -45,8 +54,9 @@ var (
 	errTheHome  error = &sentinel{"the top directory can be neither renamed nor removed", fs.ErrPermission}
 	errIntoSelf error = &sentinel{"a directory cannot be moved into itself", fs.ErrInvalid}
 	errDevice   error = &sentinel{"cannot be moved to another volume", fs.ErrInvalid}
-	errTime     error = &sentinel{"time is out of range", fs.ErrInvalid}
 	errEnded    error = &sentinel{"upload has already ended", fs.ErrClosed}
+
+	errUnprepared error = &sentinel{"upload was not prepared", fs.ErrInvalid}
 )
 
 var errnos = map[syscall.Errno]error{
@@ -63,6 +73,7 @@ var errnos = map[syscall.Errno]error{
 	syscall.EDQUOT:       ErrNoSpace,
 	syscall.ENAMETOOLONG: errTooLong,
 	syscall.EXDEV:        errDevice,
+	syscall.ELOOP:        ErrLinks,
 }
 
 // Classify puts an error of reading or writing a file of this package into the

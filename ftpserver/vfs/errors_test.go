@@ -23,6 +23,8 @@ func TestClassify(t *testing.T) {
 		syscall.ENOENT:       fs.ErrNotExist,
 		syscall.EEXIST:       fs.ErrExist,
 		syscall.ENAMETOOLONG: ErrName,
+		syscall.ELOOP:        ErrLinks,
+		syscall.EXDEV:        fs.ErrInvalid,
 		syscall.EIO:          syscall.EIO,
 		other:                other,
 	} {

@@ -4,7 +4,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -80,25 +79,6 @@ func regular(m fs.FileMode) error {
 		return ErrIsDir
 	case !m.IsRegular():
 		return ErrNotRegular
-	}
-	return nil
-}
-
-// SetModTime sets when a file or directory was last changed.
-func (f *FS) SetModTime(p string, t time.Time) error {
-	at, err := locate("set time of", p)
-	if err != nil {
-		return err
-	}
-	if err := f.need(OpSetTime); err != nil {
-		return fail("set time of", at.virtual, err)
-	}
-	// The system call takes nanoseconds in 64 bits: about the years 1678 to 2262.
-	if !time.Unix(0, t.UnixNano()).Equal(t) {
-		return fail("set time of", at.virtual, errTime)
-	}
-	if err := f.home.Chtimes(at.rel, time.Time{}, t); err != nil {
-		return fail("set time of", at.virtual, walkError(err))
 	}
 	return nil
 }

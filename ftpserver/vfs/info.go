@@ -16,17 +16,16 @@ type Info struct {
 	ModTime time.Time
 	Dir     bool // is a directory; a symbolic link to one is not
 	Links   uint64
-	UID     uint32
-	GID     uint32
 	Inode   uint64
 	Device  uint64
+	changed time.Time // ctime: of content, name or mode, and not to be set by anybody
 }
 
 func infoOfFile(name string, fi fs.FileInfo) Info {
 	i := Info{Name: name, Size: fi.Size(), Mode: fi.Mode(), ModTime: fi.ModTime(), Dir: fi.IsDir()}
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
 		i.Links = uint64(st.Nlink) //nolint:unconvert // has 32 bits on arm64
-		i.UID, i.GID, i.Inode, i.Device = st.Uid, st.Gid, st.Ino, st.Dev
+		i.Inode, i.Device, i.changed = st.Ino, st.Dev, time.Unix(st.Ctim.Unix())
 	}
 	return i
 }
@@ -36,8 +35,14 @@ func infoOfStat(name string, st *unix.Stat_t) Info {
 	return Info{
 		Name: name, Size: st.Size, Mode: mode, ModTime: time.Unix(st.Mtim.Unix()), Dir: mode.IsDir(),
 		Links: uint64(st.Nlink), //nolint:unconvert // has 32 bits on arm64
-		UID:   st.Uid, GID: st.Gid, Inode: st.Ino, Device: st.Dev,
+		Inode: st.Ino, Device: st.Dev, changed: time.Unix(st.Ctim.Unix()),
 	}
+}
+
+// same tells whether two looks at a name have met the same file with the same
+// content.
+func (i Info) same(j Info) bool {
+	return i.Device == j.Device && i.Inode == j.Inode && i.Size == j.Size && i.changed.Equal(j.changed)
 }
 
 var fileTypes = map[uint32]fs.FileMode{

@@ -29,6 +29,7 @@ func TestNoDescriptorLeaks(t *testing.T) {
 			f.PartialSize(p)
 			for _, end := range []func(*Upload){func(u *Upload) { _, _ = u.Commit() }, func(u *Upload) { _ = u.Interrupt() }} {
 				if u, err := f.Create(p, CreateAppend, 0); err == nil {
+					_ = u.Prepare(t.Context())
 					_, _ = u.File().WriteString("x")
 					end(u)
 				}
@@ -36,6 +37,7 @@ func TestNoDescriptorLeaks(t *testing.T) {
 		}
 		_ = f.Mkdir("/half")
 		if u, err := f.Create("/half/x", CreateTruncate, 0); err == nil {
+			_ = u.Prepare(t.Context())
 			_, _ = u.File().WriteString("x")
 			_ = u.Interrupt()
 		}

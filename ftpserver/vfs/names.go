@@ -38,6 +38,10 @@ func (s *Store) stale(name string) bool {
 	return ours && !strings.HasPrefix(rest, s.bootID+"-")
 }
 
+// leftover tells whether a name is that of an upload that nobody carries on at
+// this moment.
+func (s *Store) leftover(name string) bool { return isPartial(name) || s.stale(name) }
+
 func isPartial(name string) bool { return strings.HasPrefix(name, partialPrefix) }
 
 // partialName is where an interrupted upload waits for this user to go on with

@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"time"
 
@@ -13,8 +12,8 @@ import (
 const PartialMaxAge = 24 * time.Hour
 
 // PartialSize tells how many bytes this user's interrupted upload to p has
-// brought, if there is one. A client that asks for the size of p to go on with
-// its upload wants this one, not that of the file that p still is.
+// brought, if there is one and nothing is published under p: what SIZE tells of
+// a file must be what a download of it gives.
 func (f *FS) PartialSize(p string) (size int64, ok bool) {
 	at, err := locate("stat", p)
 	if err != nil || !f.Allows(OpCreate) {
@@ -25,44 +24,56 @@ func (f *FS) PartialSize(p string) (size int64, ok bool) {
 		return 0, false
 	}
 	defer d.close()
-	i, err := d.lstat(f.partialName(at.base))
-	return i.Size, err == nil && i.Mode.IsRegular()
+	if _, exists, err := d.present(at.base); exists || err != nil {
+		return 0, false
+	}
+	i, ok, err := f.waiting(d, at.base, Info{}, false)
+	return i.Size, ok && err == nil
 }
 
-// resume goes on with the partial upload, if there is one. Renaming it makes it
-// this upload's alone.
-func (u *Upload) resume(mode CreateMode, offset int64) (bool, error) {
+// waiting finds this user's partial upload to a name. One that is older than
+// what the name holds now belonged to another file: it is dropped, and whoever
+// wanted to go on is told once (ErrInterrupted), as it may have been meant.
+func (f *FS) waiting(d *folder, base string, target Info, exists bool) (Info, bool, error) {
+	part, ok, err := d.present(f.partialName(base))
+	if err != nil || !ok {
+		return Info{}, false, err
+	}
+	if err := regular(part.Mode); err != nil {
+		return Info{}, false, err
+	}
+	if exists && part.ModTime.Before(target.changed) {
+		f.forget(d, base)
+		return Info{}, false, ErrInterrupted
+	}
+	return part, true, nil
+}
+
+// claim makes the partial upload this upload's alone, by renaming it.
+func (u *Upload) claim() error {
 	err := u.folder.rename(u.partial, u.folder, u.hidden)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return ErrRestart // another session was quicker
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
-	u.resumed = true
-	return true, u.reopen(mode, offset)
+	u.source = fromPartial
+	return u.open(unix.O_NONBLOCK)
 }
 
-func (u *Upload) reopen(mode CreateMode, offset int64) error {
-	if err := u.open(unix.O_NONBLOCK); err != nil {
-		return err
+// keep puts the upload aside for this user to go on with.
+func (u *Upload) keep() error { return u.folder.rename(u.hidden, u.folder, u.partial) }
+
+// worthKeeping tells whether what an interrupted upload of that size has is to
+// be kept. A copy of the target is not: it may be outdated by the time its user
+// goes on with it, and the target itself is still there. What was claimed and
+// not touched yet is put back.
+func (u *Upload) worthKeeping(size int64) bool {
+	if !u.prepared {
+		return u.source == fromPartial
 	}
-	fi, err := u.file.Stat()
-	if err != nil {
-		return err
-	}
-	if mode == CreateAppend {
-		_, err := u.file.Seek(0, io.SeekEnd)
-		return err
-	}
-	if offset < 0 || offset > fi.Size() {
-		return ErrRestart
-	}
-	if err := u.file.Truncate(offset); err != nil {
-		return err
-	}
-	_, err = u.file.Seek(offset, io.SeekStart)
-	return err
+	return u.source != fromTarget && size > 0
 }
 
 // forget drops this user's partial upload to a name in a directory, which tells

@@ -75,14 +75,7 @@ type move struct {
 }
 
 func (m *move) do() error {
-	if err := m.mayReplace(); err != nil {
-		return err
-	}
-	err := m.source.rename(m.from, m.target, m.to)
-	if errors.Is(err, unix.EINVAL) {
-		return errIntoSelf
-	}
-	if err != nil {
+	if err := m.rename(); err != nil {
 		return err
 	}
 	m.fs.forget(m.target, m.to)
@@ -90,6 +83,20 @@ func (m *move) do() error {
 		return nil
 	}
 	return m.sync()
+}
+
+func (m *move) rename() error {
+	lock := m.fs.store.publishing.of(m.to)
+	lock.Lock()
+	defer lock.Unlock()
+	if err := m.mayReplace(); err != nil {
+		return err
+	}
+	err := m.source.rename(m.from, m.target, m.to)
+	if errors.Is(err, unix.EINVAL) {
+		return errIntoSelf
+	}
+	return err
 }
 
 func (m *move) mayReplace() error {

@@ -16,12 +16,11 @@ const (
 	OpRename                          // give another name, or another directory
 	OpDelete                          // remove files and directories
 	OpMakeDir                         // make a directory
-	OpSetTime                         // set a modification time
 )
 
 const (
 	mayLook   = OpEnter | OpList | OpRead
-	mayChange = OpCreate | OpOverwrite | OpAppend | OpRename | OpDelete | OpMakeDir | OpSetTime
+	mayChange = OpCreate | OpOverwrite | OpAppend | OpRename | OpDelete | OpMakeDir
 )
 
 // roles is the one place that says who may do what. A drop box may create, and

@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -68,6 +69,9 @@ func storing(p string, mode CreateMode) func(f *FS) error {
 		if err != nil {
 			return err
 		}
+		if err := u.Prepare(context.Background()); err != nil {
+			return errors.Join(err, u.Discard())
+		}
 		if _, err := u.File().WriteString("data"); err != nil {
 			return errors.Join(Classify(err), u.Discard())
 		}
@@ -111,6 +115,9 @@ func download(f *FS) error {
 
 func upload(f *FS) error {
 	u, err := f.Create("/new", CreateTruncate, 0)
+	if err == nil {
+		err = u.Prepare(context.Background())
+	}
 	if err != nil {
 		return err
 	}

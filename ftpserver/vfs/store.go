@@ -16,6 +16,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"os"
 	"regexp"
@@ -49,6 +50,8 @@ type Store struct {
 	log    *slog.Logger
 	none   atomic.Bool // durability None
 	seq    atomic.Uint64
+
+	publishing nameLocks
 }
 
 var bootIDs = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
@@ -67,6 +70,7 @@ func OpenStore(root string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open storage: %w", err)
 	}
 	s := &Store{root: r, slot: o.Slot, bootID: o.BootID, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
+	s.publishing.seed = maphash.MakeSeed()
 	s.SetDurability(o.Durability)
 	return s, nil
 }

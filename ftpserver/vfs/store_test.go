@@ -115,6 +115,9 @@ func begin(t *testing.T, f *FS, p string, mode CreateMode, offset int64, data st
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := u.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := io.WriteString(u.File(), data); err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,6 @@
 package vfs
 
 import (
-	"io"
-	"io/fs"
 	"os"
 	"sync/atomic"
 
@@ -19,28 +17,43 @@ const (
 	CreateAppend                     // APPE: add to the end
 )
 
+// source is what an upload begins with.
+type source int
+
+const (
+	fromNothing source = iota
+	fromPartial        // this user's interrupted upload, claimed
+	fromTarget         // a copy of the file that it is to replace
+)
+
 // Upload is a file on its way. It lies under a hidden name beside its target,
-// where nobody sees it, until Commit publishes it whole. Exactly one of Commit,
-// Interrupt and Discard ends it, closes File, and leaves no descriptor open.
+// where nobody sees it, until Commit publishes it whole. After Prepare, data
+// goes into File. Exactly one of Commit, Interrupt and Discard ends it, closes
+// File, and leaves no descriptor open. It is for one goroutine at a time.
 type Upload struct {
-	fs      *FS
-	at      place
-	folder  *folder
-	file    *os.File
-	hidden  string // the temporary's name
-	partial string // where an interrupted upload is kept
-	resumed bool   // the temporary was a partial upload
-	copied  int64  // bytes that came from the target: not worth keeping
-	ended   atomic.Bool
+	fs       *FS
+	at       place
+	folder   *folder
+	file     *os.File
+	hidden   string // the temporary's name
+	partial  string // where an interrupted upload is kept
+	mode     CreateMode
+	offset   int64 // bytes kept of the source, for CreateAt
+	source   source
+	target   Info // what the name held, as far as the upload builds on it
+	exists   bool // it held something
+	prepared bool
+	ended    atomic.Bool
 }
 
 // Create begins an upload to p; the offset counts, in bytes, for CreateAt only.
-// Nothing under the name p changes before Commit.
+// It is quick: it checks, takes what the upload goes on with, and changes
+// nothing before Prepare. Nothing under the name p changes before Commit.
 //
-// A partial upload of this user to p is what CreateAppend and CreateAt go on
-// with, and while they do, no other session finds it. Where there is none, they
-// begin with a copy of the file. ErrRestart tells that the offset is beyond
-// what there is.
+// CreateAt and CreateAppend go on with this user's partial upload to p, and
+// while they do, no other session finds it; where there is none, with a copy of
+// the file. ErrRestart tells that the offset is beyond what there is,
+// ErrInterrupted that both are there and it is open which one is meant.
 //
 // A symbolic link is no target (ErrNotRegular): to follow it would mean to
 // publish in a directory that the client did not name.
@@ -56,8 +69,14 @@ func (f *FS) Create(p string, mode CreateMode, offset int64) (*Upload, error) {
 	if err != nil {
 		return nil, fail("store", at.virtual, err)
 	}
-	u := &Upload{fs: f, at: at, folder: d, partial: f.partialName(at.base), hidden: f.store.temporaryName()}
-	if err := u.begin(mode, offset); err != nil {
+	if mode == CreateAt && offset == 0 {
+		mode = CreateTruncate
+	}
+	u := &Upload{
+		fs: f, at: at, folder: d, mode: mode, offset: offset,
+		partial: f.partialName(at.base), hidden: f.store.temporaryName(),
+	}
+	if err := u.begin(); err != nil {
 		u.undo()
 		d.close()
 		return nil, fail("store", at.virtual, err)
@@ -65,42 +84,30 @@ func (f *FS) Create(p string, mode CreateMode, offset int64) (*Upload, error) {
 	return u, nil
 }
 
-func (u *Upload) begin(mode CreateMode, offset int64) error {
-	old, exists, err := u.folder.present(u.at.base)
+func (u *Upload) begin() (err error) {
+	if u.target, u.exists, err = u.folder.present(u.at.base); err != nil {
+		return err
+	}
+	if err := u.mayStore(); err != nil {
+		return err
+	}
+	from, err := u.choose()
 	if err != nil {
 		return err
 	}
-	if err := u.mayStore(old, exists, mode); err != nil {
-		return err
+	if from == fromPartial {
+		return u.claim()
 	}
-	if mode == CreateAt && offset == 0 {
-		mode = CreateTruncate
-	}
-	if err := u.fill(mode, offset, exists); err != nil {
-		return err
-	}
-	if !exists {
-		return nil
-	}
-	return u.keepMode(old.Mode.Perm())
-}
-
-// keepMode gives the temporary the mode of the file that it is to replace. It
-// asks first: not every file system can change modes.
-func (u *Upload) keepMode(mode fs.FileMode) error {
-	fi, err := u.file.Stat()
-	if err != nil || fi.Mode().Perm() == mode {
-		return err
-	}
-	return u.file.Chmod(mode)
+	u.source = from
+	return u.open(unix.O_CREAT | unix.O_EXCL)
 }
 
 // mayStore holds the role against what is there now.
-func (u *Upload) mayStore(old Info, exists bool, mode CreateMode) error {
+func (u *Upload) mayStore() error {
 	switch {
-	case !exists:
+	case !u.exists:
 		return u.fs.need(OpCreate)
-	case mode == CreateAppend:
+	case u.mode == CreateAppend:
 		if err := u.fs.need(OpAppend); err != nil {
 			return err
 		}
@@ -109,24 +116,34 @@ func (u *Upload) mayStore(old Info, exists bool, mode CreateMode) error {
 			return err
 		}
 	}
-	return regular(old.Mode)
+	return regular(u.target.Mode)
 }
 
-// fill makes the temporary, with the bytes that the upload is to follow.
-func (u *Upload) fill(mode CreateMode, offset int64, exists bool) error {
-	if mode == CreateTruncate {
-		return u.open(unix.O_CREAT | unix.O_EXCL)
+// choose tells what the upload begins with. It refuses where a guess could mix
+// two files: docs/storage.md has the table.
+func (u *Upload) choose() (source, error) {
+	if u.mode == CreateTruncate {
+		return fromNothing, nil
 	}
-	if continued, err := u.resume(mode, offset); continued || err != nil {
-		return err
+	part, waits, err := u.fs.waiting(u.folder, u.at.base, u.target, u.exists)
+	switch {
+	case err != nil:
+		return 0, err
+	case waits && u.fits(part.Size) && !(u.exists && u.mode == CreateAppend):
+		return fromPartial, nil
+	case waits && u.exists:
+		return 0, ErrInterrupted // who asked for the size means the file, who was cut the partial
+	case !waits && u.exists && u.fits(u.target.Size):
+		return fromTarget, nil
+	case !waits && !u.exists && u.mode == CreateAppend:
+		return fromNothing, nil
 	}
-	if !exists && mode == CreateAt {
-		return ErrRestart
-	}
-	if err := u.open(unix.O_CREAT | unix.O_EXCL); err != nil || !exists {
-		return err
-	}
-	return u.copyTarget(mode, offset)
+	return 0, ErrRestart
+}
+
+// fits tells whether an upload can go on with something of that size.
+func (u *Upload) fits(size int64) bool {
+	return u.mode == CreateAppend || u.offset >= 0 && u.offset <= size
 }
 
 func (u *Upload) open(flags int) (err error) {
@@ -134,33 +151,8 @@ func (u *Upload) open(flags int) (err error) {
 	return err
 }
 
-// copyTarget begins with the target's first bytes, or all for CreateAppend. The
-// kernel copies, or shares the blocks where the file system can.
-func (u *Upload) copyTarget(mode CreateMode, offset int64) error {
-	old, err := u.folder.open(u.at.base, unix.O_RDONLY|unix.O_NONBLOCK, u.at.virtual)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = old.Close() }()
-	fi, err := old.Stat()
-	if err != nil {
-		return err
-	}
-	if mode == CreateAppend {
-		offset = fi.Size()
-	}
-	if offset < 0 || offset > fi.Size() { // before a long copy shows it
-		return ErrRestart
-	}
-	u.copied, err = io.Copy(u.file, io.LimitReader(old, offset))
-	if err == nil && u.copied < offset {
-		return ErrRestart // it has shrunk meanwhile
-	}
-	return err
-}
-
-// File is the bare file, positioned where the data goes, so that the kernel can
-// receive into it by itself. It is closed when the upload ends.
+// File is the bare file, after Prepare positioned where the data goes, so that
+// the kernel can receive into it by itself. It is closed when the upload ends.
 func (u *Upload) File() *os.File { return u.file }
 
 // Name is the virtual path that the upload is to have.

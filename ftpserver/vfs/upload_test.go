@@ -172,6 +172,9 @@ func TestManyAtOnce(t *testing.T) {
 			for n := range 30 {
 				p, content := fmt.Sprintf("/f%d", n), strings.Repeat(fmt.Sprint(i%10), 100)
 				u, err := f.Create(p, CreateTruncate, 0)
+				if err == nil {
+					err = u.Prepare(t.Context())
+				}
 				if err != nil {
 					t.Error(err)
 					return

@@ -1,0 +1,108 @@
+package vfs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+)
+
+// copyChunk is how many bytes are copied before the context is heeded again.
+const copyChunk = 8 << 20
+
+// Prepare makes File ready for the data: it copies what the upload begins with,
+// or cuts a partial upload to the offset. A copy takes as long as the file is
+// large; it ends early with the context's error. ErrChanged tells that the file
+// is no longer what Create has seen. After an error, Interrupt or Discard ends
+// the upload.
+func (u *Upload) Prepare(ctx context.Context) error {
+	if err := u.prepare(ctx); err != nil {
+		return fail("store", u.at.virtual, err)
+	}
+	u.prepared = true
+	return nil
+}
+
+func (u *Upload) prepare(ctx context.Context) error {
+	if u.exists {
+		if err := u.keepMode(u.target.Mode.Perm()); err != nil {
+			return err
+		}
+	}
+	switch u.source {
+	case fromPartial:
+		return u.cut()
+	case fromTarget:
+		return u.copyTarget(ctx)
+	}
+	return nil
+}
+
+// keepMode gives the temporary the mode of the file that it is to replace. It
+// asks first: not every file system can change modes.
+func (u *Upload) keepMode(mode fs.FileMode) error {
+	fi, err := u.file.Stat()
+	if err != nil || fi.Mode().Perm() == mode {
+		return err
+	}
+	return u.file.Chmod(mode)
+}
+
+func (u *Upload) cut() error {
+	if u.mode == CreateAppend {
+		_, err := u.file.Seek(0, io.SeekEnd)
+		return err
+	}
+	if err := u.file.Truncate(u.offset); err != nil {
+		return err
+	}
+	_, err := u.file.Seek(u.offset, io.SeekStart)
+	return err
+}
+
+// copyTarget begins with the target's first bytes, or all for CreateAppend, and
+// notes which file they are of.
+func (u *Upload) copyTarget(ctx context.Context) error {
+	old, err := u.folder.open(u.at.base, unix.O_RDONLY|unix.O_NONBLOCK, u.at.virtual)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrChanged
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = old.Close() }()
+	fi, err := old.Stat()
+	if err != nil {
+		return err
+	}
+	u.target = infoOfFile(u.at.base, fi)
+	if err := regular(u.target.Mode); err != nil {
+		return err
+	}
+	size := u.offset
+	if u.mode == CreateAppend {
+		size = u.target.Size
+	}
+	return copyBytes(ctx, u.file, old, size)
+}
+
+// copyBytes copies exactly size bytes. Between bare files the kernel copies, or
+// shares the blocks where the file system can.
+func copyBytes(ctx context.Context, to io.Writer, from io.Reader, size int64) error {
+	for size > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := io.CopyN(to, from, min(size, copyChunk))
+		if errors.Is(err, io.EOF) {
+			return ErrChanged // it has become shorter
+		}
+		if err != nil {
+			return err
+		}
+		size -= n
+	}
+	return nil
+}

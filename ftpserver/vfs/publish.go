@@ -1,0 +1,65 @@
+package vfs
+
+import (
+	"hash/maphash"
+	"sync"
+)
+
+// publish gives the file its name. A role that may not overwrite does it by a
+// link, which fails if the name has been taken since Create.
+//
+// What was built on the file under the name replaces that file only: it may
+// have been changed since, and that change was acknowledged. Within this process
+// nothing comes between the look and the rename. A replica on the same volume,
+// or a program beside the server, still can: of two appends that end within the
+// same microseconds in two replicas, one may be lost.
+func (u *Upload) publish() error {
+	lock := u.fs.store.publishing.of(u.at.base)
+	lock.Lock()
+	defer lock.Unlock()
+	if !u.fs.Allows(OpOverwrite) {
+		return u.publishNew()
+	}
+	if err := u.unchanged(); err != nil {
+		return err
+	}
+	return u.folder.rename(u.hidden, u.folder, u.at.base)
+}
+
+func (u *Upload) publishNew() error {
+	if err := u.folder.link(u.hidden, u.at.base); err != nil {
+		return err
+	}
+	// The file is there under its name: a second, hidden name that stays
+	// behind is the sweep's business.
+	_ = u.folder.unlink(u.hidden)
+	return nil
+}
+
+// unchanged is ErrChanged where the name no longer holds what the upload was
+// built on. A STOR, also one that was resumed, is built on nothing: of two, the
+// last one wins.
+func (u *Upload) unchanged() error {
+	if u.mode != CreateAppend && u.source != fromTarget {
+		return nil
+	}
+	now, exists, err := u.folder.present(u.at.base)
+	switch {
+	case err != nil:
+		return err
+	case exists != u.exists, exists && !now.same(u.target):
+		return ErrChanged
+	}
+	return nil
+}
+
+// nameLocks serialise what gives files their names. A lock serves many names,
+// and a name has one lock in all directories: they are held for a rename only.
+type nameLocks struct {
+	seed  maphash.Seed
+	locks [64]sync.Mutex
+}
+
+func (l *nameLocks) of(base string) *sync.Mutex {
+	return &l.locks[maphash.String(l.seed, base)%uint64(len(l.locks))]
+}
