@@ -15,7 +15,7 @@ import (
 
 func TestHashPassword(t *testing.T) {
 	for input, password := range map[string]string{
-		"secret\n": "secret", "secret": "secret", "secret\r\n": "secret", " two words \nmore\n": " two words ", "": "", "\n": "",
+		"secret\n": "secret", "secret": "secret", "secret\r\n": "secret", " two words \n": " two words ", "": "", "\n": "",
 	} {
 		var out bytes.Buffer
 		err := hashPassword(strings.NewReader(input), &out)

@@ -51,9 +51,6 @@ func (s *session) rest(arg string) {
 	}
 }
 
-// takeRestart returns the offset of REST that holds for this command.
-func (s *session) takeRestart() int64 { return s.offset }
-
 // allo: space needs no reservation here (RFC 959 §4.1.3).
 func (s *session) allo(string) { s.reply(202, "No storage allocation needed") }
 

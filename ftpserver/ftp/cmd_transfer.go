@@ -24,7 +24,6 @@ var (
 func (s *session) ready() bool {
 	if p := s.dataProblem(); p != nil {
 		s.dropData()
-		s.takeRestart()
 		s.reply(p.code, p.text)
 		return false
 	}
@@ -49,7 +48,7 @@ func (s *session) logRefusal(code int, err error) {
 
 // retr sends a file (RFC 959 §4.1.3).
 func (s *session) retr(arg string) {
-	offset := s.takeRestart()
+	offset := s.offset
 	if !s.ready() {
 		return
 	}
@@ -96,16 +95,15 @@ func (s *session) sendDownload(t *transfer, c dataConn, f *os.File, size int64) 
 
 // stor receives a file; after REST it goes on from there (RFC 3659 §5).
 func (s *session) stor(arg string) {
-	mode, offset := vfs.CreateTruncate, s.takeRestart()
-	if offset > 0 {
+	mode := vfs.CreateTruncate
+	if s.offset > 0 {
 		mode = vfs.CreateAt
 	}
-	s.receive("STOR", arg, mode, offset)
+	s.receive("STOR", arg, mode, s.offset)
 }
 
 // appe receives what is added to a file (RFC 959 §4.1.3).
 func (s *session) appe(arg string) {
-	s.takeRestart()
 	s.receive("APPE", arg, vfs.CreateAppend, 0)
 }
 

@@ -75,7 +75,7 @@ func (s *session) start(j job, text string) {
 
 func (s *session) carry(t *transfer, port dataPort, j job) {
 	defer close(t.done)
-	defer s.release(t)
+	defer s.release()
 	defer s.contain()
 	defer t.cancel(nil)
 	c, err := port.open(t.ctx)
@@ -125,7 +125,7 @@ func (s *session) conclude(t *transfer, err error) {
 }
 
 // release frees the session for its next command.
-func (s *session) release(t *transfer) {
+func (s *session) release() {
 	s.setState(s.restState())
 	s.mu.Lock()
 	s.lastActivity = time.Now()
