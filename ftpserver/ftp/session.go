@@ -227,7 +227,7 @@ func (s *session) dispatch(line string) {
 		s.reply(500, "Unknown command")
 		return
 	}
-	if t := s.running(); t != nil && !cmd.during {
+	if t := s.running(); t != nil && (!cmd.during || t.over.Load()) {
 		t.park(verb == "QUIT", false)
 		<-t.done
 	}

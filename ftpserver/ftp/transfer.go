@@ -33,6 +33,7 @@ type transfer struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	bytes   atomic.Int64
+	over    atomic.Bool // its last reply is on its way
 	count   func(direction string, n int64)
 	done    chan struct{} // closed when the session is free again
 
@@ -111,6 +112,7 @@ func (e *openError) Unwrap() error { return e.error }
 
 // conclude tells logs, metrics and the client how the transfer ended.
 func (s *session) conclude(t *transfer, err error) {
+	t.over.Store(true)
 	code, text := transferReply(err)
 	s.logTransfer(t, code, err)
 	s.countReply(t.verb, code)
