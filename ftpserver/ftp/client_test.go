@@ -160,7 +160,12 @@ func (c *client) open() *net.TCPConn {
 
 func (c *client) dial(port int) *net.TCPConn {
 	c.t.Helper()
-	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	return c.dialWith(&net.Dialer{}, port)
+}
+
+func (c *client) dialWith(d *net.Dialer, port int) *net.TCPConn {
+	c.t.Helper()
+	conn, err := d.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	must(c.t, err)
 	c.t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(patience))

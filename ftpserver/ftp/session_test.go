@@ -187,16 +187,29 @@ func TestUrgentAbort(t *testing.T) {
 	c := newBench(t, nil).login()
 	c.open()
 	c.do("STOR never", "150")
-	raw, err := c.raw.SyscallConn()
+	_, err := c.conn.Write([]byte{0xff, 0xf4})
 	must(t, err)
-	_, err = c.conn.Write([]byte{0xff, 0xf4})
-	must(t, err)
-	must(t, raw.Control(func(fd uintptr) {
-		err = unix.Sendto(int(fd), []byte{0xff, 0xf2}, unix.MSG_OOB, nil)
-	}))
-	must(t, err)
+	c.sendUrgent([]byte{0xff, 0xf2})
 	c.do("ABOR", "426")
 	c.expect("226")
+}
+
+// TestWholeCommandUrgent: some clients send all of it as urgent data.
+func TestWholeCommandUrgent(t *testing.T) {
+	c := newBench(t, nil).login()
+	c.open()
+	c.do("STOR never", "150")
+	c.sendUrgent([]byte("ABOR\r\n"))
+	c.expect("426")
+	c.expect("226")
+}
+
+func (c *client) sendUrgent(b []byte) {
+	c.t.Helper()
+	raw, err := c.raw.SyscallConn()
+	must(c.t, err)
+	must(c.t, raw.Control(func(fd uintptr) { err = unix.Sendto(int(fd), b, unix.MSG_OOB, nil) }))
+	must(c.t, err)
 }
 
 // TestIPv6: PASV can't tell an address of IPv6, EPSV needs none.

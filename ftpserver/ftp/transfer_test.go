@@ -3,6 +3,7 @@ package ftp
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -101,49 +102,6 @@ func TestStatRunning(t *testing.T) {
 	})
 }
 
-// TestStalls: a client that neither sends nor takes is not waited for for ever.
-func TestStalls(t *testing.T) {
-	stall := func(c *config.Config) { c.Limits.StallTimeout = time.Second }
-	inBoth(t, stall, func(t *testing.T, b *bench, c *client) {
-		b.largeFile("large")
-		data := c.begin("RETR large")
-		c.expect("426 No progress")
-		_ = data.Close()
-		data = c.begin("STOR up")
-		_, err := data.Write([]byte("a beginning"))
-		must(t, err)
-		c.expect("426 No progress")
-		_ = data.Close()
-		c.do("NOOP", "200")
-		if _, err := os.Stat(filepath.Join(b.home, "up")); err == nil {
-			t.Error("a stalled upload is visible")
-		}
-	})
-}
-
-// TestSlowIsNoStall: who takes a little now and then gets it all.
-func TestSlowIsNoStall(t *testing.T) {
-	stall := func(c *config.Config) { c.Limits.StallTimeout = time.Second }
-	inBoth(t, stall, func(t *testing.T, b *bench, c *client) {
-		b.largeFile("large")
-		data := c.begin("RETR large")
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for range 25 { // well beyond the time of a stall
-			<-tick.C
-			_, err := io.ReadFull(data, make([]byte, 400<<10))
-			must(t, err)
-		}
-		n, err := io.Copy(io.Discard, data)
-		must(t, err)
-		_ = data.Close()
-		c.expect("226")
-		if n += 25 * 400 << 10; n != large {
-			t.Errorf("%d bytes came", n)
-		}
-	})
-}
-
 // TestGrowing: of a file that grows while it is sent, all is sent.
 func TestGrowing(t *testing.T) {
 	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
@@ -186,10 +144,10 @@ func TestNoCloseNotify(t *testing.T) {
 	b := newBench(t, nil)
 	c := b.loginTLS()
 	cut := func(command, content string) string {
-		conn := c.begin(command).(*tls.Conn)
+		conn := c.begin(command)
 		_, err := io.WriteString(conn, content)
 		must(t, err)
-		tcp := conn.NetConn().(*net.TCPConn)
+		tcp := tcpOf(conn)
 		must(t, tcp.CloseWrite()) // the end of TCP, without that of TLS
 		reply := c.reply()
 		_ = tcp.Close()
@@ -209,28 +167,29 @@ func TestNoCloseNotify(t *testing.T) {
 	}
 }
 
-// TestUploaderGone: when both connections end, the upload is not published,
-// unless the client has said QUIT.
+// TestUploaderGone: when both connections end, in whichever order, the upload
+// is not published, unless the client has said QUIT.
 func TestUploaderGone(t *testing.T) {
 	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
 		b.file("kept", "old")
+		for _, dataFirst := range []bool{false, true} {
+			data := c.begin("STOR kept")
+			_, err := io.WriteString(data, "half")
+			must(t, err)
+			first, second := net.Conn(c.raw), net.Conn(tcpOf(data))
+			if dataFirst {
+				first, second = second, first
+			}
+			_ = first.Close() // as the kernel does for a process that dies
+			_ = second.Close()
+			eventually(t, "the session ends", func() bool { return len(b.server.all()) == 0 })
+			if got := b.content("kept"); got != "old" {
+				t.Errorf("data connection first %t: the file holds %q", dataFirst, got)
+			}
+			c = b.again(c)
+		}
 		data := c.begin("STOR kept")
-		_, err := io.WriteString(data, "half")
-		must(t, err)
-		tcp := data
-		if secured, ok := data.(*tls.Conn); ok {
-			tcp = secured.NetConn()
-		}
-		_ = c.raw.Close() // as the kernel does for a process that dies
-		_ = tcp.Close()
-		eventually(t, "the session ends", func() bool { return len(b.server.all()) == 0 })
-		if got := b.content("kept"); got != "old" {
-			t.Errorf("the file holds %q", got)
-		}
-
-		c = b.login()
-		data = c.begin("STOR kept")
-		_, err = io.WriteString(data, "new")
+		_, err := io.WriteString(data, "new")
 		must(t, err)
 		c.send("QUIT")
 		must(t, c.raw.CloseWrite())
@@ -243,18 +202,30 @@ func TestUploaderGone(t *testing.T) {
 	})
 }
 
+// again logs in as the client did before.
+func (b *bench) again(c *client) *client {
+	b.t.Helper()
+	if c.protect {
+		return b.loginTLS()
+	}
+	return b.login()
+}
+
+func tcpOf(c net.Conn) *net.TCPConn {
+	if secured, ok := c.(*tls.Conn); ok {
+		c = secured.NetConn()
+	}
+	return c.(*net.TCPConn)
+}
+
 // TestReset: a reset data connection is no end of a file.
 func TestReset(t *testing.T) {
 	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
 		data := c.begin("STOR up")
 		_, err := io.WriteString(data, "half")
 		must(t, err)
-		tcp, ok := data.(*net.TCPConn)
-		if !ok {
-			tcp = data.(*tls.Conn).NetConn().(*net.TCPConn)
-		}
-		must(t, tcp.SetLinger(0))
-		must(t, tcp.Close())
+		must(t, tcpOf(data).SetLinger(0))
+		must(t, tcpOf(data).Close())
 		c.expect("426")
 		if _, err := os.Stat(filepath.Join(b.home, "up")); err == nil {
 			t.Error("half a file is visible")
@@ -277,6 +248,28 @@ func TestClearDataRefused(t *testing.T) {
 	answer, _ := io.ReadAll(data)
 	if strings.Contains(string(answer), "confidential") {
 		t.Error("the file went out in clear")
+	}
+}
+
+// TestActiveHandshakeFails: a client that listens and then knows no TLS is told
+// so, and leaves nothing open here.
+func TestActiveHandshakeFails(t *testing.T) {
+	b := newBench(t, func(c *config.Config) { c.Active = true })
+	c := b.loginTLS()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer func() { _ = l.Close() }()
+	c.do(fmt.Sprintf("EPRT |1|127.0.0.1|%d|", l.Addr().(*net.TCPAddr).Port), "200")
+	c.do("STOR up", "150")
+	conn, err := l.Accept()
+	must(t, err)
+	defer func() { _ = conn.Close() }()
+	_, err = io.WriteString(conn, "in clear, as some clients do")
+	must(t, err)
+	c.expect("425 The data connection could not be secured")
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the connection was left open")
 	}
 }
 
