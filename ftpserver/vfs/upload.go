@@ -129,10 +129,10 @@ func (u *Upload) choose() (source, error) {
 	switch {
 	case err != nil:
 		return 0, err
-	case waits && u.fits(part.Size) && !(u.exists && u.mode == CreateAppend):
-		return fromPartial, nil
-	case waits && u.exists:
+	case waits && u.exists && (u.mode == CreateAppend || !u.fits(part.Size)):
 		return 0, ErrInterrupted // who asked for the size means the file, who was cut the partial
+	case waits && u.fits(part.Size):
+		return fromPartial, nil
 	case !waits && u.exists && u.fits(u.target.Size):
 		return fromTarget, nil
 	case !waits && !u.exists && u.mode == CreateAppend:
