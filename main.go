@@ -55,7 +55,7 @@ func parse() options {
 	flag.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")
 	flag.BoolVar(&o.leaderElect, "leader-elect", false, "work only while holding the lease, so that several replicas can run")
 	flag.StringVar(&o.namespaces, "namespaces", "", "namespaces to serve, separated by commas; empty: all")
-	flag.StringVar(&o.namespace, "operator-namespace", os.Getenv("POD_NAMESPACE"), "namespace of the operator's lease and certificate authority; default: $POD_NAMESPACE")
+	flag.StringVar(&o.namespace, "operator-namespace", os.Getenv("POD_NAMESPACE"), "namespace of the operator's lease; default: $POD_NAMESPACE")
 	flag.StringVar(&o.clusterDomain, "cluster-domain", "cluster.local", "DNS domain of the cluster's Services")
 	flag.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	flag.Parse()
@@ -102,7 +102,7 @@ func manager(o options) (ctrl.Manager, error) {
 	rest.QPS, rest.Burst = 200, 400
 	mgr, err := ctrl.NewManager(rest, ctrl.Options{
 		Scheme:                        scheme,
-		Cache:                         controllers.CacheOptions(split(o.namespaces), o.namespace),
+		Cache:                         controllers.CacheOptions(split(o.namespaces)),
 		Metrics:                       metricsserver.Options{BindAddress: o.metricsAddress},
 		HealthProbeBindAddress:        o.probeAddress,
 		LeaderElection:                o.leaderElect,
@@ -127,7 +127,6 @@ func reconcilers(mgr ctrl.Manager, o options) error {
 		Now:           time.Now,
 		Image:         o.serverImage,
 		ClusterDomain: o.clusterDomain,
-		Namespace:     o.namespace,
 	}
 	user := &controllers.FTPUserReconciler{
 		Client:   mgr.GetClient(),

@@ -2,60 +2,68 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers/pki"
 	"github.com/ftp-operator/ftp-operator/controllers/render"
 )
 
-// CASecretName is the Secret, in the operator's namespace, with the authority
-// that signs the servers' certificates. It is made once and never overwritten:
-// clients have been told to trust it.
-const CASecretName = "ftp-operator-ca" //nolint:gosec // a name, not a secret
-
-// authority reads the operator's certificate authority, and makes it where
-// there is none.
-func (r *FTPServerReconciler) authority(ctx context.Context) (*pki.CA, error) {
-	key := client.ObjectKey{Namespace: r.Namespace, Name: CASecretName}
-	s, err := r.secrets.own(ctx, key)
-	if err != nil {
+// authority is the server's certificate authority, or nil where its Secret
+// can't be had now. Each server has one of its own: who may write an FTPServer
+// chooses names for its certificate, and must not be able to have one that
+// clients of other servers would trust.
+func (r *FTPServerReconciler) authority(ctx context.Context, s *scope) (*pki.CA, error) {
+	secret, err := r.madeOnce(ctx, s, render.AuthoritySecretName(s.server.Name), func() (*corev1.Secret, error) {
+		pair, err := pki.NewCA(s.server.Namespace+"/"+s.server.Name, r.Now())
+		return render.Authority(s.server, pair), err
+	})
+	if secret == nil || err != nil {
 		return nil, err
 	}
-	if s == nil {
-		if s, err = r.makeAuthority(ctx, key, r.Now()); err != nil {
-			return nil, err
-		}
-	}
-	ca, err := pki.ParseCA(pki.KeyPair{Cert: s.Data[corev1.TLSCertKey], Key: s.Data[corev1.TLSPrivateKeyKey]})
+	ca, err := pki.ParseCA(pairOf(secret, corev1.TLSCertKey, corev1.TLSPrivateKeyKey))
 	if err != nil {
-		return nil, fmt.Errorf("secret %s: %w: restore it, or delete it to have a new authority", key, err)
+		return nil, fmt.Errorf("secret %s: %w: restore it, or delete it to have a new authority", client.ObjectKeyFromObject(secret), err)
 	}
 	return ca, nil
 }
 
-func (r *FTPServerReconciler) makeAuthority(ctx context.Context, key client.ObjectKey, now time.Time) (*corev1.Secret, error) {
-	pair, err := pki.NewCA(now)
+// madeOnce reads a Secret of the server's that is made once and never
+// overwritten, and makes it where there is none. It is nil where the name is
+// somebody else's or an older server's, which is noted in the scope.
+func (r *FTPServerReconciler) madeOnce(ctx context.Context, s *scope, name string, fresh func() (*corev1.Secret, error)) (*corev1.Secret, error) {
+	found, err := r.secrets.own(ctx, s.key(name))
 	if err != nil {
 		return nil, err
 	}
-	s, err := r.secrets.createOnce(ctx, r.Client, &corev1.Secret{
-		ObjectMeta: metav1.ObjectMeta{
-			Name: key.Name, Namespace: key.Namespace,
-			Labels: map[string]string{render.LabelManagedBy: render.FieldOwner},
-		},
-		Type: corev1.SecretTypeTLS,
-		Data: map[string][]byte{corev1.TLSCertKey: pair.Cert, corev1.TLSPrivateKeyKey: pair.Key},
-	})
+	if found == nil {
+		if found, err = r.make(ctx, s.server, fresh); err != nil {
+			return nil, fmt.Errorf("make secret %s: %w", name, err)
+		}
+	}
+	switch err := ours(s.server, found); {
+	case errors.Is(err, errLeaving):
+		s.leaving = true
+		return nil, nil
+	case err != nil:
+		s.taken = append(s.taken, "Secret "+name)
+		return nil, nil
+	}
+	return found, nil
+}
+
+func (r *FTPServerReconciler) make(ctx context.Context, server *v1alpha1.FTPServer, fresh func() (*corev1.Secret, error)) (*corev1.Secret, error) {
+	wanted, err := fresh()
 	if err != nil {
-		return nil, fmt.Errorf("make the certificate authority: %w", err)
+		return nil, err
 	}
-	if s == nil {
-		return nil, fmt.Errorf("make the certificate authority: secret %s vanished", key)
+	made, err := r.secrets.createOnce(ctx, r.Client, wanted)
+	if err == nil && made == nil {
+		err = errors.New("it vanished")
 	}
-	return s, nil
+	return made, err
 }

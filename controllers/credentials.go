@@ -8,7 +8,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/ftp-operator/ftp-operator/controllers/pki"
@@ -27,12 +26,19 @@ type credentials struct {
 }
 
 // credentials reads what was made before and makes what is missing or due. What
-// is made here is written with the other objects; only the salt key is written
-// at once, since hashes depend on it.
+// is made here is written with the other objects; only the authority and the key
+// of the salts are written at once, since certificates and hashes depend on them.
 func (r *FTPServerReconciler) credentials(ctx context.Context, s *scope) error {
-	ca, err := r.authority(ctx)
-	if err != nil {
+	c := &s.credentials
+	var err error
+	if c.ca, err = r.authority(ctx, s); err != nil {
 		return err
+	}
+	if c.salt, err = r.salt(ctx, s); err != nil {
+		return err
+	}
+	if c.ca == nil || c.salt == nil {
+		return nil // nothing can be rendered, and the scope tells why
 	}
 	configSecret, err := r.secrets.own(ctx, s.key(render.ConfigSecretName(s.server.Name)))
 	if err != nil {
@@ -42,18 +48,13 @@ func (r *FTPServerReconciler) credentials(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	c := &s.credentials
-	c.ca = ca
 	if c.statusToken = string(data(configSecret, render.KeyStatusToken)); c.statusToken == "" {
 		c.statusToken = randomText(32)
 	}
 	if c.status, err = r.leaf(c, pairOf(configSecret, render.KeyStatusCert, render.KeyStatusKey), []string{render.StatusHost(s.server)}); err != nil {
 		return err
 	}
-	if c.tls, err = r.leaf(c, pairOf(tlsSecret, corev1.TLSCertKey, corev1.TLSPrivateKeyKey), s.certificateNames(r.ClusterDomain)); err != nil {
-		return err
-	}
-	c.salt, err = r.salt(ctx, s)
+	c.tls, err = r.leaf(c, pairOf(tlsSecret, corev1.TLSCertKey, corev1.TLSPrivateKeyKey), s.certificateNames(r.ClusterDomain))
 	return err
 }
 
@@ -75,27 +76,20 @@ func (r *FTPServerReconciler) leaf(c *credentials, pair pki.KeyPair, names []str
 	return pair, nil
 }
 
-// salt is the key that the server's passwords are salted with. It is made once.
+// salt is the key that the server's passwords are salted with, or nil where its
+// Secret can't be had now. It is made once.
 func (r *FTPServerReconciler) salt(ctx context.Context, s *scope) ([]byte, error) {
-	key := s.key(render.KeysSecretName(s.server.Name))
-	found, err := r.secrets.own(ctx, key)
-	if err != nil {
+	found, err := r.madeOnce(ctx, s, render.KeysSecretName(s.server.Name), func() (*corev1.Secret, error) {
+		salt := make([]byte, 32)
+		_, _ = rand.Read(salt) // ends the program rather than fail
+		return render.Keys(s.server, salt), nil
+	})
+	if found == nil || err != nil {
 		return nil, err
-	}
-	if found == nil {
-		fresh := make([]byte, 32)
-		_, _ = rand.Read(fresh) // ends the program rather than fail
-		if found, err = r.secrets.createOnce(ctx, r.Client, render.Keys(s.server, fresh)); err != nil {
-			return nil, err
-		}
-	}
-	if found == nil || !metav1.IsControlledBy(found, s.server) {
-		s.taken = append(s.taken, "Secret "+key.Name)
-		return nil, nil
 	}
 	salt := found.Data[render.KeySalt]
 	if len(salt) < 16 {
-		return nil, fmt.Errorf("secret %s has no usable %s: delete it to have a new one", key, render.KeySalt)
+		return nil, fmt.Errorf("secret %s has no usable %s: delete it to have a new one", client.ObjectKeyFromObject(found), render.KeySalt)
 	}
 	return salt, nil
 }

@@ -38,8 +38,6 @@ type FTPServerReconciler struct {
 	Image string
 	// ClusterDomain is the DNS domain of the cluster's Services.
 	ClusterDomain string
-	// Namespace is the operator's own.
-	Namespace string
 
 	secrets   *secretReader
 	passwords *passwords
@@ -110,7 +108,7 @@ func (r *FTPServerReconciler) pass(ctx context.Context, s *scope) (time.Duration
 	if err := r.credentials(ctx, s); err != nil {
 		return 0, fmt.Errorf("credentials: %w", err)
 	}
-	if len(s.taken) == 0 {
+	if s.credentials.ca != nil && len(s.taken) == 0 {
 		if err := r.hashPasswords(ctx, s); err != nil {
 			return 0, err
 		}
@@ -153,6 +151,7 @@ func (r *FTPServerReconciler) forget(server client.ObjectKey) {
 	r.Board.Forget(server)
 	for _, name := range []string{
 		render.ConfigSecretName(server.Name), render.TLSSecretName(server.Name), render.KeysSecretName(server.Name),
+		render.AuthoritySecretName(server.Name),
 	} {
 		r.secrets.forget(client.ObjectKey{Namespace: server.Namespace, Name: name})
 	}

@@ -67,11 +67,8 @@ func (r *FTPServerReconciler) serversByClaim(ctx context.Context, o client.Objec
 }
 
 // serversBySecret finds the servers that a Secret matters to: the one that owns
-// it, those with a user whose password is in it, and all for the authority.
+// it, and those with a user whose password is in it.
 func (r *FTPServerReconciler) serversBySecret(ctx context.Context, o client.Object) []reconcile.Request {
-	if o.GetNamespace() == r.Namespace && o.GetName() == CASecretName {
-		return r.servers(ctx)
-	}
 	if c := metav1.GetControllerOf(o); c != nil && c.Kind == v1alpha1.FTPServerKind {
 		return []reconcile.Request{request(o.GetNamespace(), c.Name)}
 	}

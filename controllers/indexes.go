@@ -22,9 +22,9 @@ const (
 )
 
 // CacheOptions says what the operator keeps in memory: of what others share
-// with it, only what it made itself. Secrets are watched as metadata, and the
-// ones of its own namespace too, for its authority. No namespaces means all.
-func CacheOptions(namespaces []string, own string) cache.Options {
+// with it, only what it made itself. Secrets are watched as metadata. No
+// namespaces means all.
+func CacheOptions(namespaces []string) cache.Options {
 	mine := cache.ByObject{Label: render.ManagedSelector()}
 	options := cache.Options{
 		ByObject: map[client.Object]cache.ByObject{
@@ -39,12 +39,9 @@ func CacheOptions(namespaces []string, own string) cache.Options {
 		return options
 	}
 	options.DefaultNamespaces = map[string]cache.Config{}
-	secrets := map[string]cache.Config{own: {}}
 	for _, n := range namespaces {
 		options.DefaultNamespaces[n] = cache.Config{}
-		secrets[n] = cache.Config{}
 	}
-	options.ByObject[&corev1.Secret{}] = cache.ByObject{Namespaces: secrets}
 	return options
 }
 

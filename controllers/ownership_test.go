@@ -299,6 +299,31 @@ func certificate(t *testing.T, namespace, server string) *x509.Certificate {
 	return cert
 }
 
+// What one tenant has signed, clients of another's server do not trust.
+func TestEachServerHasAnAuthorityOfItsOwn(t *testing.T) {
+	victim, attacker := newServer(namespace(t), "files"), newServer(namespace(t), "files")
+	attacker.Spec.Passive.Addresses = []v1alpha1.PassiveAddress{{Address: "files." + victim.Namespace + ".svc.cluster.local"}}
+	create(t, victim)
+	create(t, attacker)
+	for _, s := range []*v1alpha1.FTPServer{victim, attacker} {
+		runPods(t, s.Namespace, "files")
+		reaches(t, s, kstatus.CurrentStatus)
+	}
+	var bundle corev1.ConfigMap
+	get(t, victim.Namespace, render.CAConfigMapName("files"), &bundle)
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM([]byte(bundle.Data["ca.crt"])) {
+		t.Fatal("no bundle")
+	}
+	name := "files." + victim.Namespace + ".svc.cluster.local"
+	if _, err := certificate(t, victim.Namespace, "files").Verify(x509.VerifyOptions{Roots: roots, DNSName: name, CurrentTime: clock.Now()}); err != nil {
+		t.Error(err)
+	}
+	if _, err := certificate(t, attacker.Namespace, "files").Verify(x509.VerifyOptions{Roots: roots, DNSName: name, CurrentTime: clock.Now()}); err == nil {
+		t.Error("a certificate that another tenant asked for is trusted")
+	}
+}
+
 func TestCertificateIsRenewedAtTwoThirdsOfItsLife(t *testing.T) {
 	ns := namespace(t)
 	server := newServer(ns, "files")
@@ -329,14 +354,18 @@ func TestCertificateIsRenewedAtTwoThirdsOfItsLife(t *testing.T) {
 
 // Two operators that start at once agree on one authority.
 func TestOneAuthority(t *testing.T) {
-	key := client.ObjectKey{Namespace: namespace(t), Name: CASecretName}
+	server := newServer(namespace(t), "files")
+	server.UID = "one"
 	var wg sync.WaitGroup
 	found := make([]string, 8)
 	for i := range found {
 		wg.Go(func() {
-			s, err := serverReconciler.makeAuthority(t.Context(), key, clock.Now())
-			if err != nil {
-				t.Error(err)
+			s, err := serverReconciler.madeOnce(t.Context(), &scope{server: server}, render.AuthoritySecretName("files"), func() (*corev1.Secret, error) {
+				pair, err := pki.NewCA("files", clock.Now())
+				return render.Authority(server, pair), err
+			})
+			if err != nil || s == nil {
+				t.Error(s, err)
 				return
 			}
 			found[i] = string(s.Data[corev1.TLSCertKey])

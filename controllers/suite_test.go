@@ -146,7 +146,7 @@ func startOperator(ctx context.Context, config *rest.Config, stopped chan<- erro
 	}
 	mgr, err := ctrl.NewManager(asOperator(config), ctrl.Options{
 		Scheme:  scheme,
-		Cache:   CacheOptions(nil, operatorNamespace),
+		Cache:   CacheOptions(nil),
 		Metrics: metricsserver.Options{BindAddress: "0"},
 	})
 	if err != nil {
@@ -159,7 +159,7 @@ func startOperator(ctx context.Context, config *rest.Config, stopped chan<- erro
 	serverReconciler = &FTPServerReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("ftp-operator"),
 		Prober: pods, Board: board, Now: clock.Now,
-		Image: testImage, ClusterDomain: "cluster.local", Namespace: operatorNamespace,
+		Image: testImage, ClusterDomain: "cluster.local",
 	}
 	userReconciler = &FTPUserReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("ftp-operator"), Board: board,

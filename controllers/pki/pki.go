@@ -1,5 +1,5 @@
-// Package pki makes and judges certificates: the operator's own authority and
-// the leaves that it signs. It knows nothing of Kubernetes, reads no clock and
+// Package pki makes and judges certificates: a server's own authority and the
+// leaves that it signs. It knows nothing of Kubernetes, reads no clock and
 // stores nothing; the time is passed in.
 package pki
 
@@ -44,10 +44,11 @@ type CA struct {
 	pem  []byte
 }
 
-// NewCA makes an authority with a key of its own.
-func NewCA(now time.Time) (KeyPair, error) {
+// NewCA makes an authority with a key of its own, for one server. Its name is
+// told to people who look at the certificate.
+func NewCA(server string, now time.Time) (KeyPair, error) {
 	template := &x509.Certificate{
-		Subject:               pkix.Name{CommonName: "ftp-operator"},
+		Subject:               pkix.Name{Organization: []string{"ftp-operator"}, CommonName: commonName(server)},
 		NotBefore:             now.Add(-backdate),
 		NotAfter:              now.Add(CALifetime),
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
@@ -57,6 +58,9 @@ func NewCA(now time.Time) (KeyPair, error) {
 	}
 	return sign(template, nil)
 }
+
+// commonName cuts a name to what a certificate can hold (RFC 5280, A.1).
+func commonName(server string) string { return server[:min(len(server), 64)] }
 
 // ParseCA reads an authority. The error says what is wrong with it.
 func ParseCA(pair KeyPair) (*CA, error) {

@@ -13,7 +13,7 @@ var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func authority(t *testing.T) *pki.CA {
 	t.Helper()
-	pair, err := pki.NewCA(now)
+	pair, err := pki.NewCA("team/files", now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,8 +21,10 @@ import (
 const (
 	// Timeout bounds one question, from dialing to the end of the answer.
 	Timeout = time.Second
-	// maxAnswer bounds an answer, in bytes: about a hundred for each user.
-	maxAnswer = 16 << 20
+	// maxAnswer bounds an answer, in bytes, and maxPerUser what is added for each
+	// user. Pods may run any image: an answer must not fill our memory.
+	maxAnswer  = 64 << 10
+	maxPerUser = 256
 )
 
 // Target is a pod to ask.
@@ -36,8 +38,9 @@ type Target struct {
 	Roots []byte
 	// Token is what the operator proves itself with.
 	Token string
-	// Users asks for the digest of each user as well.
-	Users bool
+	// Users is how many users the server has, to ask for the digest of each; 0
+	// asks for none.
+	Users int
 }
 
 // HTTP asks real pods. Its zero value is ready to use.
@@ -53,7 +56,7 @@ func (HTTP) Status(ctx context.Context, t Target) (*config.Status, error) {
 		return nil, errors.New("there is no certificate to verify it with")
 	}
 	url := "https://" + net.JoinHostPort(t.IP, strconv.Itoa(t.Port)) + config.StatusPath
-	if t.Users {
+	if t.Users > 0 {
 		url += "?users=all"
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -71,15 +74,15 @@ func (HTTP) Status(ctx context.Context, t Target) (*config.Status, error) {
 		return nil, reason(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return decode(resp)
+	return decode(resp, maxAnswer+int64(t.Users)*maxPerUser)
 }
 
-func decode(resp *http.Response) (*config.Status, error) {
+func decode(resp *http.Response, limit int64) (*config.Status, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("it answered %s", resp.Status)
 	}
 	var s config.Status
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&s); err != nil {
+	if err := json.NewDecoder(io.LimitReader(resp.Body, limit)).Decode(&s); err != nil {
 		return nil, errors.New("its answer could not be read")
 	}
 	return &s, nil

@@ -19,7 +19,7 @@ const host = "files.shop.status.ftp-operator.io"
 
 func authority(t *testing.T) *pki.CA {
 	t.Helper()
-	pair, err := pki.NewCA(time.Now())
+	pair, err := pki.NewCA("team/files", time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestStatus(t *testing.T) {
 	if err != nil || s.Slot != 3 || s.Users != nil {
 		t.Fatalf("got %+v, %v", s, err)
 	}
-	target.Users = true
+	target.Users = 1
 	s, err = probe.HTTP{}.Status(t.Context(), target)
 	if err != nil || s.Users["alice"] != "digest" {
 		t.Fatalf("got %+v, %v", s, err)

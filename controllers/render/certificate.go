@@ -2,7 +2,9 @@ package render
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,12 +41,23 @@ func CertificateNames(s *v1alpha1.FTPServer, clusterDomain string, addresses []v
 		fmt.Sprintf("%s.%s.svc.%s", service, s.Namespace, clusterDomain),
 	}
 	for _, a := range addresses {
-		names = append(names, a.Value)
+		names = append(names, canonical(a.Value))
 	}
 	for _, a := range s.Spec.Passive.Addresses {
-		names = append(names, a.Address)
+		names = append(names, canonical(a.Address))
 	}
-	names = append(names, clusterIPs...)
+	for _, ip := range clusterIPs {
+		names = append(names, canonical(ip))
+	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// canonical is an address as a certificate that holds it is read back: an IP
+// address has many spellings, and names regardless of case are the same.
+func canonical(address string) string {
+	if ip, err := netip.ParseAddr(address); err == nil {
+		return ip.Unmap().WithZone("").String()
+	}
+	return strings.ToLower(address)
 }

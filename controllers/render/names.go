@@ -71,6 +71,10 @@ func TLSSecretName(server string) string { return server + "-tls" }
 // pod mounts it.
 func KeysSecretName(server string) string { return server + "-keys" }
 
+// AuthoritySecretName is the Secret with the server's certificate authority. No
+// pod mounts it.
+func AuthoritySecretName(server string) string { return server + "-authority" }
+
 // CAConfigMapName is the ConfigMap with the certificates to verify the server's.
 func CAConfigMapName(server string) string { return server + "-ca" }
 
