@@ -34,14 +34,15 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="has(self.size) != has(self.existingClaimRef)",message="give storage.volume either a size, for a new volume, or an existingClaimRef"
 // +kubebuilder:validation:XValidation:rule="has(self.existingClaimRef) == has(oldSelf.existingClaimRef) && (!has(self.existingClaimRef) || self.existingClaimRef.name == oldSelf.existingClaimRef.name)",message="existingClaimRef is immutable: make a new FTPServer for other files"
-// +kubebuilder:validation:XValidation:rule="!has(self.size) || !has(oldSelf.size) || quantity(string(self.size)).compareTo(quantity(string(oldSelf.size))) >= 0",message="size can only grow: volumes do not shrink"
 // +kubebuilder:validation:XValidation:rule="has(self.storageClassName) == has(oldSelf.storageClassName) && (!has(self.storageClassName) || self.storageClassName == oldSelf.storageClassName)",message="storageClassName is immutable: make a new FTPServer and copy the files"
 // +kubebuilder:validation:XValidation:rule="has(self.accessModes) == has(oldSelf.accessModes) && (!has(self.accessModes) || self.accessModes == oldSelf.accessModes)",message="accessModes are immutable: make a new FTPServer and copy the files"
 // +kubebuilder:validation:XValidation:rule="!has(self.existingClaimRef) || (!has(self.storageClassName) && !has(self.accessModes))",message="storageClassName and accessModes are for a new volume: remove them or existingClaimRef"
 // +kubebuilder:validation:XValidation:rule="!has(self.existingClaimRef) || self.deletionPolicy == 'Retain'",message="an existing claim is never deleted: set deletionPolicy to Retain"
 type VolumeSpec struct {
 	// size is the capacity asked for, such as 10Gi. It can grow, where the
-	// storage class allows it. Exactly one of size and existingClaimRef is
+	// storage class allows it; a volume never shrinks. What Kubernetes refuses is
+	// told by the condition Accepted (ChildRejected), and taken back by setting
+	// the size that the volume has. Exactly one of size and existingClaimRef is
 	// given.
 	//
 	// +optional

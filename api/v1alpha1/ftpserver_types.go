@@ -19,7 +19,7 @@ type FTPServerSpec struct {
 	Replicas *int32 `json:"replicas,omitempty"`
 
 	// tls configures FTP over TLS (RFC 4217, AUTH TLS). Absent: required, from
-	// TLS 1.2 on. The certificate is the operator's own and rotated by it;
+	// TLS 1.2 on. The certificate is made and rotated by the operator;
 	// status.caRef tells what clients verify it with.
 	//
 	// +optional

@@ -89,6 +89,7 @@ func TestCreateIsRefused(t *testing.T) {
 		"no volume":               {server, []set{{volume, nil}}, "give it a size or an existingClaimRef"},
 		"no size":                 {server, []set{{volume, fields()}}, "give storage.volume either a size"},
 		"size and claim":          {server, []set{{volume + ".existingClaimRef", fields("name", "c")}}, "give storage.volume either a size"},
+		"class of two words":      {server, []set{{"spec.service", fields("type", "LoadBalancer", "loadBalancerClass", "a b")}}, "loadBalancerClass"},
 		"size of nothing":         {server, []set{{volume + ".size", "0"}}, "size must be more than 0"},
 		"claim with class":        {server, []set{{volume, fields("existingClaimRef", fields("name", "c"), "storageClassName", "fast")}}, "remove them or existingClaimRef"},
 		"claim to delete":         {server, []set{{volume, fields("existingClaimRef", fields("name", "c"), "deletionPolicy", "Delete")}}, "an existing claim is never deleted"},
@@ -159,7 +160,6 @@ func TestUpdateIsRefused(t *testing.T) {
 		after  []set
 		want   string
 	}{
-		"smaller":              {server, nil, []set{{"spec.storage.volume.size", "1Mi"}}, "size can only grow"},
 		"another class":        {server, nil, []set{{"spec.storage.volume.storageClassName", "fast"}}, "storageClassName is immutable"},
 		"other access modes":   {server, nil, []set{{"spec.storage.volume.accessModes", list("ReadWriteMany")}}, "accessModes are immutable"},
 		"to a claim":           {server, nil, []set{claim}, "existingClaimRef is immutable"},

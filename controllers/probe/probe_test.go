@@ -94,6 +94,11 @@ func TestNoAnswer(t *testing.T) {
 			target.Token = "other"
 			return target
 		}, "401 Unauthorized"},
+		"more than a pod can have to say": {func(t *testing.T) probe.Target {
+			return endpoint(t, ca, host, func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = w.Write([]byte(`{"files": [` + strings.Repeat(`{},`, 30_000) + `{}]}`))
+			})
+		}, "could not be read"},
 		"another name": {func(t *testing.T) probe.Target {
 			return endpoint(t, ca, "other.shop.status.ftp-operator.io", answer)
 		}, "its certificate cannot be verified"},

@@ -231,11 +231,11 @@ func TestFilesAreWhatAPodIsToLoad(t *testing.T) {
 
 func TestCertificateNames(t *testing.T) {
 	in := input(func(in *render.Input) {
-		in.Server.Spec.Passive.Addresses = []v1alpha1.PassiveAddress{{Address: "ftp.example.com"}, {Address: "10.96.0.7"}}
+		in.Server.Spec.Passive.Addresses = []v1alpha1.PassiveAddress{{Address: "FTP.example.com"}, {Address: "ftp.example.com"}, {Address: "10.96.0.7"}}
 	})
 	got := render.CertificateNames(in.Server, "cluster.local",
-		[]v1alpha1.ServerAddress{{Type: v1alpha1.AddressIP, Value: "203.0.113.9"}}, []string{"10.96.0.7"})
-	want := []string{"10.96.0.7", "203.0.113.9", "files", "files.shop", "files.shop.svc", "files.shop.svc.cluster.local", "ftp.example.com"}
+		[]v1alpha1.ServerAddress{{Type: v1alpha1.AddressIP, Value: "203.0.113.9"}, {Type: v1alpha1.AddressIP, Value: "2001:DB8:0:0::1"}}, []string{"10.96.0.7"})
+	want := []string{"10.96.0.7", "2001:db8::1", "203.0.113.9", "files", "files.shop", "files.shop.svc", "files.shop.svc.cluster.local", "ftp.example.com"}
 	if !slices.Equal(got, want) {
 		t.Errorf("names are %v, want %v", got, want)
 	}
