@@ -8,7 +8,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers/pki"
 	"github.com/ftp-operator/ftp-operator/controllers/render"
 )
@@ -41,7 +40,7 @@ func (r *FTPServerReconciler) madeOnce(ctx context.Context, s *scope, name strin
 		return nil, err
 	}
 	if found == nil {
-		if found, err = r.make(ctx, s.server, fresh); err != nil {
+		if found, err = r.make(ctx, fresh); err != nil {
 			return nil, fmt.Errorf("make secret %s: %w", name, err)
 		}
 	}
@@ -56,7 +55,7 @@ func (r *FTPServerReconciler) madeOnce(ctx context.Context, s *scope, name strin
 	return found, nil
 }
 
-func (r *FTPServerReconciler) make(ctx context.Context, server *v1alpha1.FTPServer, fresh func() (*corev1.Secret, error)) (*corev1.Secret, error) {
+func (r *FTPServerReconciler) make(ctx context.Context, fresh func() (*corev1.Secret, error)) (*corev1.Secret, error) {
 	wanted, err := fresh()
 	if err != nil {
 		return nil, err
