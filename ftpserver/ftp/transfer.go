@@ -207,12 +207,10 @@ const (
 // be published only when that has not happened.
 //
 // orderly is an end that a dying client can't make (TLS close_notify). Without
-// one, the end of the control connection may still be on its way, by a few
-// round trips at most.
+// one, the end of the control connection may still be on its way.
 func (s *session) clientStays(t *transfer, orderly bool) bool {
 	if !orderly {
-		grace := min(max(4*s.ctrl.roundTrip(), shortestGrace), longestGrace)
-		t.waitParked(grace)
+		t.waitParked(grace(s.ctrl.roundTrip(), time.Since(t.started)))
 	}
 	if s.ctrl.peerClosed() {
 		return t.waitParked(parkTimeout) && t.quit
@@ -223,6 +221,14 @@ func (s *session) clientStays(t *transfer, orderly bool) bool {
 	default:
 		return context.Cause(t.ctx) == nil
 	}
+}
+
+// grace is how long the end of the control connection may come after that of
+// the data connection: some round trips, and as long as a dying process waits
+// for a processor between the two. To wait as long as the upload took at most
+// doubles the time of a short one, in which death is as unlikely as it is short.
+func grace(roundTrip, took time.Duration) time.Duration {
+	return min(max(4*roundTrip, took, shortestGrace), longestGrace)
 }
 
 func (t *transfer) waitParked(d time.Duration) bool {

@@ -202,6 +202,24 @@ func TestUploaderGone(t *testing.T) {
 	})
 }
 
+// TestGrace: long enough for a dying process on a busy machine, and never more
+// than a short upload is worth.
+func TestGrace(t *testing.T) {
+	const ms = time.Millisecond
+	for _, test := range []struct{ roundTrip, took, want time.Duration }{
+		{0, 0, ms},
+		{ms / 10, ms / 2, ms},
+		{2 * ms, ms, 8 * ms},
+		{ms, 10 * ms, 10 * ms},
+		{0, time.Minute, 20 * ms},
+		{time.Second, ms, 20 * ms},
+	} {
+		if got := grace(test.roundTrip, test.took); got != test.want {
+			t.Errorf("round trip %s, upload of %s: %s, want %s", test.roundTrip, test.took, got, test.want)
+		}
+	}
+}
+
 // again logs in as the client did before.
 func (b *bench) again(c *client) *client {
 	b.t.Helper()
