@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"sync"
 
@@ -22,13 +21,6 @@ import (
 )
 
 const fieldOwner = render.FieldOwner
-
-var (
-	// errNameTaken: an object of that name is somebody else's.
-	errNameTaken = errors.New("the name is taken")
-	// errLeaving: an object of that name is about to go; its end wakes us.
-	errLeaving = errors.New("an older object of that name is still being deleted")
-)
 
 // applied is what an object looked like when it was last found as rendered.
 type applied struct {
@@ -52,42 +44,35 @@ func newApplier(c client.Client, live client.Reader) *applier {
 	return &applier{client: c, live: live, kept: map[client.ObjectKey]map[string]applied{}}
 }
 
-// apply writes one object of the server. The error is errNameTaken, errLeaving
-// or the API server's.
-func (a *applier) apply(ctx context.Context, owner *v1alpha1.FTPServer, obj client.Object) error {
+// apply writes one object of the server, which find has found, or nothing
+// where found is nil. It returns the object as it is now.
+func (a *applier) apply(ctx context.Context, owner *v1alpha1.FTPServer, obj, found client.Object) (client.Object, error) {
 	body, err := json.Marshal(obj)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	want := applied{content: sha256.Sum256(body)}
-	found, err := a.find(ctx, obj)
-	if err != nil {
-		return err
-	}
 	u := &unstructured.Unstructured{}
 	if err := json.Unmarshal(body, &u.Object); err != nil {
-		return err
+		return nil, err
 	}
 	unstructured.RemoveNestedField(u.Object, "status")
 	options := []client.ApplyOption{client.FieldOwner(fieldOwner)}
 	if found != nil {
-		if err := ours(owner, found); err != nil {
-			return err
-		}
 		want.uid, want.resourceVersion = found.GetUID(), found.GetResourceVersion()
 		if a.last(owner, u) == want {
-			return nil
+			return found, nil
 		}
 		// Not another object that takes its place in between.
 		u.SetUID(found.GetUID())
 		options = append(options, client.ForceOwnership)
 	}
 	if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), options...); err != nil {
-		return err
+		return nil, err
 	}
 	want.uid, want.resourceVersion = u.GetUID(), u.GetResourceVersion()
 	a.keep(owner, u, want)
-	return nil
+	return u, nil
 }
 
 // find looks in the cache first, and asks the API server where the cache knows
@@ -148,38 +133,6 @@ func (a *applier) metadata(obj client.Object) (*metav1.PartialObjectMetadata, er
 	return m, nil
 }
 
-// ours tells whether the server may write the object. What an earlier server of
-// the same name has left is about to be collected, except for a retained claim,
-// which has no owner and is taken up again.
-func ours(owner *v1alpha1.FTPServer, found client.Object) error {
-	controller := metav1.GetControllerOf(found)
-	switch {
-	case controller != nil && controller.UID == owner.UID, controller == nil && retained(owner, found):
-		if !found.GetDeletionTimestamp().IsZero() {
-			return errLeaving
-		}
-		return nil
-	case controller != nil && controller.Kind == v1alpha1.FTPServerKind && controller.Name == owner.Name:
-		return errLeaving
-	}
-	return errNameTaken
-}
-
-func retained(owner *v1alpha1.FTPServer, found client.Object) bool {
-	labels := found.GetLabels()
-	return found.GetName() == render.ClaimName(owner.Name) &&
-		labels[render.LabelManagedBy] == render.FieldOwner && labels[render.LabelServer] == owner.Name &&
-		isClaim(found)
-}
-
-func isClaim(found client.Object) bool {
-	if m, ok := found.(*metav1.PartialObjectMetadata); ok {
-		return m.Kind == "PersistentVolumeClaim"
-	}
-	_, ok := found.(*corev1.PersistentVolumeClaim)
-	return ok
-}
-
 func (a *applier) last(owner *v1alpha1.FTPServer, u *unstructured.Unstructured) applied {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -200,37 +153,4 @@ func (a *applier) forget(server client.ObjectKey) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.kept, server)
-}
-
-// rejected tells that the API server, or a policy in it, will not have the
-// object: that a volume cannot grow, or that a quota is used up.
-func rejected(err error) bool {
-	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
-		return false
-	}
-	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err)
-}
-
-// apply writes all objects. What only an edit can help is noted in the scope and
-// does not keep the others from being written.
-func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
-	if s.invalid != "" || len(s.taken) > 0 {
-		return nil
-	}
-	for _, obj := range s.out.Objects {
-		kind := obj.GetObjectKind().GroupVersionKind().Kind
-		err := r.applier.apply(ctx, s.server, obj)
-		switch {
-		case err == nil:
-		case errors.Is(err, errNameTaken):
-			s.taken = append(s.taken, kind+" "+obj.GetName())
-		case errors.Is(err, errLeaving):
-			s.leaving = true
-		case rejected(err):
-			s.rejected = fmt.Sprintf("%s %s: %v", kind, obj.GetName(), err)
-		default:
-			return fmt.Errorf("apply %s %s: %w", kind, obj.GetName(), err)
-		}
-	}
-	return nil
 }

@@ -46,7 +46,7 @@ func (r *FTPServerReconciler) madeOnce(ctx context.Context, s *scope, name strin
 	}
 	switch err := ours(s.server, found); {
 	case errors.Is(err, errLeaving):
-		s.leaving = true
+		s.leaving = append(s.leaving, "Secret "+name)
 		return nil, nil
 	case err != nil:
 		s.taken = append(s.taken, "Secret "+name)

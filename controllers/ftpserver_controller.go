@@ -8,7 +8,7 @@ package controllers
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -91,41 +91,44 @@ func (r *FTPServerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 		return ctrl.Result{RequeueAfter: catchUp}, nil
 	}
 	s := &scope{server: server}
-	again, err := r.pass(ctx, s)
-	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+	err := r.act(ctx, s)
+	switch {
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return ctrl.Result{}, nil // everything here is going
+	case err != nil:
+		return ctrl.Result{}, errors.Join(err, r.patchFailure(ctx, server, err))
 	}
+	again, err := r.tell(ctx, s)
 	return ctrl.Result{RequeueAfter: again}, err
 }
 
-// pass is one way from the spec to the status. An error leaves the status as it
-// was: nothing was learnt that would be true of all of the server.
-func (r *FTPServerReconciler) pass(ctx context.Context, s *scope) (time.Duration, error) {
+// act is the way from the spec to the objects that follow from it.
+func (r *FTPServerReconciler) act(ctx context.Context, s *scope) error {
 	if err := r.gather(ctx, s); err != nil {
-		return 0, fmt.Errorf("gather: %w", err)
+		return &stepError{"read what there is", err}
 	}
 	r.decide(s)
 	if err := r.credentials(ctx, s); err != nil {
-		return 0, fmt.Errorf("credentials: %w", err)
+		return &stepError{"read or make the keys and certificates", err}
 	}
 	if s.credentials.ca != nil && len(s.taken) == 0 {
 		if err := r.hashPasswords(ctx, s); err != nil {
-			return 0, err
+			return &stepError{"read the passwords", err}
 		}
 		if err := r.render(s); err != nil {
-			return 0, fmt.Errorf("render: %w", err)
+			return &stepError{"render the objects", err}
 		}
 	}
-	if err := r.apply(ctx, s); err != nil {
-		return 0, err
-	}
+	return r.apply(ctx, s)
+}
+
+// tell asks the pods how far they are, and writes that down. A poke that fails
+// hides nothing: the kubelet's own rhythm does without.
+func (r *FTPServerReconciler) tell(ctx context.Context, s *scope) (time.Duration, error) {
 	r.observe(ctx, s)
 	again, err := r.poke(ctx, s)
-	if err != nil {
-		return 0, err
-	}
 	r.Board.Post(ctx, client.ObjectKeyFromObject(s.server), s.verdicts())
-	return r.next(s, again), r.patchStatus(ctx, s)
+	return r.next(s, again), errors.Join(err, r.patchStatus(ctx, s))
 }
 
 // next is when to look again if no watch wakes us before.
@@ -134,11 +137,8 @@ func (r *FTPServerReconciler) next(s *scope, behind time.Duration) time.Duration
 	if at := s.credentials.renewAt; !at.IsZero() {
 		again = soonest(again, max(at.Sub(r.Now()), pollFast))
 	}
-	if len(s.taken) > 0 || s.rejected != "" {
+	if len(s.taken)+len(s.leaving)+len(s.rejected) > 0 {
 		again = soonest(again, pollNoted)
-	}
-	if s.leaving {
-		again = soonest(again, pollLeaving)
 	}
 	return again
 }

@@ -69,7 +69,7 @@ func (r *FTPServerReconciler) serversByClaim(ctx context.Context, o client.Objec
 // serversBySecret finds the servers that a Secret matters to: the one that owns
 // it, and those with a user whose password is in it.
 func (r *FTPServerReconciler) serversBySecret(ctx context.Context, o client.Object) []reconcile.Request {
-	if c := metav1.GetControllerOf(o); c != nil && c.Kind == v1alpha1.FTPServerKind {
+	if c := metav1.GetControllerOf(o); c != nil && refersTo(c, v1alpha1.FTPServerKind) {
 		return []reconcile.Request{request(o.GetNamespace(), c.Name)}
 	}
 	var out []reconcile.Request

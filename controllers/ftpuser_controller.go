@@ -2,12 +2,12 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -75,7 +75,7 @@ func (r *FTPUserReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 	if r.written.stale(user) {
 		return ctrl.Result{RequeueAfter: catchUp}, nil
 	}
-	taken, err := r.password(ctx, user)
+	problem, err := r.password(ctx, user)
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return ctrl.Result{}, nil // everything here is going
 	}
@@ -86,31 +86,45 @@ func (r *FTPUserReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 	if err != nil || !known {
 		return ctrl.Result{}, err // the server's pass will wake us
 	}
-	if taken {
-		verdict.Accepted = policy.PasswordNameTaken(passwordRef(user).Name)
+	if problem != nil {
+		verdict.Accepted = *problem
 	}
 	return ctrl.Result{}, r.patchStatus(ctx, user, verdict)
 }
 
 // password makes the Secret with the user's password where the spec names none.
-// It is made once. taken tells that the name is somebody else's.
-func (r *FTPUserReconciler) password(ctx context.Context, u *v1alpha1.FTPUser) (taken bool, err error) {
+// It is made once. problem tells that the name can't be had.
+func (r *FTPUserReconciler) password(ctx context.Context, u *v1alpha1.FTPUser) (problem *policy.Finding, err error) {
 	if u.Spec.PasswordSecretRef != nil {
-		return false, nil
+		return nil, nil
 	}
 	key := client.ObjectKey{Namespace: u.Namespace, Name: render.PasswordSecretName(u.Name)}
 	m, err := r.secrets.metadata(ctx, key)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	if m != nil {
-		return !metav1.IsControlledBy(m, u), nil
+		return passwordProblem(u, m), nil
 	}
 	found, err := r.secrets.createOnce(ctx, r.Client, render.Password(u, randomText(generatedPassword)))
 	if err != nil || found == nil {
-		return false, err
+		return nil, err
 	}
-	return !metav1.IsControlledBy(found, u), nil
+	return passwordProblem(u, found), nil
+}
+
+// passwordProblem judges what stands where the user's password would be made;
+// it is nil where that is the user's own. Its end wakes us.
+func passwordProblem(u *v1alpha1.FTPUser, found client.Object) *policy.Finding {
+	err := belongs(found, u, v1alpha1.FTPUserKind)
+	if err == nil {
+		return nil
+	}
+	problem := policy.PasswordNameTaken(found.GetName())
+	if errors.Is(err, errLeaving) {
+		problem = policy.ChildLeaving("Secret " + found.GetName())
+	}
+	return &problem
 }
 
 // generatedPassword is how many random bytes a password is made of. As text

@@ -9,6 +9,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -19,7 +20,8 @@ import (
 )
 
 // scope is what one pass over a server knows. Each step fills in its part; no
-// step reads what a later one writes.
+// step reads what a later one writes. Only apply corrects what was gathered and
+// rendered, by what became of it.
 type scope struct {
 	server *v1alpha1.FTPServer
 
@@ -41,8 +43,8 @@ type scope struct {
 	out      render.Output
 	invalid  string   // why the spec cannot be rendered
 	taken    []string // children whose names are somebody else's
-	rejected string   // what the API server said of a child
-	leaving  bool     // an old child of that name is still going away
+	rejected []string // what the API server said of children
+	leaving  []string // children, ours or of that name, that are being deleted
 
 	// observed
 	answers []policy.Answer
@@ -54,7 +56,7 @@ func (r *FTPServerReconciler) gather(ctx context.Context, s *scope) error {
 	service := &corev1.Service{}
 	if err := r.Client.Get(ctx, s.key(render.ServiceName(name)), service); client.IgnoreNotFound(err) != nil {
 		return err
-	} else if err == nil && service.Labels[render.LabelServer] == name {
+	} else if err == nil && metav1.IsControlledBy(service, s.server) {
 		s.service = service
 	}
 	var pods corev1.PodList
@@ -82,7 +84,7 @@ func (r *FTPServerReconciler) gatherSlots(ctx context.Context, s *scope) error {
 		if client.IgnoreNotFound(err) != nil {
 			return err
 		}
-		if err == nil {
+		if err == nil && metav1.IsControlledBy(d, s.server) {
 			slot.Deployment = d
 		}
 		for _, p := range s.pods {

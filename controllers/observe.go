@@ -79,7 +79,6 @@ const (
 	pollSlowFor  = time.Minute
 	pollSettled  = time.Minute      // a pod that was cut off is found after this
 	pollNoted    = 30 * time.Second // what no watch tells, such as a name that is free again
-	pollLeaving  = time.Second
 	pokeInterval = 500 * time.Millisecond
 )
 
@@ -112,6 +111,16 @@ func (s *scope) behind() []*corev1.Pod {
 		}
 	}
 	return out
+}
+
+// caughtUp tells that a pod has answered that it lacks nothing.
+func (s *scope) caughtUp(pod *corev1.Pod) bool {
+	for _, a := range s.answers {
+		if a.Pod == pod.Name {
+			return policy.Behind(a, s.out.Files).OK()
+		}
+	}
+	return false
 }
 
 func ready(pod *corev1.Pod) bool {
@@ -147,18 +156,31 @@ func (s *scope) passwordFinding(u *v1alpha1.FTPUser) policy.Finding {
 func (s *scope) userProgrammed(u *v1alpha1.FTPUser) policy.Finding {
 	digest, loaded := s.digests[u.UID]
 	switch {
+	case !s.accepted[u.UID].OK():
+		return policy.NotLoaded()
+	case !s.rendered():
+		return policy.UserNotWritten() // the pods may well have it from before
 	case !loaded:
 		return policy.NotLoaded()
-	case len(s.out.Files) == 0:
-		return policy.NotWritten()
 	}
 	return policy.UserProgrammed(s.slots, s.answers, s.out.Files, u.Username(), digest, render.UsersFile(u.Username()))
 }
 
 // programmed is the finding of ConditionProgrammed.
 func (s *scope) programmed() policy.Finding {
-	if len(s.out.Files) == 0 {
+	if !s.rendered() {
 		return policy.NotWritten()
 	}
 	return policy.Programmed(s.slots, s.answers, s.out.Files)
 }
+
+func (s *scope) slotProgrammed(slot string) policy.Finding {
+	if !s.rendered() {
+		return policy.NotWritten()
+	}
+	return policy.SlotProgrammed(slot, s.answers, s.out.Files)
+}
+
+// rendered tells that there are files for the pods to load: that the spec could
+// be acted on.
+func (s *scope) rendered() bool { return len(s.out.Files) > 0 }

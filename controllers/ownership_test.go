@@ -12,9 +12,11 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
@@ -91,6 +93,7 @@ func TestNameTaken(t *testing.T) {
 				t.Errorf("the message does not name %s: %s", kind, c.Message)
 			}
 			reaches(t, server, kstatus.FailedStatus)
+			noPodUses(t, theirs)
 			if after := whole(t, theirs); after != before {
 				t.Errorf("it was changed from\n%s to\n%s", before, after)
 			}
@@ -107,6 +110,21 @@ func TestNameTaken(t *testing.T) {
 				return nil
 			})
 		})
+	}
+}
+
+// noPodUses finds that no Deployment was made whose pod would run with, or
+// mount, somebody else's object.
+func noPodUses(t *testing.T, theirs client.Object) {
+	t.Helper()
+	var list appsv1.DeploymentList
+	if err := kube.List(t.Context(), &list, client.InNamespace(theirs.GetNamespace())); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range list.Items {
+		if d.UID != theirs.GetUID() {
+			t.Errorf("the Deployment %s was made beside somebody else's %s", d.Name, theirs.GetName())
+		}
 	}
 }
 
@@ -248,11 +266,11 @@ func TestRetainedClaimIsTakenUpAgain(t *testing.T) {
 	uid := claim.UID
 	remove(t, server)
 	gone(t, server)
-	deleteOwned(t, ns)
 	again := newServer(ns, "files", func(s *v1alpha1.FTPServer) {
 		s.Spec.Storage.Volume.DeletionPolicy = v1alpha1.DeletionDelete
 	})
 	create(t, again)
+	collect(t, ns, server.UID, again)
 	runPods(t, ns, "files")
 	says(t, again, v1alpha1.ConditionWorkloadAvailable, metav1.ConditionTrue, v1alpha1.ReasonWorkloadAvailable)
 	get(t, ns, "files-data", claim)
@@ -261,8 +279,22 @@ func TestRetainedClaimIsTakenUpAgain(t *testing.T) {
 	}
 }
 
-// deleteOwned does what the garbage collector would do.
-func deleteOwned(t *testing.T, namespace string) {
+// collect does what the garbage collector would do for a server that is gone,
+// until the one that takes its place has all names: a pass that was under way
+// may have made one more.
+func collect(t *testing.T, namespace string, old types.UID, again *v1alpha1.FTPServer) {
+	t.Helper()
+	eventually(t, func() error {
+		deleteOwned(t, namespace, old)
+		get(t, namespace, again.Name, again)
+		if !meta.IsStatusConditionTrue(again.Status.Conditions, v1alpha1.ConditionAccepted) {
+			return fmt.Errorf("not accepted: %+v", again.Status.Conditions)
+		}
+		return nil
+	})
+}
+
+func deleteOwned(t *testing.T, namespace string, owner types.UID) {
 	t.Helper()
 	for _, kind := range []string{"apps/v1/Deployment", "v1/Service", "v1/Secret", "v1/ConfigMap", "v1/ServiceAccount"} {
 		var list metav1.PartialObjectMetadataList
@@ -271,7 +303,7 @@ func deleteOwned(t *testing.T, namespace string) {
 			t.Fatal(err)
 		}
 		for i := range list.Items {
-			if len(list.Items[i].OwnerReferences) > 0 {
+			if refs := list.Items[i].OwnerReferences; len(refs) > 0 && refs[0].UID == owner {
 				list.Items[i].SetGroupVersionKind(parseGVK(kind))
 				remove(t, &list.Items[i])
 			}

@@ -68,15 +68,21 @@ func (p *poker) plan(server client.ObjectKey, pod types.UID, want string, now ti
 	return state, due, next
 }
 
-// settle forgets the pods that are gone.
-func (p *poker) settle(server client.ObjectKey, still []*corev1.Pod) {
+// settle forgets the pods that are gone, and of those that have caught up all
+// but when they were last poked: should one lapse, it has all its pokes again.
+func (p *poker) settle(server client.ObjectKey, still []*corev1.Pod, caughtUp func(*corev1.Pod) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	kept := map[types.UID]poked{}
 	for _, pod := range still {
-		if state, ok := p.pods[server][pod.UID]; ok {
-			kept[pod.UID] = state
+		state, ok := p.pods[server][pod.UID]
+		if !ok {
+			continue
 		}
+		if caughtUp(pod) {
+			state = poked{last: state.last}
+		}
+		kept[pod.UID] = state
 	}
 	if len(kept) == 0 {
 		delete(p.pods, server)
@@ -85,7 +91,7 @@ func (p *poker) settle(server client.ObjectKey, still []*corev1.Pod) {
 	p.pods[server] = kept
 }
 
-func (p *poker) forget(server client.ObjectKey) { p.settle(server, nil) }
+func (p *poker) forget(server client.ObjectKey) { p.settle(server, nil, nil) }
 
 func latest(a, b time.Time) time.Time {
 	if a.After(b) {
@@ -97,9 +103,12 @@ func latest(a, b time.Time) time.Time {
 // poke annotates the pods that are behind, so that the kubelet refreshes their
 // volumes at once, and tells when to look again (0: nobody is behind).
 func (r *FTPServerReconciler) poke(ctx context.Context, s *scope) (time.Duration, error) {
+	if !s.rendered() {
+		return 0, nil
+	}
 	server := client.ObjectKeyFromObject(s.server)
 	behind := s.behind()
-	r.poker.settle(server, s.pods)
+	r.poker.settle(server, s.pods, s.caughtUp)
 	var again time.Duration
 	for _, pod := range behind {
 		now := r.Now()

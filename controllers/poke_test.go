@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -65,6 +67,29 @@ func TestNextPokeIsTold(t *testing.T) {
 		if due != tc.due || next != tc.next {
 			t.Errorf("%d: due %v, next in %s; want %v, %s", i, due, next, tc.due, tc.next)
 		}
+	}
+}
+
+// A pod that has caught up and lapses has all its pokes again, though no sooner.
+func TestPokesStartAnewAfterAPodHasCaughtUp(t *testing.T) {
+	p, server, now := newPoker(), client.ObjectKey{Name: "files"}, time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	still := []*corev1.Pod{{ObjectMeta: metav1.ObjectMeta{UID: "pod"}}}
+	for at := time.Duration(0); at <= time.Minute; at += 100 * time.Millisecond {
+		p.plan(server, "pod", "a", now.Add(at))
+		p.settle(server, still, func(*corev1.Pod) bool { return false })
+	}
+	now = now.Add(time.Minute)
+	if _, due, _ := p.plan(server, "pod", "a", now); due {
+		t.Fatal("poked once more than planned")
+	}
+	p.settle(server, still, func(*corev1.Pod) bool { return true })
+	state, due, next := p.plan(server, "pod", "a", now)
+	if !due || next != time.Second || state.count != 1 {
+		t.Errorf("due %v, next in %s, poke %d", due, next, state.count)
+	}
+	p.settle(server, still, func(*corev1.Pod) bool { return true })
+	if _, due, _ := p.plan(server, "pod", "a", now.Add(pokeInterval/2)); due {
+		t.Error("poked again too soon")
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/ftp-operator/ftp-operator/controllers/render"
 )
 
-// patchStatus writes the server's status, once a pass and only if it moved.
+// patchStatus tells what a whole pass has found.
 func (r *FTPServerReconciler) patchStatus(ctx context.Context, s *scope) error {
 	before := s.server.DeepCopy()
 	st := &s.server.Status
@@ -25,17 +25,24 @@ func (r *FTPServerReconciler) patchStatus(ctx context.Context, s *scope) error {
 	st.Slots = s.slotStatus()
 	st.Addresses = s.addresses.List
 	st.Ports = s.ports()
-	st.Users = int32(len(s.digests)) //nolint:gosec // bounded by the size of the Secrets
+	if s.rendered() {
+		st.Users = int32(len(s.digests)) //nolint:gosec // bounded by the size of the Secrets
+	}
 	st.CARef = &v1alpha1.LocalReference{Name: render.CAConfigMapName(s.server.Name)}
 	policy.SetConditions(&st.Conditions, s.server.Generation, s.findings(), policy.ServerReady(len(s.slots)))
-	if equality.Semantic.DeepEqual(before.Status, *st) {
+	return r.writeStatus(ctx, before, s.server)
+}
+
+// writeStatus writes the status of a server if it differs from that of before.
+func (r *FTPServerReconciler) writeStatus(ctx context.Context, before, server *v1alpha1.FTPServer) error {
+	if equality.Semantic.DeepEqual(before.Status, server.Status) {
 		return nil
 	}
-	if err := r.Client.Status().Patch(ctx, s.server, client.MergeFrom(before), client.FieldOwner(fieldOwner)); err != nil {
+	if err := r.Client.Status().Patch(ctx, server, client.MergeFrom(before), client.FieldOwner(fieldOwner)); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	r.written.note(s.server)
-	announce(r.Recorder, s.server, before.Status.Conditions, s.server.Status.Conditions)
+	r.written.note(server)
+	announce(r.Recorder, server, before.Status.Conditions, server.Status.Conditions)
 	return nil
 }
 
@@ -46,7 +53,7 @@ func (s *scope) findings() []policy.Named {
 	}
 	pendingPorts := render.PortsPending(s.server, s.service)
 	return []policy.Named{
-		{Type: v1alpha1.ConditionAccepted, Finding: policy.ServerAccepted(s.invalid, s.taken, s.rejected)},
+		{Type: v1alpha1.ConditionAccepted, Finding: policy.ServerAccepted(s.invalid, s.taken, s.leaving, s.rejected)},
 		{Type: v1alpha1.ConditionResolvedRefs, Finding: references},
 		{Type: v1alpha1.ConditionAddressAssigned, Finding: policy.AddressAssigned(s.server, len(s.slots), s.addresses, pendingPorts)},
 		{Type: v1alpha1.ConditionWorkloadAvailable, Finding: policy.WorkloadAvailable(s.slots)},
@@ -69,7 +76,7 @@ func (s *scope) slotStatus() []v1alpha1.SlotStatus {
 		out = append(out, v1alpha1.SlotStatus{
 			Name:       slot.Name,
 			Ready:      policy.SlotAvailable(slot).Status,
-			Programmed: policy.SlotProgrammed(slot.Name, s.answers, s.out.Files).Status,
+			Programmed: s.slotProgrammed(slot.Name).Status,
 		})
 	}
 	return out

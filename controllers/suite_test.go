@@ -35,7 +35,7 @@ const (
 
 var (
 	// kube speaks to the API server without a cache.
-	kube client.Client
+	kube client.WithWatch
 	// pods answers for the pods that tests make.
 	pods = newFakePods()
 	// clock is what the operator is told the time is.
@@ -135,7 +135,7 @@ func startOperator(ctx context.Context, config *rest.Config, stopped chan<- erro
 		return err
 	}
 	var err error
-	if kube, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
+	if kube, err = client.NewWithWatch(config, client.Options{Scheme: scheme}); err != nil {
 		return err
 	}
 	if err := kube.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: operatorNamespace}}); err != nil {

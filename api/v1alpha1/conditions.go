@@ -22,9 +22,10 @@ const ConditionStalled = "Stalled"
 
 // ConditionAccepted tells whether the operator acts on the object.
 //
-// FTPServer reasons: Accepted, InvalidSpec, NameTaken, ChildRejected.
+// FTPServer reasons: Accepted, InvalidSpec, NameTaken, ChildRejected,
+// ChildLeaving.
 // FTPUser reasons: Accepted, InvalidSpec, ServerNotFound, UsernameConflict,
-// ServerFull, NameTaken.
+// ServerFull, NameTaken, ChildLeaving.
 const ConditionAccepted = "Accepted"
 
 // ConditionResolvedRefs tells whether what the spec refers to is there and
@@ -67,6 +68,9 @@ const (
 	ReasonReady Reason = "Ready"
 	// ReasonProgressing: the operator is at work; Ready says on what.
 	ReasonProgressing Reason = "Progressing"
+	// ReasonReconcileFailed: the operator met an error and tries again; its log
+	// has it. The other conditions are as they were before.
+	ReasonReconcileFailed Reason = "ReconcileFailed"
 )
 
 // Reasons of ConditionAccepted.
@@ -82,6 +86,9 @@ const (
 	// ReasonChildRejected: the API server refused an object that follows from
 	// the spec; the message is its answer.
 	ReasonChildRejected Reason = "ChildRejected"
+	// ReasonChildLeaving: an object that the operator makes is being deleted, or
+	// one that is in its place; it is made anew once that is gone.
+	ReasonChildLeaving Reason = "ChildLeaving"
 	// ReasonServerNotFound: no FTPServer of the name in serverRef exists in the
 	// user's namespace. The user takes effect as soon as there is one.
 	ReasonServerNotFound Reason = "ServerNotFound"

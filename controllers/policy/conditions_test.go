@@ -221,3 +221,24 @@ func TestUserProgrammed(t *testing.T) {
 		})
 	}
 }
+
+func TestServerAccepted(t *testing.T) {
+	none := []string(nil)
+	for name, tc := range map[string]struct {
+		got     policy.Finding
+		reason  v1alpha1.Reason
+		message string
+	}{
+		"all is well": {policy.ServerAccepted("", none, none, none), v1alpha1.ReasonAccepted, ""},
+		"invalid":     {policy.ServerAccepted("bad", []string{"Service x"}, none, none), v1alpha1.ReasonInvalidSpec, "bad"},
+		"taken":       {policy.ServerAccepted("", []string{"Service x", "Secret y"}, []string{"Secret z"}, none), v1alpha1.ReasonNameTaken, "Service x, Secret y"},
+		"refused":     {policy.ServerAccepted("", none, []string{"Secret z"}, []string{"a: no", "b: never"}), v1alpha1.ReasonChildRejected, "a: no; b: never"},
+		"leaving":     {policy.ServerAccepted("", none, []string{"Secret y", "Secret z"}, none), v1alpha1.ReasonChildLeaving, "Secret y, Secret z"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if tc.got.Reason != tc.reason || !strings.Contains(tc.got.Message, tc.message) {
+				t.Errorf("got %+v", tc.got)
+			}
+		})
+	}
+}

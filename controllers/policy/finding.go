@@ -6,6 +6,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -98,5 +99,5 @@ func limited(s string) string {
 	if len(s) <= maxMessage {
 		return s
 	}
-	return s[:maxMessage] + "…"
+	return strings.ToValidUTF8(s[:maxMessage], "") + "…"
 }

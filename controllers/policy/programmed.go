@@ -104,3 +104,9 @@ func NotLoaded() Finding {
 func NotWritten() Finding {
 	return no(v1alpha1.ReasonPending, "Nothing new is written until the spec is accepted")
 }
+
+// UserNotWritten is the finding for a user of such a server: the pods go on with
+// what they had, and it is not known whether the user was part of it.
+func UserNotWritten() Finding {
+	return unknown(v1alpha1.ReasonPending, "Nothing new is written until the server is accepted; a pod that has loaded the user goes on serving it")
+}

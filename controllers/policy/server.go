@@ -9,18 +9,28 @@ import (
 
 // ServerAccepted judges whether the operator can act on a server: invalid says
 // why its spec cannot be rendered, taken are children whose names are somebody
-// else's, rejected is what the API server said of a child.
-func ServerAccepted(invalid string, taken []string, rejected string) Finding {
+// else's, leaving those that are being deleted, rejected is what the API server
+// said of children.
+func ServerAccepted(invalid string, taken, leaving, rejected []string) Finding {
 	switch {
 	case invalid != "":
 		return no(v1alpha1.ReasonInvalidSpec, invalid)
 	case len(taken) > 0:
 		return no(v1alpha1.ReasonNameTaken, fmt.Sprintf(
 			"Somebody else's object has the name that the server needs: %s: delete it, or name the FTPServer otherwise", strings.Join(taken, ", ")))
-	case rejected != "":
-		return no(v1alpha1.ReasonChildRejected, "Kubernetes refuses what follows from the spec: "+rejected)
+	case len(rejected) > 0:
+		return no(v1alpha1.ReasonChildRejected, "Kubernetes refuses what follows from the spec: "+strings.Join(rejected, "; "))
+	case len(leaving) > 0:
+		return ChildLeaving(leaving...)
 	}
 	return yes(v1alpha1.ReasonAccepted, "The operator acts on the spec")
+}
+
+// ChildLeaving is the finding for children that are being deleted and whose
+// names are needed.
+func ChildLeaving(names ...string) Finding {
+	return no(v1alpha1.ReasonChildLeaving, fmt.Sprintf(
+		"Being deleted, and made anew as soon as it is gone: %s: if this stays, see its finalizers and what still uses it", strings.Join(names, ", ")))
 }
 
 // ServerReady is Ready where every other condition is True.
@@ -29,6 +39,15 @@ func ServerReady(replicas int) Finding {
 		return yes(v1alpha1.ReasonScaledToZero, "No pod runs, as spec.replicas is 0; everything else is ready")
 	}
 	return yes(v1alpha1.ReasonReady, "The server runs as the spec asks")
+}
+
+// ReconcileFailed is the finding for a pass that an error ended. step completes
+// "could not …"; reason is the API server's word for the error, or empty.
+func ReconcileFailed(step, reason string) Finding {
+	if reason != "" {
+		reason = " (" + reason + ")"
+	}
+	return unknown(v1alpha1.ReasonReconcileFailed, fmt.Sprintf("The operator could not %s%s and tries again; its log says why", step, reason))
 }
 
 // UserReady is Ready where every other condition is True.

@@ -1,0 +1,35 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/controllers/policy"
+)
+
+// stepError is an error and what the operator was about when it met it.
+type stepError struct {
+	step string // completes "could not …", and holds no secret
+	err  error
+}
+
+func (e *stepError) Error() string { return e.step + ": " + e.err.Error() }
+func (e *stepError) Unwrap() error { return e.err }
+
+// patchFailure tells of an error that ended a pass, in Ready alone: nothing was
+// learnt that would be true of the rest. The error itself goes to the log only,
+// as it may quote anything. A conflict is not told: the next pass settles it.
+func (r *FTPServerReconciler) patchFailure(ctx context.Context, server *v1alpha1.FTPServer, failure error) error {
+	var at *stepError
+	if ctx.Err() != nil || apierrors.IsConflict(failure) || apierrors.IsAlreadyExists(failure) || !errors.As(failure, &at) {
+		return nil
+	}
+	before := server.DeepCopy()
+	server.Status.ObservedGeneration = server.Generation
+	finding := policy.ReconcileFailed(at.step, string(apierrors.ReasonForError(failure)))
+	policy.SetConditions(&server.Status.Conditions, server.Generation, nil, finding)
+	return r.writeStatus(ctx, before, server)
+}

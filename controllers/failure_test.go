@@ -1,0 +1,120 @@
+package controllers
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+)
+
+func TestRejected(t *testing.T) {
+	for code, want := range map[int32]bool{
+		400: true, 401: false, 403: true, 404: false, 405: true, 408: false, 409: false, 413: true, 418: true, 422: true, 429: false,
+		500: false, 503: false,
+	} {
+		err := fmt.Errorf("apply: %w", &apierrors.StatusError{ErrStatus: metav1.Status{Code: code}})
+		if got := rejected(err); got != want {
+			t.Errorf("%d: got %v", code, got)
+		}
+	}
+	if rejected(errors.New("connection refused")) {
+		t.Error("an error of the network is called a refusal")
+	}
+}
+
+// refuse has the API server refuse ConfigMaps and ServiceAccounts of the
+// operator in a namespace, with a code that is neither 403 nor 422.
+func refuse(t *testing.T, namespace string) {
+	t.Helper()
+	reason, every := metav1.StatusReasonRequestEntityTooLarge, admissionv1.NamespacedScope
+	policy := &admissionv1.ValidatingAdmissionPolicy{
+		ObjectMeta: metav1.ObjectMeta{Name: "refuse-" + namespace},
+		Spec: admissionv1.ValidatingAdmissionPolicySpec{
+			MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{
+				RuleWithOperations: admissionv1.RuleWithOperations{
+					Operations: []admissionv1.OperationType{admissionv1.OperationAll},
+					Rule: admissionv1.Rule{
+						APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"configmaps", "serviceaccounts"}, Scope: &every,
+					},
+				},
+			}}},
+			Validations: []admissionv1.Validation{{Expression: "false", Message: "not here", Reason: &reason}},
+		},
+	}
+	binding := &admissionv1.ValidatingAdmissionPolicyBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: policy.Name},
+		Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
+			PolicyName:        policy.Name,
+			ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
+			MatchResources: &admissionv1.MatchResources{NamespaceSelector: &metav1.LabelSelector{
+				MatchLabels: map[string]string{"kubernetes.io/metadata.name": namespace},
+			}},
+		},
+	}
+	create(t, policy, binding)
+	t.Cleanup(func() { remove(t, binding, policy) })
+	eventually(t, func() error {
+		probe := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "probe"}}
+		if err := kube.Create(t.Context(), probe, client.DryRunAll); !rejected(err) {
+			return fmt.Errorf("the policy is not at work yet: %w", errors.Join(err, errors.New("no refusal")))
+		}
+		return nil
+	})
+}
+
+// Every refusal is told, whatever its code, and holds up nothing else.
+func TestRefusedChildrenAreAllTold(t *testing.T) {
+	ns := namespace(t)
+	refuse(t, ns)
+	server := newServer(ns, "files")
+	create(t, server)
+	c := says(t, server, v1alpha1.ConditionAccepted, metav1.ConditionFalse, v1alpha1.ReasonChildRejected)
+	for _, want := range []string{"ServiceAccount files", "ConfigMap files-ca", "not here"} {
+		if !strings.Contains(c.Message, want) {
+			t.Errorf("the message leaves out %q: %s", want, c.Message)
+		}
+	}
+	get(t, ns, "files", &corev1.Service{})
+}
+
+// An error that ends the pass leaves no Ready that is no longer known to be true.
+func TestFailureIsTold(t *testing.T) {
+	ns := namespace(t)
+	server := newServer(ns, "files")
+	create(t, server)
+	runPods(t, ns, "files")
+	reaches(t, server, kstatus.CurrentStatus)
+	var salt []byte
+	keys := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "files-keys"}}
+	change(t, keys, func(s *corev1.Secret) { salt, s.Data["password-salt"] = s.Data["password-salt"], []byte("short") })
+	c := says(t, server, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonReconcileFailed)
+	if !strings.Contains(c.Message, "keys") || strings.Contains(c.Message, "short") {
+		t.Errorf("the message is %s", c.Message)
+	}
+	reaches(t, server, kstatus.InProgressStatus)
+	if c := meta.FindStatusCondition(server.Status.Conditions, v1alpha1.ConditionAccepted); c == nil || c.Status != metav1.ConditionTrue {
+		t.Errorf("Accepted is %+v", c)
+	}
+	version := server.ResourceVersion
+	for range 5 {
+		if _, err := serverReconciler.Reconcile(t.Context(), request(ns, "files")); err == nil {
+			t.Error("the error is kept from the queue")
+		}
+	}
+	get(t, ns, "files", server)
+	if server.ResourceVersion != version {
+		t.Error("an error that stays writes the status again and again")
+	}
+	change(t, keys, func(s *corev1.Secret) { s.Data["password-salt"] = salt })
+	reaches(t, server, kstatus.CurrentStatus)
+}

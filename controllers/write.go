@@ -1,0 +1,120 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/ftp-operator/ftp-operator/controllers/render"
+)
+
+// apply writes all objects, or none where one of the names is not the server's:
+// a pod must not run with, or mount, what is somebody else's. What only an edit
+// can help is noted in the scope and does not keep the others from being
+// written.
+func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
+	if s.invalid != "" || len(s.taken) > 0 {
+		return nil
+	}
+	found, hold, err := r.survey(ctx, s)
+	if err != nil {
+		return err
+	}
+	if hold {
+		s.out = render.Output{} // so that no pod is measured by it
+		return nil
+	}
+	for i, obj := range s.out.Objects {
+		if found[i] != nil && leaving(found[i]) != nil {
+			continue
+		}
+		now, err := r.applier.apply(ctx, s.server, obj, found[i])
+		if err == nil {
+			err = s.follow(now)
+		}
+		switch {
+		case err == nil:
+		case rejected(err):
+			s.rejected = append(s.rejected, fmt.Sprintf("%s: %v", called(obj), err))
+		default:
+			return &stepError{"apply " + called(obj), err}
+		}
+	}
+	return nil
+}
+
+// survey looks at what has the names of the objects, in their order. hold tells
+// that one of them is not the server's. What is its own and being deleted holds
+// up nothing else: pods go on with it, and an edit may be what lets it go.
+func (r *FTPServerReconciler) survey(ctx context.Context, s *scope) (found []client.Object, hold bool, err error) {
+	for _, obj := range s.out.Objects {
+		o, err := r.applier.find(ctx, obj)
+		if err != nil {
+			return nil, false, &stepError{"look at " + called(obj), err}
+		}
+		found = append(found, o)
+		if o == nil {
+			continue
+		}
+		switch err := ours(s.server, o); {
+		case errors.Is(err, errLeaving):
+			s.leaving = append(s.leaving, called(obj))
+			hold = hold || errors.Is(err, errOthersLeaving)
+		case err != nil:
+			s.taken = append(s.taken, called(obj))
+			hold = true
+		}
+	}
+	return found, hold, nil
+}
+
+// called is the kind and name of an object, for people.
+func called(obj render.Object) string {
+	return obj.GetObjectKind().GroupVersionKind().Kind + " " + obj.GetName()
+}
+
+// follow puts a Deployment, as the API server has it now, in its slot: the one
+// that was gathered may not know of the newest template, and would be told as
+// available.
+func (s *scope) follow(now client.Object) error {
+	d, ok := now.(*appsv1.Deployment)
+	if u, raw := now.(*unstructured.Unstructured); raw && u.GetKind() == "Deployment" {
+		d, ok = &appsv1.Deployment{}, true
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, d); err != nil {
+			return err
+		}
+	}
+	if !ok {
+		return nil
+	}
+	for i := range s.slots {
+		if s.slots[i].Name == d.Name {
+			s.slots[i].Deployment = d
+		}
+	}
+	return nil
+}
+
+// rejected tells that the API server, or a policy in it, will not have the
+// object: that a volume cannot grow, or that a quota is used up. An admission
+// webhook answers with a code of its choice. What is left out passes by itself.
+func rejected(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return false
+	}
+	switch code := status.Status().Code; code {
+	case http.StatusUnauthorized, http.StatusNotFound, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooManyRequests:
+		return false
+	default:
+		return code >= 400 && code < 500
+	}
+}
