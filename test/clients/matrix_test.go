@@ -269,9 +269,10 @@ func (b *bench) resumeDownload(t *testing.T) {
 	eventually(t, 20*time.Second, "half of the download", func() bool { return size(local) > enough })
 	must(t, p.Kill())
 	_, _ = p.Wait()
-	b.lastTransfer(t, "/down", "")
+	b.lastTransfer(t, "/down", "") // complete, where all of it was in the kernel's buffers
 	must(t, b.ResumeDownload(soon(t), "/down", local))
 	sameContent(t, local, remote)
+	eventually(t, 10*time.Second, "the line of the resumed download", func() bool { return len(b.transfers("/down", "")) == 2 })
 	if n := b.lastTransfer(t, "/down", "complete").number("bytes"); n > resumeSize-enough {
 		t.Fatalf("the resumed download moved %d bytes, so it began anew", n)
 	}
