@@ -115,7 +115,10 @@ func (p *process) run(ctx context.Context, again func()) error {
 	start(func() error { return p.admin.Run(work) })
 	start(func() error { return p.server.Serve(p.control) })
 	start(func() error { p.sweep(work); return nil })
-	start(func() error { p.reloadOnHangup(work); return nil })
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // from now on: before, it ends the process
+	defer signal.Stop(hangup)
+	start(func() error { p.reloadOn(work, hangup); return nil })
 	p.log.Info("Serving", "version", version, "address", p.control.Addr().String(), "slot", p.slot, "passivePorts", p.broker.Ports(),
 		"admin", p.admin.Addrs().Public, "status", p.admin.Addrs().Status)
 
@@ -133,12 +136,9 @@ func (p *process) run(ctx context.Context, again func()) error {
 	return errors.Join(err, p.store.Close())
 }
 
-// reloadOnHangup reads the configuration anew on SIGHUP, as administrators are
-// used to; changes of the files are noticed without it.
-func (p *process) reloadOnHangup(ctx context.Context) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+// reloadOn reads the configuration anew on SIGHUP, as administrators are used to;
+// changes of the files are noticed without it.
+func (p *process) reloadOn(ctx context.Context, hangup <-chan os.Signal) {
 	for {
 		select {
 		case <-ctx.Done():

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -37,6 +38,9 @@ func serve(args []string) error {
 	if (path == "") == (quick.root == "") {
 		return errors.New("give either --config FILE or --root DIR --user NAME")
 	}
+	if err := onlyWithRoot(flags, path); err != nil {
+		return err
+	}
 
 	log, level := telemetry.NewLogger(os.Stderr, quick.logLevel, quick.logFormat)
 	source, err := open(path, &quick, log)
@@ -55,6 +59,18 @@ func serve(args []string) error {
 		return err
 	}
 	return p.run(ctx, stop)
+}
+
+// onlyWithRoot refuses flags of a quick try beside a configuration file, which
+// would have no effect.
+func onlyWithRoot(flags *pflag.FlagSet, path string) error {
+	var errs []error
+	flags.Visit(func(f *pflag.Flag) {
+		if path != "" && f.Name != "config" && f.Name != "slot" {
+			errs = append(errs, fmt.Errorf("--%s is for a quick try with --root: set it in %s", f.Name, path))
+		}
+	})
+	return errors.Join(errs...)
 }
 
 func open(path string, quick *quickFlags, log *slog.Logger) (*live.Source, error) {

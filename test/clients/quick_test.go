@@ -62,6 +62,7 @@ func TestBadFlags(t *testing.T) {
 	}{
 		"neither":     {nil, "give either --config FILE or --root DIR"},
 		"both":        {[]string{"--config", "x", "--root", root, "--user", "a"}, "give either --config FILE or --root DIR"},
+		"no effect":   {[]string{"--config", "x.yaml", "--listen", ":21"}, "--listen is for a quick try"},
 		"no user":     {[]string{"--root", root}, "--root needs --user"},
 		"no root":     {[]string{"--root", root + "/missing", "--user", "a"}, root + "/missing"},
 		"durability":  {[]string{"--root", root, "--user", "a", "--durability", "some"}, "give full or none"},
