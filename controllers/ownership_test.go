@@ -290,6 +290,14 @@ func collect(t *testing.T, namespace string, old types.UID, again *v1alpha1.FTPS
 		if !meta.IsStatusConditionTrue(again.Status.Conditions, v1alpha1.ConditionAccepted) {
 			return fmt.Errorf("not accepted: %+v", again.Status.Conditions)
 		}
+		// What a pass of the old server has made meanwhile is its own.
+		var d appsv1.Deployment
+		if err := kube.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: render.DeploymentName(again.Name, 0)}, &d); err != nil {
+			return err
+		}
+		if !metav1.IsControlledBy(&d, again) {
+			return fmt.Errorf("the Deployment is not the new server's: %+v", d.OwnerReferences)
+		}
 		return nil
 	})
 }
