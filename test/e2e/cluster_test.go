@@ -106,7 +106,19 @@ func serving(t *testing.T, edit func(*v1alpha1.FTPServer)) (*v1alpha1.FTPServer,
 	create(t, server, user)
 	ready(t, server)
 	ready(t, user)
+	if server.Spec.Service.Type == v1alpha1.ServiceLoadBalancer {
+		reached(t, connection(t, ftpclient.Curl{}, server, user))
+	}
 	return server, user
+}
+
+// reached waits until the nodes route to the pod. They follow its readiness at
+// their own pace, usually within a second; nobody but a client can tell.
+func reached(t *testing.T, c ftpclient.Connection) {
+	t.Helper()
+	if after := eventually(t, func() string { return loginProblem(t, c) }); after > time.Second {
+		t.Logf("The Service was routed %s after the server was ready", after.Round(time.Millisecond))
+	}
 }
 
 func create(t *testing.T, objects ...client.Object) {

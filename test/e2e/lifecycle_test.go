@@ -43,7 +43,9 @@ func TestVolumeOutlivesServer(t *testing.T) {
 	create(t, again)
 	ready(t, again)
 	ready(t, user)
-	holds(t, connection(t, ftpclient.Curl{}, again, user), "/kept", local)
+	c := connection(t, ftpclient.Curl{}, again, user)
+	reached(t, c)
+	holds(t, c, "/kept", local)
 
 	change(t, again, func() { again.Spec.Storage.Volume.DeletionPolicy = v1alpha1.DeletionDelete })
 	ready(t, again)
@@ -118,6 +120,7 @@ func TestRestartCutsNoTransfer(t *testing.T) {
 		t.Fatalf("The pod was not replaced")
 	}
 	same(t, local, down)
+	reached(t, c)
 	holds(t, c, "/up", up)
 }
 

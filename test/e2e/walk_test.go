@@ -31,6 +31,7 @@ func TestFirstWalk(t *testing.T) {
 	c := connection(t, ftpclient.Curl{}, server, user)
 	c.Target.Mode = ftpclient.PASV
 	local := randomFile(t, 1)
+	reached(t, c)
 	must(t, c.Upload(soon(t), local, "/first"))
 	t.Logf("From apply to the first transferred byte: %s", time.Since(start).Round(time.Millisecond))
 
@@ -138,6 +139,7 @@ func TestServiceTypes(t *testing.T) {
 			for _, mode := range []ftpclient.Mode{ftpclient.PASV, ftpclient.EPSV} {
 				c := connection(t, ftpclient.FTPLib{}, server, user)
 				c.Target.Mode, c.Target.Prefix = mode, prefix
+				reached(t, c)
 				must(t, c.Upload(soon(t), local, "/file"))
 				holds(t, c, "/file", local)
 			}
