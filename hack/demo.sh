@@ -57,7 +57,8 @@ kubectl get configmap "$bundle" -o jsonpath='{.data.ca\.crt}' >"$work/ca.crt"
 head -c 5000000 /dev/urandom >"$work/report.pdf"
 ftps=(curl --silent --show-error --fail --ssl-reqd --cacert "$work/ca.crt" --netrc-file "$work/netrc")
 url=ftp://$address:$port/report.pdf
-run "${client[@]}" "${ftps[@]}" --upload-file "$work/report.pdf" "$url"
+# Nodes route to a pod that has just become ready within about a second.
+run "${client[@]}" "${ftps[@]}" --retry 10 --retry-connrefused --retry-delay 1 --upload-file "$work/report.pdf" "$url"
 printf 'Uploaded %d ms after the apply.\n' $((($(date +%s%N) - start) / 1000000))
 run "${client[@]}" "${ftps[@]}" --output "$work/back.pdf" "$url"
 run sha256sum "$work/report.pdf" "$work/back.pdf"
