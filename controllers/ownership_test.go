@@ -49,10 +49,10 @@ var children = map[string]func(meta metav1.ObjectMeta) client.Object{
 		c.Spec.Resources.Requests = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Mi")}
 		return c
 	},
-	"Secret files-config":  secretWith("config.v1.yaml"),
+	"Secret files-config":  secretWith("config.v2.yaml"),
 	"Secret files-tls":     secretWith("tls.crt"),
 	"Secret files-keys":    secretWith("password-salt"),
-	"Secret files-users-3": secretWith("users-3.v1.yaml"),
+	"Secret files-users-3": secretWith("users-3.v2.yaml"),
 }
 
 func secretWith(key string) func(metav1.ObjectMeta) client.Object {
@@ -167,7 +167,7 @@ func TestDriftIsCorrected(t *testing.T) {
 		s.Spec.Selector = map[string]string{"app": "other"}
 	})
 	change(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "files-config"}}, func(s *corev1.Secret) {
-		s.Data["config.v1.yaml"] = []byte("listen: nowhere")
+		s.Data["config.v2.yaml"] = []byte("listen: nowhere")
 	})
 	change(t, &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "files-0"}}, func(d *appsv1.Deployment) {
 		d.Spec.Template.Spec.Containers[0].Image = "other"
@@ -180,7 +180,7 @@ func TestDriftIsCorrected(t *testing.T) {
 		get(t, ns, "files", &svc)
 		get(t, ns, "files-config", &secret)
 		get(t, ns, "files-0", &d)
-		if svc.Spec.Selector["app"] == "other" || strings.Contains(string(secret.Data["config.v1.yaml"]), "nowhere") ||
+		if svc.Spec.Selector["app"] == "other" || strings.Contains(string(secret.Data["config.v2.yaml"]), "nowhere") ||
 			d.Spec.Template.Spec.Containers[0].Image != testImage {
 			return fmt.Errorf("not yet put right")
 		}

@@ -7,29 +7,8 @@
 package config
 
 import (
-	"fmt"
-	"hash/fnv"
 	"time"
 )
-
-// FileName is the key of the configuration in its Secret and the name of its
-// file. The number is the version of the contract: a change that an older
-// ftpserver could misread gets a new number, and the operator then writes both.
-const FileName = "config.v1.yaml"
-
-// UserShards is the number of files over which a server's users are spread, so
-// that none of them comes near the size limit of a Secret.
-const UserShards = 8
-
-// UsersFileName is the name of the file that holds the users of a shard.
-func UsersFileName(shard int) string { return fmt.Sprintf("users-%d.v1.yaml", shard) }
-
-// Shard tells which of the UserShards files a login is stored in.
-func Shard(username string) int {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(username))
-	return int(h.Sum32() % UserShards)
-}
 
 // Config is the configuration of an ftpserver. File names in it are relative to
 // the directory that the configuration itself lies in.
@@ -44,6 +23,9 @@ type Config struct {
 	Storage Storage `yaml:"storage"`
 	// Active allows PORT and EPRT, to the client's own address only.
 	Active bool `yaml:"active,omitempty"`
+	// Anonymous lets in whoever logs in as "anonymous" or "ftp", with any
+	// password (RFC 1635). Absent: nobody without a login of their own.
+	Anonymous *Anonymous `yaml:"anonymous,omitempty"`
 	// UsersDir is a directory with files named by UsersFileName. Its users are
 	// added to Users.
 	UsersDir string `yaml:"usersDir,omitempty"`
@@ -154,6 +136,21 @@ const (
 	RoleAdmin Role = "Admin"
 )
 
+// Anonymous is what a client without a login of its own sees and may do.
+type Anonymous struct {
+	// Home is the directory, below the root, that it sees as "/". Absent: /pub.
+	Home string `yaml:"home,omitempty"`
+	// Role is ReadOnly (absent) or WriteOnly.
+	Role Role `yaml:"role,omitempty"`
+}
+
+// PathRule gives a user another role in a directory and all below it.
+type PathRule struct {
+	// Path is the directory as the user sees it: absolute, "/" being the home.
+	Path string `yaml:"path"`
+	Role Role   `yaml:"role"`
+}
+
 // Login says whether a user may log in.
 type Login string
 
@@ -169,7 +166,8 @@ type User struct {
 	Name string `yaml:"name"`
 	// UID tells a user from an earlier one of the same name. Optional.
 	UID string `yaml:"uid,omitempty"`
-	// PasswordHash is a hash of the password: $argon2id$… or $2…$ (bcrypt).
+	// PasswordHash is a hash of the password: $argon2id$…, $2…$ (bcrypt) or
+	// $6$… (SHA-512 crypt).
 	PasswordHash string `yaml:"passwordHash"`
 	// Home is the directory, below the root, that the user sees as "/".
 	// Absent: "/" and the name.
@@ -178,6 +176,17 @@ type User struct {
 	Role Role `yaml:"role,omitempty"`
 	// Login is absent: Enabled. A suspended user's sessions end at once.
 	Login Login `yaml:"login,omitempty"`
+	// Paths give other roles below some directories. Of those that a path lies
+	// in, the longest counts; outside of all, Role does.
+	Paths []PathRule `yaml:"paths,omitempty"`
+	// AllowedCIDRs are the networks that the user may log in from. Absent: all.
+	AllowedCIDRs []string `yaml:"allowedCIDRs,omitempty"`
+	// ExpiresAt is when the login ends: from then on it is refused, and running
+	// sessions end as those of a suspended user. Absent: never.
+	ExpiresAt time.Time `yaml:"expiresAt,omitempty"`
+	// MaxSessions is how many sessions the user may have on the process at
+	// once. Absent (0): no limit.
+	MaxSessions int `yaml:"maxSessions,omitempty"`
 }
 
 // UsersFile is a file of users.

@@ -4,8 +4,8 @@ import "testing"
 
 func TestNameOfAndResolve(t *testing.T) {
 	tests := []struct{ file, name, path string }{
-		{"config.v1.yaml", "config.v1.yaml", "/etc/ftp/config.v1.yaml"},
-		{"./users//users-0.v1.yaml", "users/users-0.v1.yaml", "/etc/ftp/users/users-0.v1.yaml"},
+		{"config.v2.yaml", "config.v2.yaml", "/etc/ftp/config.v2.yaml"},
+		{"./users//users-0.v2.yaml", "users/users-0.v2.yaml", "/etc/ftp/users/users-0.v2.yaml"},
 		{"../tls/default/tls.crt", "../tls/default/tls.crt", "/etc/tls/default/tls.crt"},
 		{"/etc/ftp/tls/tls.crt", "tls/tls.crt", "/etc/ftp/tls/tls.crt"},
 		{"/etc/ftp/..data/x", "..data/x", "/etc/ftp/..data/x"},
@@ -30,7 +30,7 @@ func TestShardIsPartOfTheContract(t *testing.T) {
 			t.Errorf("Shard(%q) = %d, want %d", name, got, want)
 		}
 	}
-	if got := UsersFileName(7); got != "users-7.v1.yaml" {
+	if got := UsersFileName(7); got != "users-7.v2.yaml" {
 		t.Errorf("UsersFileName(7) = %q", got)
 	}
 }

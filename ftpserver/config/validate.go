@@ -41,6 +41,10 @@ func (c *Config) SetDefaults() {
 	setDefault(&c.Limits.DrainTimeout, DefaultDrainTimeout)
 	setDefault(&c.Log.Level, "Info")
 	setDefault(&c.Log.Format, "JSON")
+	if a := c.Anonymous; a != nil {
+		setDefault(&a.Home, "/pub")
+		setDefault(&a.Role, RoleReadOnly)
+	}
 	setUserDefaults(c.Users)
 }
 
@@ -72,6 +76,7 @@ func (c *Config) Validate() error {
 		oneOf("log.format", c.Log.Format, "JSON", "Text"),
 		c.Limits.validate(),
 		c.Admin.validate(),
+		c.Anonymous.validate(),
 	}
 	if c.Storage.Root == "" {
 		errs = append(errs, errors.New("storage.root: name the directory that holds the files"))
@@ -191,17 +196,53 @@ func validateUsers(field string, users []User) []error {
 		if !slices.ContainsFunc(hashPrefixes, func(p string) bool { return strings.HasPrefix(u.PasswordHash, p) }) {
 			errs = append(errs, fmt.Errorf("%s.passwordHash: must be a hash that starts with %s; make one with: ftpserver hash-password", at, strings.Join(hashPrefixes, " or ")))
 		}
-		if !path.IsAbs(u.Home) || path.Clean(u.Home) != u.Home || strings.ContainsRune(u.Home, 0) {
-			errs = append(errs, fmt.Errorf("%s.home: %q must be an absolute path without . or .. in it", at, u.Home))
-		}
 		errs = append(errs,
+			absolute(at+".home", u.Home),
 			oneOf(at+".role", u.Role, RoleReadOnly, RoleReadWrite, RoleWriteOnly, RoleAdmin),
-			oneOf(at+".login", u.Login, LoginEnabled, LoginSuspended))
+			oneOf(at+".login", u.Login, LoginEnabled, LoginSuspended),
+			u.validateNarrowing(at))
 	}
 	return errs
 }
 
-var hashPrefixes = []string{"$argon2id$", "$2"}
+// validateNarrowing checks what limits a login beyond its role.
+func (u *User) validateNarrowing(at string) error {
+	var errs []error
+	seen := map[string]bool{}
+	for i, p := range u.Paths {
+		field := fmt.Sprintf("%s.paths[%d]", at, i)
+		errs = append(errs, absolute(field+".path", p.Path), oneOf(field+".role", p.Role, RoleReadOnly, RoleReadWrite, RoleWriteOnly))
+		if seen[p.Path] {
+			errs = append(errs, fmt.Errorf("%s.path: %q is there twice", field, p.Path))
+		}
+		seen[p.Path] = true
+	}
+	for _, c := range u.AllowedCIDRs {
+		if _, err := netip.ParsePrefix(c); err != nil {
+			errs = append(errs, fmt.Errorf("%s.allowedCIDRs: %q is not a network such as 10.0.0.0/8", at, c))
+		}
+	}
+	if u.MaxSessions < 0 {
+		errs = append(errs, fmt.Errorf("%s.maxSessions: must be 0 (none) or more, is %d", at, u.MaxSessions))
+	}
+	return errors.Join(errs...)
+}
+
+func (a *Anonymous) validate() error {
+	if a == nil {
+		return nil
+	}
+	return errors.Join(absolute("anonymous.home", a.Home), oneOf("anonymous.role", a.Role, RoleReadOnly, RoleWriteOnly))
+}
+
+func absolute(field, p string) error {
+	if !path.IsAbs(p) || path.Clean(p) != p || strings.ContainsRune(p, 0) {
+		return fmt.Errorf("%s: %q must be an absolute path without . or .. in it", field, p)
+	}
+	return nil
+}
+
+var hashPrefixes = []string{"$argon2id$", "$2", "$6$"}
 
 // UsernameProblem says what is wrong with a login name, or nil.
 func UsernameProblem(name string) error {

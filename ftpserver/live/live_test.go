@@ -36,15 +36,15 @@ func TestOpenTellsAllThatIsWrong(t *testing.T) {
 usersDir: users
 tls: {certificates: [{certFile: tls/a.crt, keyFile: tls/a.key}]}
 `))
-	d.write("users/users-1.v1.yaml", "users: [{name: anna, passwordHash: $argon2id$x}]")
-	d.write("users/users-2.v1.yaml", "hello: 1\n")
+	d.write("users/users-1.v2.yaml", "users: [{name: anna, passwordHash: $argon2id$x}]")
+	d.write("users/users-2.v2.yaml", "hello: 1\n")
 	s, err := Open(d.path(""), config.Strict, d.logger())
 	if s != nil || err == nil {
 		t.Fatalf("Open = %v, %v, want an error", s, err)
 	}
 	for _, want := range []string{
-		"users/users-1.v1.yaml: users[0].passwordHash: argon2id hash",
-		"users/users-2.v1.yaml: line 1: the field hello is not known",
+		"users/users-1.v2.yaml: users[0].passwordHash: argon2id hash",
+		"users/users-2.v2.yaml: line 1: the field hello is not known",
 		"tls/a.crt: no such file",
 	} {
 		if !strings.Contains(err.Error(), want) {
@@ -55,9 +55,9 @@ tls: {certificates: [{certFile: tls/a.crt, keyFile: tls/a.key}]}
 
 func TestOpenNeedsItsFiles(t *testing.T) {
 	tests := map[string]struct{ content, want string }{
-		"no configuration":          {"", "config.v1.yaml: cannot be read: no such file"},
+		"no configuration":          {"", "config.v2.yaml: cannot be read: no such file"},
 		"no directory of users":     {configured("usersDir: users\n"), "usersDir: cannot be read: no such file"},
-		"a file for a directory":    {configured("usersDir: config.v1.yaml\n"), "usersDir: is not a directory"},
+		"a file for a directory":    {configured("usersDir: config.v2.yaml\n"), "usersDir: is not a directory"},
 		"a user that cannot be":     {configured("", "{name: a, passwordHash: $2b$99$x}"), "users[0].passwordHash: bcrypt hash"},
 		"a user who is there twice": {configured("", user("a", hashA), user("a", hashB)), `"a" is there twice`},
 	}

@@ -13,12 +13,12 @@ func TestAUserInTwoPlaces(t *testing.T) {
 		places map[string]string // file: hash of anna's password there
 		winner string
 	}{
-		"alone in a foreign file":       {map[string]string{"users-6.v1.yaml": hashA}, "users-6.v1.yaml"},
-		"own file before a lower one":   {map[string]string{"users-0.v1.yaml": hashA, "users-3.v1.yaml": hashB}, "users-3.v1.yaml"},
-		"own file before a higher one":  {map[string]string{"users-3.v1.yaml": hashA, "users-6.v1.yaml": hashB}, "users-3.v1.yaml"},
-		"own file before configuration": {map[string]string{config.FileName: hashA, "users-3.v1.yaml": hashB}, "users-3.v1.yaml"},
-		"configuration before foreign":  {map[string]string{config.FileName: hashA, "users-0.v1.yaml": hashB}, config.FileName},
-		"lower of two foreign files":    {map[string]string{"users-6.v1.yaml": hashA, "users-1.v1.yaml": hashB}, "users-1.v1.yaml"},
+		"alone in a foreign file":       {map[string]string{"users-6.v2.yaml": hashA}, "users-6.v2.yaml"},
+		"own file before a lower one":   {map[string]string{"users-0.v2.yaml": hashA, "users-3.v2.yaml": hashB}, "users-3.v2.yaml"},
+		"own file before a higher one":  {map[string]string{"users-3.v2.yaml": hashA, "users-6.v2.yaml": hashB}, "users-3.v2.yaml"},
+		"own file before configuration": {map[string]string{config.FileName: hashA, "users-3.v2.yaml": hashB}, "users-3.v2.yaml"},
+		"configuration before foreign":  {map[string]string{config.FileName: hashA, "users-0.v2.yaml": hashB}, config.FileName},
+		"lower of two foreign files":    {map[string]string{"users-6.v2.yaml": hashA, "users-1.v2.yaml": hashB}, "users-1.v2.yaml"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -69,12 +69,12 @@ func TestAConflictEnds(t *testing.T) {
 	d := newDir(t)
 	d.write(config.FileName, configured("usersDir: .\n"))
 	s := d.open()
-	d.write("users-3.v1.yaml", usersFile(user("anna", hashA)))
-	d.write("users-6.v1.yaml", usersFile(user("anna", hashB)))
-	if err := s.Reload(); err == nil || !strings.Contains(err.Error(), "users-6.v1.yaml") {
+	d.write("users-3.v2.yaml", usersFile(user("anna", hashA)))
+	d.write("users-6.v2.yaml", usersFile(user("anna", hashB)))
+	if err := s.Reload(); err == nil || !strings.Contains(err.Error(), "users-6.v2.yaml") {
 		t.Errorf("Reload = %v", err)
 	}
-	d.remove("users-3.v1.yaml")
+	d.remove("users-3.v2.yaml")
 	mustReload(t, s)
 	if s.Current().Users["anna"].PasswordHash != hashB {
 		t.Error("anna of users-6 is not in force")

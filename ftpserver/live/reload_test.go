@@ -128,20 +128,20 @@ func TestUsersFilesComeAndGo(t *testing.T) {
 	d.write(config.FileName, configured("usersDir: users\n", user("root", hashA)))
 	d.write("users/readme", "")
 	s := d.open()
-	if got := status(t, s.Current(), "users/users-3.v1.yaml"); got != (config.FileStatus{Name: "users/users-3.v1.yaml"}) {
+	if got := status(t, s.Current(), "users/users-3.v2.yaml"); got != (config.FileStatus{Name: "users/users-3.v2.yaml"}) {
 		t.Errorf("an absent file: %+v, want no hash and no error", got)
 	}
 	if len(s.Current().Files) != 1+config.UserShards {
 		t.Errorf("files = %v", s.Current().Files)
 	}
 
-	d.write("users/users-3.v1.yaml", usersFile(user("anna", hashA)))
+	d.write("users/users-3.v2.yaml", usersFile(user("anna", hashA)))
 	mustReload(t, s)
 	if _, ok := s.Current().Users["anna"]; !ok || len(s.Current().Users) != 2 {
 		t.Errorf("users = %v", s.Current().Users)
 	}
 
-	d.remove("users/users-3.v1.yaml")
+	d.remove("users/users-3.v2.yaml")
 	mustReload(t, s)
 	if _, ok := s.Current().Users["anna"]; ok || len(s.Current().Digests) != 1 {
 		t.Errorf("users = %v, want anna gone", s.Current().Users)
@@ -163,7 +163,7 @@ func TestUsersOfTheConfigurationChange(t *testing.T) {
 func TestUsersOutliveTheirDirectory(t *testing.T) {
 	d := newDir(t)
 	d.write(config.FileName, configured("usersDir: users\n"))
-	d.write("users/users-3.v1.yaml", usersFile(user("anna", hashA)))
+	d.write("users/users-3.v2.yaml", usersFile(user("anna", hashA)))
 	s := d.open()
 	d.remove("users")
 	if err := s.Reload(); err == nil || !strings.Contains(err.Error(), "usersDir: cannot be read") {
@@ -172,7 +172,7 @@ func TestUsersOutliveTheirDirectory(t *testing.T) {
 	if _, ok := s.Current().Users["anna"]; !ok {
 		t.Error("anna is gone")
 	}
-	d.write("users/users-3.v1.yaml", usersFile(user("anna", hashB)))
+	d.write("users/users-3.v2.yaml", usersFile(user("anna", hashB)))
 	mustReload(t, s)
 	if s.Current().Users["anna"].PasswordHash != hashB {
 		t.Error("the directory is back and its content is not in force")

@@ -111,7 +111,7 @@ func TestRunSeesKubernetesVolumes(t *testing.T) {
 		return map[string]string{config.FileName: configured("banner: " + b + "\nusersDir: ../users\ntls: {certificates: [{certFile: ../tls/tls.crt, keyFile: ../tls/tls.key}]}\n")}
 	}
 	users := func(hash string) map[string]string {
-		return map[string]string{"users-3.v1.yaml": usersFile(user("anna", hash))}
+		return map[string]string{"users-3.v2.yaml": usersFile(user("anna", hash))}
 	}
 	certificate := func() map[string]string {
 		cert := d.issue("issued")
@@ -152,7 +152,7 @@ func TestRunSeesDirectoriesOfAProjectedVolume(t *testing.T) {
 	d := newDir(t)
 	files := map[string]string{
 		config.FileName:         configured("usersDir: users\n"),
-		"users/users-3.v1.yaml": usersFile(user("anna", hashA)),
+		"users/users-3.v2.yaml": usersFile(user("anna", hashA)),
 	}
 	d.volume("etc", 1, files)
 	s, err := Open(d.path("etc"), config.Lenient, d.logger())
@@ -162,7 +162,7 @@ func TestRunSeesDirectoriesOfAProjectedVolume(t *testing.T) {
 	d.run(s)
 	for generation, hash := range []string{hashB, hashA, hashB} {
 		next := maps.Clone(files)
-		next["users/users-3.v1.yaml"] = usersFile(user("anna", hash))
+		next["users/users-3.v2.yaml"] = usersFile(user("anna", hash))
 		d.volume("etc", generation+2, next)
 		d.eventually("anna's new password", func() bool { return s.Current().Users["anna"].PasswordHash == hash })
 	}
@@ -171,8 +171,8 @@ func TestRunSeesDirectoriesOfAProjectedVolume(t *testing.T) {
 // A directory behind a symlink that is replaced, as deployment tools do it.
 func TestRunSeesAReplacedSymlink(t *testing.T) {
 	d := newDir(t)
-	d.write("r1/users-3.v1.yaml", usersFile(user("anna", hashA)))
-	d.write("r2/users-3.v1.yaml", usersFile(user("anna", hashB)))
+	d.write("r1/users-3.v2.yaml", usersFile(user("anna", hashA)))
+	d.write("r2/users-3.v2.yaml", usersFile(user("anna", hashB)))
 	d.write("etc/"+config.FileName, configured("usersDir: ../deployed/current\n"))
 	d.write("deployed/readme", "")
 	d.symlink("../r1", "deployed/current")
@@ -196,18 +196,18 @@ func TestRunFollowsTheConfigurationToOtherDirectories(t *testing.T) {
 	d.write(config.FileName, configured(""))
 	s := d.open()
 	d.run(s)
-	d.write("users/users-3.v1.yaml", usersFile(user("anna", hashA)))
+	d.write("users/users-3.v2.yaml", usersFile(user("anna", hashA)))
 	d.write(config.FileName, configured("usersDir: users\n"))
 	d.eventually("anna", func() bool { return s.Current().Users["anna"].PasswordHash == hashA })
-	d.write("users/users-3.v1.yaml", usersFile(user("anna", hashB)))
+	d.write("users/users-3.v2.yaml", usersFile(user("anna", hashB)))
 	d.eventually("anna's new password", func() bool { return s.Current().Users["anna"].PasswordHash == hashB })
 
 	// It vanishes, and another of its name comes.
 	d.remove("users")
-	d.eventually("the missing directory told", func() bool { return status(t, s.Current(), "users/users-3.v1.yaml").Error != "" })
-	d.write("users/users-3.v1.yaml", usersFile(user("anna", hashA)))
+	d.eventually("the missing directory told", func() bool { return status(t, s.Current(), "users/users-3.v2.yaml").Error != "" })
+	d.write("users/users-3.v2.yaml", usersFile(user("anna", hashA)))
 	d.eventually("anna's old password", func() bool { return s.Current().Users["anna"].PasswordHash == hashA })
-	d.write("users/users-3.v1.yaml", usersFile(user("anna", hashB)))
+	d.write("users/users-3.v2.yaml", usersFile(user("anna", hashB)))
 	d.eventually("anna's new password again", func() bool { return s.Current().Users["anna"].PasswordHash == hashB })
 }
 

@@ -15,7 +15,7 @@ func fake() (*watch, chan fsnotify.Event) {
 	return &watch{
 		watcher: &fsnotify.Watcher{Events: events, Errors: make(chan error)},
 		dirs:    map[string]bool{"/etc/ftp": true},
-		names:   map[string]bool{"config.v1.yaml": true},
+		names:   map[string]bool{"config.v2.yaml": true},
 	}, events
 }
 
@@ -32,7 +32,7 @@ func waited(t *testing.T, w *watch, happen func(cancel func(), poke chan struct{
 }
 
 func TestWait(t *testing.T) {
-	const file = "/etc/ftp/config.v1.yaml"
+	const file = "/etc/ftp/config.v2.yaml"
 	type script func(events chan fsnotify.Event, cancel func(), poke chan struct{})
 	say := func(names ...string) script {
 		return func(events chan fsnotify.Event, _ func(), _ chan struct{}) {
@@ -85,7 +85,7 @@ func TestWait(t *testing.T) {
 func TestFilesThatCannotBeWatchedArePolled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := new(watch)
-		if w.follow([]string{"/etc/ftp/config.v1.yaml"}) {
+		if w.follow([]string{"/etc/ftp/config.v2.yaml"}) {
 			t.Error("something is watched without a watcher")
 		}
 		after, read := waited(t, w, func(func(), chan struct{}) {})

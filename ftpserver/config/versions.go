@@ -1,0 +1,85 @@
+package config
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"time"
+)
+
+// The version of the contract is a part of the files' names. A change that an
+// older ftpserver could misread gets a new number. The operator writes the files
+// of both versions side by side, and a server reads, of each file, the highest
+// version it knows: so either of the two can be replaced first.
+//
+// Version 2 brought what narrows a login (paths, allowedCIDRs, expiresAt,
+// maxSessions), anonymous logins and $6$ hashes: a server of version 1 would let
+// in whom it should not, or refuse the file.
+const (
+	// FileName is the key of the configuration in its Secret and the name of its
+	// file.
+	FileName = "config.v2.yaml"
+	// PreviousFileName is that of the version before.
+	PreviousFileName = "config.v1.yaml"
+)
+
+// UserShards is the number of files over which a server's users are spread, so
+// that none of them comes near the size limit of a Secret.
+const UserShards = 8
+
+// UsersFileName is the name of the file that holds the users of a shard.
+func UsersFileName(shard int) string { return fmt.Sprintf("users-%d.v2.yaml", shard) }
+
+// PreviousUsersFileName is that of the version before.
+func PreviousUsersFileName(shard int) string { return fmt.Sprintf("users-%d.v1.yaml", shard) }
+
+// Shard tells which of the UserShards files a login is stored in.
+func Shard(username string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(username))
+	return int(h.Sum32() % UserShards)
+}
+
+// Previous is the configuration as a server of the version before can read it.
+func (c Config) Previous() Config {
+	c.Anonymous = nil
+	c.Users = PreviousUsers(c.Users)
+	return c
+}
+
+// PreviousUsers are those users, as a server of the version before can read
+// them. See User.Previous.
+func PreviousUsers(users []User) []User {
+	out := make([]User, 0, len(users))
+	for _, u := range users {
+		if p, ok := u.Previous(); ok {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Previous is the user as a server of the version before can read it. It fails
+// closed: a user who is narrowed by something that such a server does not know
+// is suspended there. It is not ok where that server would refuse the whole
+// file: of the hash it knows nothing.
+func (u User) Previous() (User, bool) {
+	if strings.HasPrefix(u.PasswordHash, "$6$") {
+		return User{}, false
+	}
+	if u.narrowed() {
+		u.Login = LoginSuspended
+	}
+	u.Paths, u.AllowedCIDRs, u.ExpiresAt, u.MaxSessions = nil, nil, time.Time{}, 0
+	return u, true
+}
+
+// SameInPrevious tells that a server of the version before serves the user just
+// as it should.
+func (u User) SameInPrevious() bool {
+	return !strings.HasPrefix(u.PasswordHash, "$6$") && !u.narrowed()
+}
+
+func (u User) narrowed() bool {
+	return len(u.Paths) > 0 || len(u.AllowedCIDRs) > 0 || !u.ExpiresAt.IsZero() || u.MaxSessions > 0
+}

@@ -1,0 +1,61 @@
+package config
+
+import (
+	"reflect"
+	"testing"
+	"time"
+)
+
+// What an older server does not know must never let anybody in.
+func TestThePreviousVersionFailsClosed(t *testing.T) {
+	plain := User{Name: "anna", UID: "1", PasswordHash: someHash, Home: "/a", Role: RoleReadOnly, Login: LoginEnabled}
+	tests := map[string]struct {
+		narrow        func(*User)
+		there, closed bool
+	}{
+		"plain":        {func(*User) {}, true, false},
+		"paths":        {func(u *User) { u.Paths = []PathRule{{Path: "/in", Role: RoleWriteOnly}} }, true, true},
+		"allowedCIDRs": {func(u *User) { u.AllowedCIDRs = []string{"10.0.0.0/8"} }, true, true},
+		"expiresAt":    {func(u *User) { u.ExpiresAt = time.Unix(1, 0) }, true, true},
+		"maxSessions":  {func(u *User) { u.MaxSessions = 1 }, true, true},
+		"$6$":          {func(u *User) { u.PasswordHash = "$6$saltstring$x" }, false, true},
+	}
+	for name, tt := range tests {
+		u, want := plain, plain
+		tt.narrow(&u)
+		got, there := u.Previous()
+		if tt.closed {
+			want.Login = LoginSuspended
+		}
+		if !tt.there {
+			want = User{}
+		}
+		if there != tt.there || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, %v, want %+v, %v", name, got, there, want, tt.there)
+		}
+		if u.SameInPrevious() == tt.closed {
+			t.Errorf("%s: SameInPrevious is %v", name, !tt.closed)
+		}
+	}
+}
+
+// Every field that a user has beyond the previous version must be stripped
+// there: such a server is strict about nothing and would ignore it.
+func TestThePreviousVersionHoldsNothingNewer(t *testing.T) {
+	known := map[string]bool{"Name": true, "UID": true, "PasswordHash": true, "Home": true, "Role": true, "Login": true}
+	u := User{
+		Name: "anna", PasswordHash: someHash, Paths: []PathRule{{}}, AllowedCIDRs: []string{""},
+		ExpiresAt: time.Unix(1, 0), MaxSessions: 1,
+	}
+	p, _ := u.Previous()
+	v := reflect.ValueOf(p)
+	for i := range v.NumField() {
+		if field := v.Type().Field(i).Name; !known[field] && !v.Field(i).IsZero() {
+			t.Errorf("%s is told to a server that does not know it", field)
+		}
+	}
+	c := Config{Anonymous: &Anonymous{}, Users: []User{u}}
+	if p := c.Previous(); p.Anonymous != nil || p.Users[0].MaxSessions != 0 || c.Anonymous == nil || c.Users[0].MaxSessions != 1 {
+		t.Errorf("%+v", p)
+	}
+}
