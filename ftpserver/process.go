@@ -208,7 +208,7 @@ func certificates(s *live.Snapshot) []config.CertificateStatus {
 func (p *process) status(withUsers bool) config.Status {
 	now := p.source.Current()
 	s := config.Status{
-		Version: version, Slot: p.slot, BootID: p.bootID,
+		Version: version, Contract: config.Version, Slot: p.slot, BootID: p.bootID,
 		Draining: p.server.Draining(),
 		Files:    now.Files, UserCount: len(now.Users),
 		Sessions:     p.metrics.SessionCounts(),

@@ -9,7 +9,9 @@ package v1alpha1
 // With zero replicas Ready is True with the reason ScaledToZero: nothing runs,
 // as asked.
 //
-// FTPUser: True when Accepted, ResolvedRefs and Programmed are.
+// FTPUser: True when Accepted, ResolvedRefs and Programmed are. Where spec.login
+// or spec.expiresAt then keeps the user out, its reason is Suspended or Expired:
+// that is what the spec asks for.
 const ConditionReady = "Ready"
 
 // ConditionReconciling is there, and True, only while the operator works
@@ -53,7 +55,7 @@ const ConditionWorkloadAvailable = "WorkloadAvailable"
 // generation, by their own account.
 //
 // FTPServer reasons: Programmed, Pending, Refused, NoPod, StatusUnreachable,
-// ScaledToZero.
+// UnsupportedByServer, ScaledToZero.
 // FTPUser reasons: the same, and NotLoaded where Accepted or ResolvedRefs is
 // False.
 const ConditionProgrammed = "Programmed"
@@ -66,6 +68,10 @@ type Reason string
 const (
 	// ReasonReady: everything is as the spec asks.
 	ReasonReady Reason = "Ready"
+	// ReasonSuspended: all is as the spec asks, and that is to refuse the login.
+	ReasonSuspended Reason = "Suspended"
+	// ReasonExpired: spec.expiresAt has come, and the login is refused.
+	ReasonExpired Reason = "Expired"
 	// ReasonProgressing: the operator is at work; Ready says on what.
 	ReasonProgressing Reason = "Progressing"
 	// ReasonReconcileFailed: the operator met an error and tries again; its log
@@ -151,6 +157,10 @@ const (
 	// ReasonStatusUnreachable: a pod runs, but did not answer the operator. It
 	// is not known what it has loaded; clients may well be served.
 	ReasonStatusUnreachable Reason = "StatusUnreachable"
+	// ReasonUnsupportedByServer: a pod runs an older server that does not know
+	// something that the spec asks for. Logins that this would narrow are refused
+	// there.
+	ReasonUnsupportedByServer Reason = "UnsupportedByServer"
 	// ReasonNotLoaded: the user is not on the server, because it is not accepted
 	// or its password is not usable.
 	ReasonNotLoaded Reason = "NotLoaded"

@@ -46,6 +46,13 @@ type FTPServerSpec struct {
 	// +required
 	Storage StorageSpec `json:"storage,omitzero"`
 
+	// anonymous lets in clients that log in as "anonymous" or "ftp", with any
+	// password (RFC 1635). An FTPUser of that name goes before it. Absent: only
+	// FTPUsers log in.
+	//
+	// +optional
+	Anonymous *AnonymousSpec `json:"anonymous,omitempty"`
+
 	// limits bound what clients may use. Absent: idle sessions end after 5
 	// minutes, nothing else is bounded.
 	//
@@ -58,6 +65,13 @@ type FTPServerSpec struct {
 	// +optional
 	// +default={}
 	Logging LoggingSpec `json:"logging,omitzero"`
+
+	// networkPolicy says what may reach the pods. Absent: a NetworkPolicy is kept
+	// that lets in FTP clients and the operator, and nobody else.
+	//
+	// +optional
+	// +default={"mode": "Managed"}
+	NetworkPolicy NetworkPolicySpec `json:"networkPolicy,omitzero"`
 
 	// pod configures the pods that serve. Changing anything in it replaces the
 	// pod; transfers in progress are let finish, up to terminationGracePeriod.

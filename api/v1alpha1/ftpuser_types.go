@@ -34,6 +34,11 @@ const (
 	LoginSuspended LoginState = "Suspended"
 )
 
+// AnnotationRotatePassword, set to any new value on an FTPUser without
+// passwordSecretRef, has the operator make a new password, once for each value.
+// Sessions under the old one end after their running transfer.
+const AnnotationRotatePassword = "ftp-operator.io/rotate-password"
+
 // FTPUserSpec is the wanted state of an FTPUser.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.username) == has(oldSelf.username) && (!has(self.username) || self.username == oldSelf.username)",message="username is immutable: make a new FTPUser for another login"
@@ -58,7 +63,7 @@ type FTPUserSpec struct {
 	Username string `json:"username,omitempty"`
 
 	// passwordSecretRef names the Secret with the password, or with a hash of it
-	// ($argon2id$ or bcrypt's $2). A change of it takes effect within seconds
+	// ($argon2id$, bcrypt's $2 or SHA-512 crypt's $6$). A change of it takes effect within seconds
 	// and ends the user's sessions. Absent: the operator makes a password once
 	// and keeps it in a Secret; status.passwordSecretRef tells where.
 	//
@@ -91,6 +96,76 @@ type FTPUserSpec struct {
 	// +optional
 	// +default="Enabled"
 	Login LoginState `json:"login,omitempty"`
+
+	// paths give the user other roles below some directories. Of those that a
+	// path lies in, the longest counts; outside of all, role does. A change
+	// takes effect with the next command. Absent: role holds everywhere.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=path
+	// +kubebuilder:validation:MaxItems=32
+	Paths []PathRule `json:"paths,omitempty"`
+
+	// allowedCIDRs are the networks that the user may log in from, such as
+	// 10.0.0.0/8. Sessions from elsewhere end after their running transfer.
+	// Absent: every network.
+	//
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=43
+	// +kubebuilder:validation:XValidation:rule="self.all(c, isCIDR(c))",message="allowedCIDRs must be networks such as 10.0.0.0/8"
+	AllowedCIDRs []string `json:"allowedCIDRs,omitempty"`
+
+	// expiresAt is when the login ends: from that instant on it is refused and
+	// running sessions are ended, also while the operator is away. A later time
+	// brings it back. Absent: never.
+	//
+	// +optional
+	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
+
+	// limits bound what the user may use. Absent: only the server's limits hold.
+	//
+	// +optional
+	// +default={}
+	Limits UserLimitsSpec `json:"limits,omitzero"`
+}
+
+// PathRole is a role that holds below a directory.
+//
+// +kubebuilder:validation:Enum=ReadOnly;ReadWrite;WriteOnly
+type PathRole string
+
+// PathRule gives a user another role below a directory.
+type PathRule struct {
+	// path is the directory as the user sees it: an absolute path, / being the
+	// home, or for an Admin the root of the server's storage.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('/')",message="path must be an absolute path: begin it with /"
+	// +kubebuilder:validation:XValidation:rule="self == '/' || !self.matches('/$|//|/[.][.]?(/|$)|[\\\\x00-\\\\x1f\\\\x7f]')",message="path must be a plain path: without //, . or .. in it, without / at its end, without control characters"
+	Path string `json:"path,omitempty"`
+
+	// role is what the user may do there: ReadOnly, ReadWrite or WriteOnly, as
+	// in spec.role.
+	//
+	// +required
+	Role PathRole `json:"role,omitempty"`
+}
+
+// UserLimitsSpec bounds what a user may use.
+type UserLimitsSpec struct {
+	// sessionsPerReplica is how many sessions the user may have on one pod at
+	// once; a further login is refused. Absent: no limit.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100000
+	SessionsPerReplica int32 `json:"sessionsPerReplica,omitempty"`
 }
 
 // FTPUserStatus is the state of an FTPUser as last seen.

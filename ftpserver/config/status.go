@@ -11,6 +11,9 @@ const StatusPath = "/status"
 type Status struct {
 	// Version is the program's version.
 	Version string `json:"version"`
+	// Contract is the highest version of the contract that the program knows.
+	// Absent (0): the one before the field came, 1.
+	Contract int `json:"contract,omitempty"`
 	// Slot is the number of the replica.
 	Slot int `json:"slot"`
 	// BootID differs for each start of the process.

@@ -16,6 +16,8 @@ import (
 // maxSessions), anonymous logins and $6$ hashes: a server of version 1 would let
 // in whom it should not, or refuse the file.
 const (
+	// Version is the highest version that this program knows.
+	Version = 2
 	// FileName is the key of the configuration in its Secret and the name of its
 	// file.
 	FileName = "config.v2.yaml"

@@ -1,0 +1,67 @@
+package v1alpha1
+
+import (
+	networkingv1 "k8s.io/api/networking/v1"
+)
+
+// AnonymousRole is what a client without a login of its own may do.
+//
+// +kubebuilder:validation:Enum=ReadOnly;WriteOnly
+type AnonymousRole string
+
+// AnonymousSpec lets in clients without a login of their own.
+type AnonymousSpec struct {
+	// home is the directory that they see as "/": an absolute path on the
+	// server's storage. Absent: /pub.
+	//
+	// +optional
+	// +default="/pub"
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.startsWith('/')",message="home must be an absolute path: begin it with /"
+	// +kubebuilder:validation:XValidation:rule="self == '/' || !self.matches('/$|//|/[.][.]?(/|$)|[\\\\x00-\\\\x1f\\\\x7f]')",message="home must be a plain path: without //, . or .. in it, without / at its end, without control characters"
+	Home string `json:"home,omitempty"`
+
+	// role is ReadOnly (list and download) or WriteOnly (a drop box). Absent:
+	// ReadOnly.
+	//
+	// +optional
+	// +default="ReadOnly"
+	Role AnonymousRole `json:"role,omitempty"`
+}
+
+// NetworkPolicyMode says who keeps the NetworkPolicy of the pods.
+//
+// +kubebuilder:validation:Enum=Managed;None
+type NetworkPolicyMode string
+
+// The modes.
+const (
+	// NetworkPolicyManaged: the operator keeps one.
+	NetworkPolicyManaged NetworkPolicyMode = "Managed"
+	// NetworkPolicyNone: the operator makes none, and removes the one it made.
+	NetworkPolicyNone NetworkPolicyMode = "None"
+)
+
+// NetworkPolicySpec says what may reach the pods, in clusters whose network
+// enforces NetworkPolicies.
+//
+// +kubebuilder:validation:XValidation:rule="self.mode == 'Managed' || !has(self.metricsFrom)",message="metricsFrom needs networkPolicy.mode Managed: set the mode or remove the field"
+type NetworkPolicySpec struct {
+	// mode is Managed (the operator keeps a NetworkPolicy: FTP from everywhere,
+	// the status port from the operator, metrics from metricsFrom; out of the
+	// pods only DNS, where a host name is to be resolved) or None (it makes
+	// none). Absent: Managed.
+	//
+	// +optional
+	// +default="Managed"
+	Mode NetworkPolicyMode `json:"mode,omitempty"`
+
+	// metricsFrom are the peers that may read the metrics. Absent: none.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	MetricsFrom []networkingv1.NetworkPolicyPeer `json:"metricsFrom,omitempty"`
+}
