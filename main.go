@@ -126,6 +126,7 @@ func reconcilers(mgr ctrl.Manager, o options) error {
 		Board:         board,
 		Now:           time.Now,
 		Image:         o.serverImage,
+		Namespace:     o.namespace,
 		ClusterDomain: o.clusterDomain,
 	}
 	user := &controllers.FTPUserReconciler{
@@ -133,6 +134,7 @@ func reconcilers(mgr ctrl.Manager, o options) error {
 		Live:     mgr.GetAPIReader(),
 		Recorder: mgr.GetEventRecorder("ftp-operator"),
 		Board:    board,
+		Now:      time.Now,
 	}
 	return errors.Join(server.SetupWithManager(mgr), user.SetupWithManager(mgr))
 }

@@ -28,16 +28,18 @@ type fakePods struct {
 	silent map[string]bool
 	// refusing servers refuse new configurations.
 	refusing map[string]string
+	// older servers know the previous version of the contract only.
+	older map[string]bool
 }
 
 func newFakePods() *fakePods {
-	return &fakePods{frozen: map[string]*config.Status{}, silent: map[string]bool{}, refusing: map[string]string{}}
+	return &fakePods{frozen: map[string]*config.Status{}, silent: map[string]bool{}, refusing: map[string]string{}, older: map[string]bool{}}
 }
 
 // Status implements Prober.
 func (f *fakePods) Status(ctx context.Context, t probe.Target) (*config.Status, error) {
 	f.mu.Lock()
-	silent, frozen, refusal := f.silent[t.Host], f.frozen[t.Host], f.refusing[t.Host]
+	silent, frozen, refusal, older := f.silent[t.Host], f.frozen[t.Host], f.refusing[t.Host], f.older[t.Host]
 	f.mu.Unlock()
 	if silent {
 		return nil, errors.New("no answer in time")
@@ -45,7 +47,11 @@ func (f *fakePods) Status(ctx context.Context, t probe.Target) (*config.Status, 
 	if frozen != nil {
 		return frozen, nil
 	}
-	s, err := loaded(ctx, t)
+	know := current
+	if older {
+		know = previous
+	}
+	s, err := loaded(ctx, t, know)
 	if err == nil && refusal != "" {
 		for i := range s.Files {
 			s.Files[i].Hash, s.Files[i].Error = "old", refusal
@@ -54,8 +60,20 @@ func (f *fakePods) Status(ctx context.Context, t probe.Target) (*config.Status, 
 	return s, err
 }
 
+// contract is a version of the contract, as a server knows it.
+type contract struct {
+	version int
+	file    string
+	users   func(shard int) string
+}
+
+var (
+	current  = contract{config.Version, config.FileName, config.UsersFileName}
+	previous = contract{0, config.PreviousFileName, config.PreviousUsersFileName}
+)
+
 // loaded is what a pod would tell that has loaded what the Secrets hold now.
-func loaded(ctx context.Context, t probe.Target) (*config.Status, error) {
+func loaded(ctx context.Context, t probe.Target, know contract) (*config.Status, error) {
 	parts := strings.Split(t.Host, ".")
 	name, in := parts[0], parts[1]
 	get := func(secret string) map[string][]byte {
@@ -69,14 +87,14 @@ func loaded(ctx context.Context, t probe.Target) (*config.Status, error) {
 	if t.Token == "" || t.Token != string(main[render.KeyStatusToken]) {
 		return nil, errors.New("it answered 401 Unauthorized")
 	}
-	s := &config.Status{Users: map[string]string{}}
+	s := &config.Status{Contract: know.version, Users: map[string]string{}}
 	tell := func(file string, data []byte) {
 		s.Files = append(s.Files, config.FileStatus{Name: file, Hash: config.Hash(data)})
 	}
-	tell(config.FileName, main[config.FileName])
+	tell(know.file, main[know.file])
 	tell("/etc/ftpserver/tls/tls.crt", get(render.TLSSecretName(name))[corev1.TLSCertKey])
 	for i := range config.UserShards {
-		file := config.UsersFileName(i)
+		file := know.users(i)
 		data := get(render.UsersSecretName(name, i))[file]
 		tell("/etc/ftpserver/users/"+file, data)
 		users, err := config.DecodeUsers(data, config.Strict)
@@ -111,7 +129,7 @@ func (f *fakePods) freeze(t *testing.T, namespace, server string) {
 	t.Helper()
 	var s corev1.Secret
 	get(t, namespace, render.ConfigSecretName(server), &s)
-	status, err := loaded(t.Context(), probe.Target{Host: host(namespace, server), Token: string(s.Data[render.KeyStatusToken])})
+	status, err := loaded(t.Context(), probe.Target{Host: host(namespace, server), Token: string(s.Data[render.KeyStatusToken])}, current)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,6 +36,8 @@ type FTPServerReconciler struct {
 	Now func() time.Time
 	// Image is the server's image where a spec names none.
 	Image string
+	// Namespace is where the operator runs, which NetworkPolicies let in.
+	Namespace string
 	// ClusterDomain is the DNS domain of the cluster's Services.
 	ClusterDomain string
 
@@ -63,6 +65,10 @@ type FTPServerReconciler struct {
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=services;serviceaccounts;configmaps,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create;patch;delete
+//
+// The NetworkPolicy is the one child that a spec can do without: it is deleted
+// where networkPolicy.mode becomes None.
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
 //
 // Secrets: watched as metadata; those that are referenced or its own read by
 // name; its own created and patched.

@@ -2,8 +2,8 @@ package controllers
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -20,7 +20,6 @@ import (
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers/policy"
-	"github.com/ftp-operator/ftp-operator/controllers/render"
 )
 
 // userWorkers is how many users are worked on at once. A pass is short.
@@ -36,6 +35,8 @@ type FTPUserReconciler struct {
 	Recorder events.EventRecorder
 	// Board is where verdicts are read.
 	Board *Board
+	// Now is the clock.
+	Now func() time.Time
 
 	secrets *secretReader
 	written *written
@@ -53,7 +54,7 @@ func (r *FTPUserReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.secrets = newSecretReader(r.Client, r.Live)
 	r.written = newWritten()
 	return ctrl.NewControllerManagedBy(mgr).
-		For(&v1alpha1.FTPUser{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.FTPUser{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, rotationAsked))).
 		Watches(&v1alpha1.FTPServer{}, handler.EnqueueRequestsFromMapFunc(r.usersOfServer),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.usersOfSecret)).
@@ -89,47 +90,20 @@ func (r *FTPUserReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 	if problem != nil {
 		verdict.Accepted = *problem
 	}
-	return ctrl.Result{}, r.patchStatus(ctx, user, verdict)
+	if user.Spec.PasswordSecretRef != nil && user.Annotations[v1alpha1.AnnotationRotatePassword] != "" {
+		verdict.Resolved = policy.RotationIgnored(verdict.Resolved)
+	}
+	return r.next(user), r.patchStatus(ctx, user, verdict)
 }
 
-// password makes the Secret with the user's password where the spec names none.
-// It is made once. problem tells that the name can't be had.
-func (r *FTPUserReconciler) password(ctx context.Context, u *v1alpha1.FTPUser) (problem *policy.Finding, err error) {
-	if u.Spec.PasswordSecretRef != nil {
-		return nil, nil
+// next looks again when the login ends by its time. The pods end it by
+// themselves.
+func (r *FTPUserReconciler) next(u *v1alpha1.FTPUser) ctrl.Result {
+	if u.Spec.ExpiresAt == nil || policy.Expired(u, r.Now()) {
+		return ctrl.Result{}
 	}
-	key := client.ObjectKey{Namespace: u.Namespace, Name: render.PasswordSecretName(u.Name)}
-	m, err := r.secrets.metadata(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	if m != nil {
-		return passwordProblem(u, m), nil
-	}
-	found, err := r.secrets.createOnce(ctx, r.Client, render.Password(u, randomText(generatedPassword)))
-	if err != nil || found == nil {
-		return nil, err
-	}
-	return passwordProblem(u, found), nil
+	return ctrl.Result{RequeueAfter: max(u.Spec.ExpiresAt.Sub(r.Now()), time.Millisecond)}
 }
-
-// passwordProblem judges what stands where the user's password would be made;
-// it is nil where that is the user's own. Its end wakes us.
-func passwordProblem(u *v1alpha1.FTPUser, found client.Object) *policy.Finding {
-	err := belongs(found, u, v1alpha1.FTPUserKind)
-	if err == nil {
-		return nil
-	}
-	problem := policy.PasswordNameTaken(found.GetName())
-	if errors.Is(err, errLeaving) {
-		problem = policy.ChildLeaving("Secret " + found.GetName())
-	}
-	return &problem
-}
-
-// generatedPassword is how many random bytes a password is made of. As text
-// they are 32 characters.
-const generatedPassword = 24
 
 // verdict is what is known of the user; known tells whether it is about its
 // present generation.
@@ -161,7 +135,7 @@ func (r *FTPUserReconciler) patchStatus(ctx context.Context, u *v1alpha1.FTPUser
 		{Type: v1alpha1.ConditionAccepted, Finding: v.Accepted},
 		{Type: v1alpha1.ConditionResolvedRefs, Finding: v.Resolved},
 		{Type: v1alpha1.ConditionProgrammed, Finding: v.Programmed},
-	}, policy.UserReady(v.Programmed))
+	}, policy.UserReady(u, v.Programmed, r.Now()))
 	if equality.Semantic.DeepEqual(before.Status, u.Status) {
 		return nil
 	}

@@ -37,7 +37,7 @@ type scope struct {
 	accepted    map[types.UID]policy.Finding
 	credentials credentials
 	passwords   map[types.UID]hashed
-	digests     map[types.UID]string // config.User.Digest of those with a login
+	logins      map[types.UID]policy.Login // of those that are to have one
 
 	// rendered and applied
 	out      render.Output
@@ -139,46 +139,68 @@ func (s *scope) certificateNames(clusterDomain string) []string {
 	return render.CertificateNames(s.server, clusterDomain, s.addresses.List, ips)
 }
 
-// logins are the users as the server is to know them: those that are accepted
+// entries are the users as the server is to know them: those that are accepted
 // and have a password.
-func (s *scope) logins() ([]config.User, error) {
+func (s *scope) entries() ([]config.User, error) {
 	var out []config.User
-	s.digests = map[types.UID]string{}
+	s.logins = map[types.UID]policy.Login{}
 	for _, u := range s.users {
 		password := s.passwords[u.UID]
 		if !s.accepted[u.UID].OK() || !password.finding.OK() {
 			continue
 		}
 		entry := policy.UserEntry(u, password.hash)
-		digest, err := entry.Digest()
+		login, err := loginOf(entry)
 		if err != nil {
 			return nil, err
 		}
-		s.digests[u.UID] = digest
+		s.logins[u.UID] = login
 		out = append(out, entry)
 	}
 	return out, nil
 }
 
+// loginOf is what pods tell of a user whom they have loaded.
+func loginOf(entry config.User) (l policy.Login, err error) {
+	l = policy.Login{Name: entry.Name, File: render.UsersFile(entry.Name), Newer: !entry.SameInPrevious()}
+	if l.Digest, err = entry.Digest(); err != nil {
+		return l, err
+	}
+	if previous, ok := entry.Previous(); ok {
+		l.Previous, err = previous.Digest()
+	}
+	return l, err
+}
+
+// wanted is what the pods are to load.
+func (s *scope) wanted() policy.Wanted {
+	w := policy.Wanted{Files: s.out.Files}
+	if s.server.Spec.Anonymous != nil {
+		w.Newer = append(w.Newer, "anonymous")
+	}
+	return w
+}
+
 // render builds the objects. A spec that the server would refuse is told, not
 // returned: only an edit helps.
 func (r *FTPServerReconciler) render(s *scope) error {
-	users, err := s.logins()
+	users, err := s.entries()
 	if err != nil {
 		return err
 	}
 	passive, pending := policy.PassiveAddresses(s.server.Spec.Passive, s.addresses)
 	s.out, err = render.Objects(render.Input{
-		Server:           s.server,
-		Image:            r.Image,
-		Service:          s.service,
-		PassiveAddresses: passive,
-		AddressPending:   pending || render.PortsPending(s.server, s.service),
-		Users:            users,
-		TLS:              s.credentials.tls,
-		Status:           s.credentials.status,
-		StatusToken:      s.credentials.statusToken,
-		CABundle:         s.credentials.ca.PEM(),
+		Server:            s.server,
+		Image:             r.Image,
+		Service:           s.service,
+		PassiveAddresses:  passive,
+		AddressPending:    pending || render.PortsPending(s.server, s.service),
+		Users:             users,
+		TLS:               s.credentials.tls,
+		Status:            s.credentials.status,
+		StatusToken:       s.credentials.statusToken,
+		OperatorNamespace: r.Namespace,
+		CABundle:          s.credentials.ca.PEM(),
 	})
 	if err != nil {
 		s.invalid = err.Error()

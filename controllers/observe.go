@@ -58,7 +58,7 @@ func (r *FTPServerReconciler) ask(ctx context.Context, s *scope, slot string, po
 	if err != nil && ready(pod) {
 		status, err = r.Prober.Status(ctx, t) // one lost packet is no news
 	}
-	if err == nil && len(s.users) > 0 && !policy.Behind(policy.Answer{Status: status}, s.out.Files).OK() {
+	if err == nil && len(s.users) > 0 && !policy.Loaded(policy.Answer{Status: status}, s.out.Files).OK() {
 		t.Users = len(s.users)
 		status, err = r.Prober.Status(ctx, t)
 	}
@@ -101,7 +101,7 @@ func (s *scope) behind() []*corev1.Pod {
 	for _, slot := range s.slots {
 		for _, pod := range slot.Live() {
 			for _, a := range s.answers {
-				if a.Pod != pod.Name || policy.Behind(a, s.out.Files).OK() {
+				if a.Pod != pod.Name || policy.Loaded(a, s.out.Files).OK() {
 					continue
 				}
 				if a.Status != nil || ready(pod) {
@@ -117,7 +117,7 @@ func (s *scope) behind() []*corev1.Pod {
 func (s *scope) caughtUp(pod *corev1.Pod) bool {
 	for _, a := range s.answers {
 		if a.Pod == pod.Name {
-			return policy.Behind(a, s.out.Files).OK()
+			return policy.Loaded(a, s.out.Files).OK()
 		}
 	}
 	return false
@@ -154,7 +154,7 @@ func (s *scope) passwordFinding(u *v1alpha1.FTPUser) policy.Finding {
 }
 
 func (s *scope) userProgrammed(u *v1alpha1.FTPUser) policy.Finding {
-	digest, loaded := s.digests[u.UID]
+	login, loaded := s.logins[u.UID]
 	switch {
 	case !s.accepted[u.UID].OK():
 		return policy.NotLoaded()
@@ -163,7 +163,7 @@ func (s *scope) userProgrammed(u *v1alpha1.FTPUser) policy.Finding {
 	case !loaded:
 		return policy.NotLoaded()
 	}
-	return policy.UserProgrammed(s.slots, s.answers, s.out.Files, u.Username(), digest, render.UsersFile(u.Username()))
+	return policy.UserProgrammed(s.slots, s.answers, s.out.Files, login)
 }
 
 // programmed is the finding of ConditionProgrammed.
@@ -171,14 +171,14 @@ func (s *scope) programmed() policy.Finding {
 	if !s.rendered() {
 		return policy.NotWritten()
 	}
-	return policy.Programmed(s.slots, s.answers, s.out.Files)
+	return policy.Programmed(s.slots, s.answers, s.wanted())
 }
 
 func (s *scope) slotProgrammed(slot string) policy.Finding {
 	if !s.rendered() {
 		return policy.NotWritten()
 	}
-	return policy.SlotProgrammed(slot, s.answers, s.out.Files)
+	return policy.SlotProgrammed(slot, s.answers, s.wanted())
 }
 
 // rendered tells that there are files for the pods to load: that the spec could

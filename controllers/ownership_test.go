@@ -12,6 +12,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -41,8 +42,9 @@ var children = map[string]func(meta metav1.ObjectMeta) client.Object{
 	"Service files": func(m metav1.ObjectMeta) client.Object {
 		return &corev1.Service{ObjectMeta: m, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
 	},
-	"ServiceAccount files": func(m metav1.ObjectMeta) client.Object { return &corev1.ServiceAccount{ObjectMeta: m} },
-	"ConfigMap files-ca":   func(m metav1.ObjectMeta) client.Object { return &corev1.ConfigMap{ObjectMeta: m} },
+	"ServiceAccount files":    func(m metav1.ObjectMeta) client.Object { return &corev1.ServiceAccount{ObjectMeta: m} },
+	"NetworkPolicy files-ftp": func(m metav1.ObjectMeta) client.Object { return &networkingv1.NetworkPolicy{ObjectMeta: m} },
+	"ConfigMap files-ca":      func(m metav1.ObjectMeta) client.Object { return &corev1.ConfigMap{ObjectMeta: m} },
 	"PersistentVolumeClaim files-data": func(m metav1.ObjectMeta) client.Object {
 		c := &corev1.PersistentVolumeClaim{ObjectMeta: m}
 		c.Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}
@@ -216,7 +218,7 @@ func TestDeletionNeverWaits(t *testing.T) {
 // for the retained claim.
 func everythingIsOwned(t *testing.T, namespace string) {
 	t.Helper()
-	for _, kind := range []string{"apps/v1/Deployment", "v1/Service", "v1/Secret", "v1/ConfigMap", "v1/ServiceAccount", "v1/PersistentVolumeClaim"} {
+	for _, kind := range []string{"apps/v1/Deployment", "v1/Service", "v1/Secret", "v1/ConfigMap", "v1/ServiceAccount", "networking.k8s.io/v1/NetworkPolicy", "v1/PersistentVolumeClaim"} {
 		var list metav1.PartialObjectMetadataList
 		list.SetGroupVersionKind(parseGVK(kind))
 		if err := kube.List(t.Context(), &list, client.InNamespace(namespace)); err != nil {
@@ -304,7 +306,7 @@ func collect(t *testing.T, namespace string, old types.UID, again *v1alpha1.FTPS
 
 func deleteOwned(t *testing.T, namespace string, owner types.UID) {
 	t.Helper()
-	for _, kind := range []string{"apps/v1/Deployment", "v1/Service", "v1/Secret", "v1/ConfigMap", "v1/ServiceAccount"} {
+	for _, kind := range []string{"apps/v1/Deployment", "v1/Service", "v1/Secret", "v1/ConfigMap", "v1/ServiceAccount", "networking.k8s.io/v1/NetworkPolicy"} {
 		var list metav1.PartialObjectMetadataList
 		list.SetGroupVersionKind(parseGVK(kind))
 		if err := kube.List(t.Context(), &list, client.InNamespace(namespace)); err != nil {

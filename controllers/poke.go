@@ -139,10 +139,10 @@ func (r *FTPServerReconciler) annotate(ctx context.Context, pod *corev1.Pod, sta
 }
 
 // fingerprint identifies the contents of all files together.
-func fingerprint(files map[string]string) string {
+func fingerprint(files map[string]config.Expected) string {
 	var all []byte
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		all = append(all, name+files[name]...)
+		all = append(all, name+files[name].Hash+files[name].Previous.Hash...)
 	}
 	return config.Hash(all)[:12]
 }

@@ -26,7 +26,7 @@ func (r *FTPServerReconciler) patchStatus(ctx context.Context, s *scope) error {
 	st.Addresses = s.addresses.List
 	st.Ports = s.ports()
 	if s.rendered() {
-		st.Users = int32(len(s.digests)) //nolint:gosec // bounded by the size of the Secrets
+		st.Users = int32(len(s.logins)) //nolint:gosec // bounded by the size of the Secrets
 	}
 	st.CARef = &v1alpha1.LocalReference{Name: render.CAConfigMapName(s.server.Name)}
 	policy.SetConditions(&st.Conditions, s.server.Generation, s.findings(), policy.ServerReady(len(s.slots)))

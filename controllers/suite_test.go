@@ -159,10 +159,10 @@ func startOperator(ctx context.Context, config *rest.Config, stopped chan<- erro
 	serverReconciler = &FTPServerReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("ftp-operator"),
 		Prober: pods, Board: board, Now: clock.Now,
-		Image: testImage, ClusterDomain: "cluster.local",
+		Image: testImage, Namespace: operatorNamespace, ClusterDomain: "cluster.local",
 	}
 	userReconciler = &FTPUserReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("ftp-operator"), Board: board,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("ftp-operator"), Board: board, Now: clock.Now,
 	}
 	if err := errors.Join(serverReconciler.SetupWithManager(mgr), userReconciler.SetupWithManager(mgr)); err != nil {
 		return err

@@ -55,7 +55,7 @@ func object(t *testing.T, base string, changes ...set) *unstructured.Unstructure
 	return u
 }
 
-func list(v ...any) []any { return v }
+func list(v ...any) []any { return append([]any{}, v...) }
 
 func fields(kv ...any) map[string]any {
 	m := map[string]any{}
@@ -116,6 +116,12 @@ func TestCreateIsRefused(t *testing.T) {
 		"idle timeout":            {server, []set{{"spec.limits.idleTimeout", "10ms"}}, "idleTimeout must be between 1s and 24h"},
 		"idle timeout no time":    {server, []set{{"spec.limits.idleTimeout", "soon"}}, "idleTimeout must be between 1s and 24h"},
 		"log level":               {server, []set{{"spec.logging.level", "Trace"}}, `supported values: "Debug", "Info", "Warn", "Error"`},
+		"anonymous writer":        {server, []set{{"spec.anonymous", fields("role", "ReadWrite")}}, `supported values: "ReadOnly", "WriteOnly"`},
+		"anonymous home":          {server, []set{{"spec.anonymous", fields("home", "/a/../b")}}, "home must be a plain path"},
+		"anonymous relative home": {server, []set{{"spec.anonymous", fields("home", "pub")}}, "begin it with /"},
+		"network policy mode":     {server, []set{{"spec.networkPolicy", fields("mode", "Off")}}, `supported values: "Managed", "None"`},
+		"metrics without policy":  {server, []set{{"spec.networkPolicy", fields("mode", "None", "metricsFrom", list(fields("podSelector", fields())))}}, "metricsFrom needs networkPolicy.mode Managed"},
+		"metrics from nobody":     {server, []set{{"spec.networkPolicy", fields("metricsFrom", list())}}, "at least 1 items"},
 		"too many secrets": {server, []set{{"spec.pod.imagePullSecrets", many(17, func(i int) any {
 			return fields("name", fmt.Sprint("s", i))
 		})}}, "Too many"},
@@ -132,6 +138,15 @@ func TestCreateIsRefused(t *testing.T) {
 		"home ending in slash":  {user, []set{{"spec.home", "/a/"}}, "home must be a plain path"},
 		"role":                  {user, []set{{"spec.role", "Root"}}, `supported values: "ReadOnly", "ReadWrite", "WriteOnly", "Admin"`},
 		"login":                 {user, []set{{"spec.login", "No"}}, `supported values: "Enabled", "Suspended"`},
+		"path climbing":         {user, []set{{"spec.paths", list(fields("path", "/a/..", "role", "ReadOnly"))}}, "path must be a plain path"},
+		"relative path":         {user, []set{{"spec.paths", list(fields("path", "in", "role", "ReadOnly"))}}, "begin it with /"},
+		"path for an admin":     {user, []set{{"spec.paths", list(fields("path", "/in", "role", "Admin"))}}, `supported values: "ReadOnly", "ReadWrite", "WriteOnly"`},
+		"path without role":     {user, []set{{"spec.paths", list(fields("path", "/in"))}}, "spec.paths[0].role: Required value"},
+		"path twice":            {user, []set{{"spec.paths", list(fields("path", "/in", "role", "ReadOnly"), fields("path", "/in", "role", "WriteOnly"))}}, "Duplicate value"},
+		"network":               {user, []set{{"spec.allowedCIDRs", list("10.0.0.1")}}, "allowedCIDRs must be networks such as 10.0.0.0/8"},
+		"no network":            {user, []set{{"spec.allowedCIDRs", list()}}, "at least 1 items"},
+		"expiry":                {user, []set{{"spec.expiresAt", "tomorrow"}}, "must be of type date-time"},
+		"no sessions":           {user, []set{{"spec.limits.sessionsPerReplica", int64(0)}}, "should be greater than or equal to 1"},
 		"password without name": {user, []set{{"spec.passwordSecretRef", fields("key", "k")}}, "spec.passwordSecretRef.name: Required value"},
 		"password in clear":     {user, []set{{"spec.password", "x"}}, `unknown field "spec.password"`},
 	} {
@@ -213,8 +228,8 @@ func TestDefaults(t *testing.T) {
 	}
 	got := fmt.Sprintln(*s.Spec.Replicas, s.Spec.TLS, s.Spec.Passive, s.Spec.Service.Type, s.Spec.Service.Port,
 		s.Spec.Storage.Volume.DeletionPolicy, s.Spec.Logging, s.Spec.Pod.RunAsUser, s.Spec.Pod.FSGroup,
-		s.Spec.Pod.Resources.Requests.Cpu(), s.Spec.Pod.Resources.Requests.Memory(), s.Status.ObservedGeneration)
-	want := "1 {Required 1.2} {8 30000 []} ClusterIP 21 Retain {Info} 65532 65532 50m 128Mi -1\n"
+		s.Spec.Pod.Resources.Requests.Cpu(), s.Spec.Pod.Resources.Requests.Memory(), s.Spec.NetworkPolicy, s.Status.ObservedGeneration)
+	want := "1 {Required 1.2} {8 30000 []} ClusterIP 21 Retain {Info} 65532 65532 50m 128Mi {Managed []} -1\n"
 	if got != want {
 		t.Errorf("defaults are\n%s, want\n%s", got, want)
 	}

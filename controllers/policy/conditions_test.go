@@ -12,7 +12,6 @@ import (
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers/policy"
-	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
 func finding(status metav1.ConditionStatus, reason v1alpha1.Reason) policy.Finding {
@@ -156,69 +155,6 @@ func TestFindAddresses(t *testing.T) {
 	addresses, pending := policy.PassiveAddresses(given, policy.Addresses{Pending: true})
 	if s := fmt.Sprint(addresses, " ", pending); s != "[{203.0.113.1 [10.0.0.0/8]}] false" {
 		t.Errorf("PASV answers %s", s)
-	}
-}
-
-func TestProgrammed(t *testing.T) {
-	files := map[string]string{"config": "new", "users": "new"}
-	slots := []policy.Slot{{Name: "s0"}, {Name: "s1"}}
-	told := func(slot, config_, users, problem string) policy.Answer {
-		return policy.Answer{Pod: slot + "-pod", Slot: slot, Status: &config.Status{Files: []config.FileStatus{
-			{Name: "config", Hash: config_}, {Name: "users", Hash: users, Error: problem},
-		}}}
-	}
-	mute := policy.Answer{Pod: "s1-pod", Slot: "s1", Problem: "no answer in time"}
-	for name, tc := range map[string]struct {
-		slots   []policy.Slot
-		answers []policy.Answer
-		want    v1alpha1.Reason
-	}{
-		"none to run":       {nil, nil, v1alpha1.ReasonScaledToZero},
-		"no pod":            {slots, nil, v1alpha1.ReasonNoPod},
-		"one slot lacks":    {slots, []policy.Answer{told("s0", "new", "new", "")}, v1alpha1.ReasonNoPod},
-		"all":               {slots, []policy.Answer{told("s0", "new", "new", ""), told("s1", "new", "new", "")}, v1alpha1.ReasonProgrammed},
-		"one behind":        {slots, []policy.Answer{told("s0", "new", "new", ""), told("s1", "old", "new", "")}, v1alpha1.ReasonPending},
-		"refused":           {slots, []policy.Answer{told("s0", "new", "new", ""), told("s1", "new", "old", "bad")}, v1alpha1.ReasonRefused},
-		"an error of old":   {slots, []policy.Answer{told("s0", "new", "new", "bad"), told("s1", "new", "new", "")}, v1alpha1.ReasonProgrammed},
-		"mute":              {slots, []policy.Answer{told("s0", "new", "new", ""), mute}, v1alpha1.ReasonStatusUnreachable},
-		"nothing ever load": {slots, []policy.Answer{{Slot: "s0", Status: &config.Status{}}}, v1alpha1.ReasonPending},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := policy.Programmed(tc.slots, tc.answers, files); got.Reason != tc.want {
-				t.Errorf("got %+v, want %s", got, tc.want)
-			}
-		})
-	}
-}
-
-// A user is programmed by its own entry, whatever else is still on its way.
-func TestUserProgrammed(t *testing.T) {
-	files := map[string]string{"config": "new", "shard": "new"}
-	slots := []policy.Slot{{Name: "s0"}}
-	told := func(shard string, users map[string]string) []policy.Answer {
-		return []policy.Answer{{Pod: "p", Slot: "s0", Status: &config.Status{
-			Files: []config.FileStatus{{Name: "config", Hash: "old"}, {Name: "shard", Hash: shard}}, Users: users,
-		}}}
-	}
-	for name, tc := range map[string]struct {
-		slots   []policy.Slot
-		answers []policy.Answer
-		want    v1alpha1.Reason
-	}{
-		"the whole file":    {slots, told("new", nil), v1alpha1.ReasonProgrammed},
-		"the entry":         {slots, told("old", map[string]string{"alice": "digest"}), v1alpha1.ReasonProgrammed},
-		"an older entry":    {slots, told("old", map[string]string{"alice": "older"}), v1alpha1.ReasonPending},
-		"another's entry":   {slots, told("old", map[string]string{"bob": "digest"}), v1alpha1.ReasonPending},
-		"mute":              {slots, []policy.Answer{{Slot: "s0"}}, v1alpha1.ReasonStatusUnreachable},
-		"no pod":            {slots, nil, v1alpha1.ReasonNoPod},
-		"nothing is to run": {nil, nil, v1alpha1.ReasonScaledToZero},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := policy.UserProgrammed(tc.slots, tc.answers, files, "alice", "digest", "shard")
-			if got.Reason != tc.want {
-				t.Errorf("got %+v, want %s", got, tc.want)
-			}
-		})
 	}
 }
 

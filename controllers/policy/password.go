@@ -11,7 +11,7 @@ import (
 )
 
 // hashPrefixes tell a hash from a password in clear.
-var hashPrefixes = []string{"$argon2id$", "$2a$", "$2b$", "$2x$", "$2y$"}
+var hashPrefixes = []string{"$argon2id$", "$2a$", "$2b$", "$2x$", "$2y$", "$6$"}
 
 // maxPassword is the longest password in clear, in bytes.
 const maxPassword = 512
@@ -47,6 +47,13 @@ func ReadPassword(ref v1alpha1.SecretKeyReference, data []byte, found bool, chec
 }
 
 var resolved = yes(v1alpha1.ReasonResolvedRefs, "All that the spec refers to is there")
+
+// RotationIgnored adds to a finding that the request for a new password has no
+// effect, as the password is somebody else's to make.
+func RotationIgnored(f Finding) Finding {
+	f.Message += "; the annotation " + v1alpha1.AnnotationRotatePassword + " has no effect where passwordSecretRef is given: change the Secret"
+	return f
+}
 
 // SecretMissing is the finding for a password Secret that is not there.
 func SecretMissing(ref v1alpha1.SecretKeyReference) Finding {

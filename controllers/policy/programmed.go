@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
@@ -18,19 +19,40 @@ type Answer struct {
 	Problem string
 }
 
-// Behind judges an answer: it is OK where the pod has loaded every file.
-func Behind(a Answer, files map[string]string) Finding {
+// Wanted is what the pods are to have loaded.
+type Wanted struct {
+	// Files are by config.FileStatus.Name.
+	Files map[string]config.Expected
+	// Newer names the settings in use that a server of the previous version of
+	// the contract does not know.
+	Newer []string
+}
+
+// Login is a user as the pods are to have loaded it.
+type Login struct {
+	Name string
+	// File is the config.FileStatus.Name of the file with the user.
+	File string
+	// Digest is the config.User.Digest that a server tells; Previous that of a
+	// server of the previous version of the contract.
+	Digest, Previous string
+	// Newer tells that the latter does not serve the user as it should.
+	Newer bool
+}
+
+// Loaded judges an answer: it is OK where the pod has loaded every file.
+func Loaded(a Answer, files map[string]config.Expected) Finding {
 	if a.Status == nil {
 		return unknown(v1alpha1.ReasonStatusUnreachable, fmt.Sprintf("The pod %s did not say what it has loaded: %s", a.Pod, a.Problem))
 	}
 	pending := ""
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		f, _ := a.Status.File(name)
-		if f.Hash == files[name] {
+		f, want := a.Status.Compare(name, files[name])
+		if f.Hash == want {
 			continue
 		}
 		if f.Error != "" {
-			return no(v1alpha1.ReasonRefused, fmt.Sprintf("The pod %s refuses %s and serves what it had: %s", a.Pod, name, f.Error))
+			return no(v1alpha1.ReasonRefused, fmt.Sprintf("The pod %s refuses %s and serves what it had: %s", a.Pod, f.Name, f.Error))
 		}
 		pending = name
 	}
@@ -41,15 +63,18 @@ func Behind(a Answer, files map[string]string) Finding {
 }
 
 // SlotProgrammed judges the answers of one slot's pods.
-func SlotProgrammed(slot string, answers []Answer, files map[string]string) Finding {
+func SlotProgrammed(slot string, answers []Answer, w Wanted) Finding {
 	asked := false
 	for _, a := range answers {
 		if a.Slot != slot {
 			continue
 		}
 		asked = true
-		if f := Behind(a, files); !f.OK() {
+		if f := Loaded(a, w.Files); !f.OK() {
 			return f
+		}
+		if len(w.Newer) > 0 && !a.Status.Current() {
+			return unsupported(a.Pod, strings.Join(w.Newer, ", "))
 		}
 	}
 	if !asked {
@@ -58,13 +83,17 @@ func SlotProgrammed(slot string, answers []Answer, files map[string]string) Find
 	return yes(v1alpha1.ReasonProgrammed, "")
 }
 
+func unsupported(pod, what string) Finding {
+	return no(v1alpha1.ReasonUnsupportedByServer, fmt.Sprintf("The pod %s runs an older server, which does not know %s: let it have the image of the operator's version", pod, what))
+}
+
 // Programmed judges all slots that are to run.
-func Programmed(slots []Slot, answers []Answer, files map[string]string) Finding {
+func Programmed(slots []Slot, answers []Answer, w Wanted) Finding {
 	if len(slots) == 0 {
 		return yes(v1alpha1.ReasonScaledToZero, "No pod runs, as spec.replicas is 0; one that starts loads all this")
 	}
 	for _, s := range slots {
-		if f := SlotProgrammed(s.Name, answers, files); !f.OK() {
+		if f := SlotProgrammed(s.Name, answers, w); !f.OK() {
 			return f
 		}
 	}
@@ -73,25 +102,48 @@ func Programmed(slots []Slot, answers []Answer, files map[string]string) Finding
 
 // UserProgrammed judges one user's own entry: a pod has it where it has loaded
 // the whole file, or tells the user's digest. So churn among other users never
-// hides that this one is there. file is the FileStatus.Name of the user's shard.
-func UserProgrammed(slots []Slot, answers []Answer, files map[string]string, name, digest, file string) Finding {
+// hides that this one is there.
+func UserProgrammed(slots []Slot, answers []Answer, files map[string]config.Expected, u Login) Finding {
 	if len(slots) == 0 {
 		return yes(v1alpha1.ReasonScaledToZero, "No pod runs, as spec.replicas of the server is 0; one that starts loads the user")
 	}
-	own := map[string]string{file: files[file]}
+	own := Wanted{Files: map[string]config.Expected{u.File: files[u.File]}}
 	for _, s := range slots {
-		told := []Answer{}
+		var told []Answer
 		for _, a := range answers {
-			if a.Slot == s.Name && a.Status != nil && a.Status.Users[name] == digest {
-				a = Answer{Pod: a.Pod, Slot: a.Slot, Status: &config.Status{Files: []config.FileStatus{{Name: file, Hash: files[file]}}}}
+			if a.Slot == s.Name {
+				told = append(told, u.seenIn(a, own.Files[u.File]))
 			}
-			told = append(told, a)
 		}
 		if f := SlotProgrammed(s.Name, told, own); !f.OK() {
 			return f
 		}
+		for _, a := range told {
+			if u.Newer && !a.Status.Current() {
+				return unsupported(a.Pod, "all that narrows this login, and refuses it")
+			}
+		}
 	}
 	return yes(v1alpha1.ReasonProgrammed, "Every pod of the server has loaded the user")
+}
+
+// seenIn is the answer of a pod that has loaded the user's file, where the pod
+// tells the user's digest: then it might as well have.
+func (u Login) seenIn(a Answer, file config.Expected) Answer {
+	if a.Status == nil {
+		return a
+	}
+	digest := u.Digest
+	if !a.Status.Current() {
+		digest = u.Previous
+	}
+	if digest == "" || a.Status.Users[u.Name] != digest {
+		return a
+	}
+	a.Status = &config.Status{Contract: a.Status.Contract, Files: []config.FileStatus{
+		{Name: u.File, Hash: file.Hash}, file.Previous,
+	}}
+	return a
 }
 
 // NotLoaded is the finding for a user that the server does not have, for a

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 )
@@ -50,12 +51,18 @@ func ReconcileFailed(step, reason string) Finding {
 	return unknown(v1alpha1.ReasonReconcileFailed, fmt.Sprintf("The operator could not %s%s and tries again; its log says why", step, reason))
 }
 
-// UserReady is Ready where every other condition is True.
-func UserReady(programmed Finding) Finding {
-	if programmed.Reason == v1alpha1.ReasonScaledToZero {
+// UserReady is Ready where every other condition is True. A login that the spec
+// keeps out is as it should be.
+func UserReady(u *v1alpha1.FTPUser, programmed Finding, now time.Time) Finding {
+	switch {
+	case u.Spec.Login == v1alpha1.LoginSuspended:
+		return yes(v1alpha1.ReasonSuspended, "The login is refused, as spec.login says")
+	case Expired(u, now):
+		return yes(v1alpha1.ReasonExpired, "The login is refused, as spec.expiresAt has come: set a later time to bring it back")
+	case programmed.Reason == v1alpha1.ReasonScaledToZero:
 		return programmed
 	}
-	return yes(v1alpha1.ReasonReady, "The user can log in, unless spec.login says otherwise")
+	return yes(v1alpha1.ReasonReady, "The user can log in")
 }
 
 // ServerMissing is the finding for a user without a server.

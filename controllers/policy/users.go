@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -17,7 +18,23 @@ const (
 	shardBudget = 960 << 10
 	// userOverhead is what a user takes besides its name and home, at most.
 	userOverhead = 400
+	// ruleOverhead and cidrOverhead are what a path rule takes besides its path,
+	// and a network at all.
+	ruleOverhead = 40
+	cidrOverhead = 60
+	// narrowOverhead is what else can narrow a login.
+	narrowOverhead = 80
 )
+
+// entrySize is the most that a user takes of its shard, in bytes: its entry is
+// there in two versions of the contract.
+func entrySize(u *v1alpha1.FTPUser) int {
+	size := 2 * (userOverhead + 2*len(u.Username()) + len(u.Spec.Home))
+	for _, p := range u.Spec.Paths {
+		size += ruleOverhead + len(p.Path)
+	}
+	return size + cidrOverhead*len(u.Spec.AllowedCIDRs) + narrowOverhead
+}
 
 // AcceptUsers decides which FTPUsers the server takes, by UID. Older ones come
 // first, by creation time and then by namespace and name, so that a younger one
@@ -39,7 +56,7 @@ func AcceptUsers(users []*v1alpha1.FTPUser) map[types.UID]Finding {
 				fmt.Sprintf("The login %q belongs to the older FTPUser %s: delete either, or make a new FTPUser with another spec.username", name, first.Name))
 			continue
 		}
-		shard, size := config.Shard(name), userOverhead+2*len(name)+len(u.Spec.Home)
+		shard, size := config.Shard(name), entrySize(u)
 		if used[shard]+size > shardBudget {
 			out[u.UID] = no(v1alpha1.ReasonServerFull, "The server has no space for more users: use another FTPServer")
 			continue
@@ -61,14 +78,29 @@ func older(a, b *v1alpha1.FTPUser) int {
 
 // UserEntry is the user as the server sees it.
 func UserEntry(u *v1alpha1.FTPUser, passwordHash string) config.User {
-	return config.User{
+	entry := config.User{
 		Name:         u.Username(),
 		UID:          string(u.UID),
 		PasswordHash: passwordHash,
 		Home:         u.Spec.Home,
 		Role:         config.Role(u.Spec.Role),
 		Login:        config.Login(u.Spec.Login),
+		AllowedCIDRs: u.Spec.AllowedCIDRs,
+		MaxSessions:  int(u.Spec.Limits.SessionsPerReplica),
 	}
+	for _, p := range u.Spec.Paths {
+		entry.Paths = append(entry.Paths, config.PathRule{Path: p.Path, Role: config.Role(p.Role)})
+	}
+	if at := u.Spec.ExpiresAt; at != nil {
+		entry.ExpiresAt = at.UTC()
+	}
+	return entry
+}
+
+// Expired tells whether the login has ended by its time.
+func Expired(u *v1alpha1.FTPUser, now time.Time) bool {
+	at := u.Spec.ExpiresAt
+	return at != nil && !now.Before(at.Time)
 }
 
 // PasswordRef is where a user's password is: where the spec says, or in the

@@ -65,15 +65,53 @@ func TestAcceptUsers(t *testing.T) {
 	}
 }
 
-// The users of a shard must fit into a Secret, whatever they look like: those
-// that do not are told, and are the youngest.
+// The users of a shard must fit into a Secret, in both versions of the contract
+// and whatever they look like: those that do not are told, and are the youngest.
 func TestServerFull(t *testing.T) {
-	var users []*v1alpha1.FTPUser
-	for i := range 20_000 {
-		u := user(fmt.Sprintf("user-%05d", i), "", time.Duration(20_000-i)*time.Second)
-		u.Spec.Home = "/" + strings.Repeat("h", 500)
-		users = append(users, u)
+	until := metav1.Now()
+	for name, tc := range map[string]struct {
+		users int
+		edit  func(*v1alpha1.FTPUserSpec)
+	}{
+		"plain":         {12_000, func(*v1alpha1.FTPUserSpec) {}},
+		"long homes":    {12_000, func(s *v1alpha1.FTPUserSpec) { s.Home = "/" + strings.Repeat("h", 500) }},
+		"narrowed":      {12_000, func(s *v1alpha1.FTPUserSpec) { s.ExpiresAt, s.Limits.SessionsPerReplica = &until, 100_000 }},
+		"many paths":    {3_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 500) }},
+		"short paths":   {6_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 1) }},
+		"many networks": {6_000, func(s *v1alpha1.FTPUserSpec) { s.AllowedCIDRs = networks(32) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var users []*v1alpha1.FTPUser
+			for i := range tc.users {
+				u := user(fmt.Sprintf("user-%05d", i), "", time.Duration(tc.users-i)*time.Second)
+				tc.edit(&u.Spec)
+				users = append(users, u)
+			}
+			fills(t, users)
+		})
 	}
+}
+
+func rules(n, length int) []v1alpha1.PathRule {
+	out := make([]v1alpha1.PathRule, n)
+	for i := range out {
+		out[i] = v1alpha1.PathRule{Path: fmt.Sprintf("/%02d%s", i, strings.Repeat("p", length)), Role: "ReadWrite"}
+	}
+	return out
+}
+
+func networks(n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprintf("1111:2222:3333:4444:5555:6666:7777:88%02x/128", i)
+	}
+	return out
+}
+
+// fills finds that the users fill each shard to the half at least, and that
+// nobody is taken beyond its end.
+func fills(t *testing.T, users []*v1alpha1.FTPUser) {
+	t.Helper()
 	got := policy.AcceptUsers(users)
 	var size [config.UserShards]int
 	full := [config.UserShards]bool{}
@@ -84,11 +122,9 @@ func TestServerFull(t *testing.T) {
 			if full[shard] {
 				t.Fatalf("%s was taken although an older one was not", u.Name)
 			}
-			data, err := config.Encode(config.UsersFile{Users: []config.User{policy.UserEntry(u, strings.Repeat("h", 130))}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			size[shard] += len(data)
+			entry := policy.UserEntry(u, strings.Repeat("h", 210))
+			entry.UID = strings.Repeat("u", 36)
+			size[shard] += entrySize(t, entry) + entrySize(t, config.PreviousUsers([]config.User{entry})...)
 		case v1alpha1.ReasonServerFull:
 			full[shard] = true
 		default:
@@ -100,6 +136,15 @@ func TestServerFull(t *testing.T) {
 			t.Errorf("shard %d holds %d bytes, full: %v", i, n, full[i])
 		}
 	}
+}
+
+func entrySize(t *testing.T, users ...config.User) int {
+	t.Helper()
+	data, err := config.Encode(config.UsersFile{Users: users})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(data)
 }
 
 func TestReadPassword(t *testing.T) {
@@ -120,6 +165,7 @@ func TestReadPassword(t *testing.T) {
 		"a dollar is no hash":    {"$2 bills", true, bad, v1alpha1.ReasonResolvedRefs, policy.Password{Value: "$2 bills"}},
 		"argon2id":               {"$argon2id$v", true, good, v1alpha1.ReasonResolvedRefs, policy.Password{Value: "$argon2id$v", IsHash: true}},
 		"bcrypt":                 {"$2b$10$v\n", true, good, v1alpha1.ReasonResolvedRefs, policy.Password{Value: "$2b$10$v", IsHash: true}},
+		"SHA-512 crypt":          {"$6$v", true, good, v1alpha1.ReasonResolvedRefs, policy.Password{Value: "$6$v", IsHash: true}},
 		"a hash that is refused": {"$2b$99$v", true, bad, v1alpha1.ReasonInvalidPassword, policy.Password{}},
 		"no key":                 {"", false, good, v1alpha1.ReasonSecretKeyNotFound, policy.Password{}},
 		"empty":                  {"", true, good, v1alpha1.ReasonSecretKeyNotFound, policy.Password{}},

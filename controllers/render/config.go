@@ -36,32 +36,47 @@ const (
 	maxPassivePorts = 64
 )
 
-// configuration is the Secret with the server's configuration. The error says
-// which value the server would refuse.
+// configuration is the Secret with the server's configuration, in both versions
+// of the contract. The error says which value the server would refuse.
 func configuration(in Input) (*corev1.Secret, error) {
-	data, err := config.Encode(serverConfig(in))
+	c := serverConfig(in)
+	data, err := encode(c)
+	if err != nil {
+		return nil, err
+	}
+	previous, err := encode(c.Previous())
+	if err != nil {
+		return nil, err
+	}
+	return secret(child(in.Server, ConfigSecretName(in.Server.Name)), corev1.SecretTypeOpaque, map[string][]byte{
+		config.FileName:         data,
+		config.PreviousFileName: previous,
+		KeyStatusToken:          []byte(in.StatusToken),
+		KeyStatusCert:           in.Status.Cert,
+		KeyStatusKey:            in.Status.Key,
+	}), nil
+}
+
+func encode(c any) ([]byte, error) {
+	data, err := config.Encode(c)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := config.Decode(data, config.Strict); err != nil {
 		return nil, fmt.Errorf("the server would refuse its configuration: %w", err)
 	}
-	return secret(child(in.Server, ConfigSecretName(in.Server.Name)), corev1.SecretTypeOpaque, map[string][]byte{
-		config.FileName: data,
-		KeyStatusToken:  []byte(in.StatusToken),
-		KeyStatusCert:   in.Status.Cert,
-		KeyStatusKey:    in.Status.Key,
-	}), nil
+	return data, nil
 }
 
 func serverConfig(in Input) *config.Config {
 	spec := in.Server.Spec
 	return &config.Config{
-		Listen:   listen(controlListen),
-		Passive:  passive(in),
-		TLS:      tls(spec.TLS),
-		Storage:  config.Storage{Root: dataDir},
-		UsersDir: usersDir,
+		Listen:    listen(controlListen),
+		Passive:   passive(in),
+		TLS:       tls(spec.TLS),
+		Storage:   config.Storage{Root: dataDir},
+		UsersDir:  usersDir,
+		Anonymous: anonymous(spec.Anonymous),
 		Limits: config.Limits{
 			Sessions:           int(spec.Limits.SessionsPerReplica),
 			SessionsPerAddress: int(spec.Limits.SessionsPerAddress),
@@ -79,6 +94,13 @@ func serverConfig(in Input) *config.Config {
 		},
 		Log: config.Log{Level: string(spec.Logging.Level)},
 	}
+}
+
+func anonymous(spec *v1alpha1.AnonymousSpec) *config.Anonymous {
+	if spec == nil {
+		return nil
+	}
+	return &config.Anonymous{Home: spec.Home, Role: config.Role(spec.Role)}
 }
 
 func listen(port int) string { return fmt.Sprintf(":%d", port) }
@@ -134,8 +156,14 @@ func usersSecrets(in Input) ([]*corev1.Secret, error) {
 		if err != nil {
 			return nil, err
 		}
-		out[i] = secret(child(in.Server, UsersSecretName(in.Server.Name, i)), corev1.SecretTypeOpaque,
-			map[string][]byte{config.UsersFileName(i): data})
+		previous, err := config.Encode(config.UsersFile{Users: config.PreviousUsers(f.Users)})
+		if err != nil {
+			return nil, err
+		}
+		out[i] = secret(child(in.Server, UsersSecretName(in.Server.Name, i)), corev1.SecretTypeOpaque, map[string][]byte{
+			config.UsersFileName(i):         data,
+			config.PreviousUsersFileName(i): previous,
+		})
 	}
 	return out, nil
 }

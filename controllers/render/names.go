@@ -31,6 +31,10 @@ const (
 // refresh its volumes.
 const AnnotationPoked = "ftp-operator.io/poked"
 
+// AnnotationRotated, on the Secret with a generated password, is the value of
+// v1alpha1.AnnotationRotatePassword that the password was made for.
+const AnnotationRotated = "ftp-operator.io/rotated"
+
 // Keys of the Secrets and of the ConfigMap.
 const (
 	KeyStatusToken = "status-token"
@@ -77,6 +81,9 @@ func AuthoritySecretName(server string) string { return server + "-authority" }
 
 // CAConfigMapName is the ConfigMap with the certificates to verify the server's.
 func CAConfigMapName(server string) string { return server + "-ca" }
+
+// NetworkPolicyName is the NetworkPolicy of the pods.
+func NetworkPolicyName(server string) string { return server + "-ftp" }
 
 // PasswordSecretName is the Secret with the password made for an FTPUser.
 func PasswordSecretName(user string) string { return user + "-password" }

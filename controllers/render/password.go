@@ -8,10 +8,11 @@ import (
 )
 
 // Password is the Secret with the password made for a user. It goes with the
-// user. It is made once: whoever reads it may keep it.
+// user. It is made once, and anew where the user's annotation asks for it:
+// whoever reads it may keep it.
 func Password(u *v1alpha1.FTPUser, password string) *corev1.Secret {
 	owner := metav1.NewControllerRef(u, v1alpha1.GroupVersion.WithKind(v1alpha1.FTPUserKind))
-	return secret(metav1.ObjectMeta{
+	made := secret(metav1.ObjectMeta{
 		Name:            PasswordSecretName(u.Name),
 		Namespace:       u.Namespace,
 		Labels:          map[string]string{LabelName: appName, LabelManagedBy: FieldOwner},
@@ -20,4 +21,8 @@ func Password(u *v1alpha1.FTPUser, password string) *corev1.Secret {
 		KeyUsername: []byte(u.Username()),
 		KeyPassword: []byte(password),
 	})
+	if asked := u.Annotations[v1alpha1.AnnotationRotatePassword]; asked != "" {
+		made.Annotations = map[string]string{AnnotationRotated: asked}
+	}
+	return made
 }

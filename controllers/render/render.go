@@ -31,6 +31,8 @@ type Input struct {
 	Users []config.User
 	// TLS is shown to FTP clients, Status to the operator.
 	TLS, Status pki.KeyPair
+	// OperatorNamespace is where the operator runs, which reads /status.
+	OperatorNamespace string
 	// StatusToken is what the operator shows to /status.
 	StatusToken string
 	// CABundle are the certificates (PEM) to verify TLS with.
@@ -48,9 +50,9 @@ type Output struct {
 	// Objects are in the order in which they are to be applied: first what
 	// takes longest to become known, last the pods that need the rest.
 	Objects []Object
-	// Files is the config.Hash that a pod must tell of each file once it has
-	// loaded all this, by config.FileStatus.Name.
-	Files map[string]string
+	// Files is what a pod must tell of each file once it has loaded all this, by
+	// config.FileStatus.Name.
+	Files map[string]config.Expected
 }
 
 // Objects builds the objects of a server.
@@ -64,6 +66,9 @@ func Objects(in Input) (Output, error) {
 		return Output{}, err
 	}
 	out := Output{Objects: []Object{service(in), serviceAccount(in), caBundle(in)}}
+	if p := networkPolicy(in); p != nil {
+		out.Objects = append(out.Objects, p)
+	}
 	if c := claim(in); c != nil {
 		out.Objects = append(out.Objects, c)
 	}
@@ -78,16 +83,26 @@ func Objects(in Input) (Output, error) {
 }
 
 // files tells which content of which file the pods are to load.
-func files(configSecret, tlsSecret *corev1.Secret, users []*corev1.Secret, mode v1alpha1.TLSMode) map[string]string {
-	out := map[string]string{config.FileName: config.Hash(configSecret.Data[config.FileName])}
+func files(configSecret, tlsSecret *corev1.Secret, users []*corev1.Secret, mode v1alpha1.TLSMode) map[string]config.Expected {
+	out := map[string]config.Expected{
+		config.FileName: versioned(configSecret, "", config.FileName, config.PreviousFileName),
+	}
 	for shard, s := range users {
-		name := config.UsersFileName(shard)
-		out[usersDir+"/"+name] = config.Hash(s.Data[name])
+		name, previous := config.UsersFileName(shard), config.PreviousUsersFileName(shard)
+		out[usersDir+"/"+name] = versioned(s, usersDir+"/", name, previous)
 	}
 	if mode != v1alpha1.TLSDisabled {
-		out[tlsCertFile] = config.Hash(tlsSecret.Data[corev1.TLSCertKey])
+		out[tlsCertFile] = config.Expected{Hash: config.Hash(tlsSecret.Data[corev1.TLSCertKey])}
 	}
 	return out
+}
+
+// versioned is a file that the Secret holds in two versions, mounted in dir.
+func versioned(s *corev1.Secret, dir, name, previous string) config.Expected {
+	return config.Expected{
+		Hash:     config.Hash(s.Data[name]),
+		Previous: config.FileStatus{Name: dir + previous, Hash: config.Hash(s.Data[previous])},
+	}
 }
 
 // UsersFile is the config.FileStatus.Name of the file that holds a login.

@@ -11,6 +11,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -37,13 +38,14 @@ func input(change ...func(*render.Input)) render.Input {
 	s.Spec.Pod = v1alpha1.PodSpec{RunAsUser: 65532, FSGroup: 65532}
 	s.Spec.Pod.Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("50m")}
 	in := render.Input{
-		Server:           s,
-		Image:            "example.com/ftpserver:1",
-		PassiveAddresses: []config.PassiveAddress{{Address: "10.96.0.7"}},
-		TLS:              pki.KeyPair{Cert: []byte("tls cert"), Key: []byte("tls key")},
-		Status:           pki.KeyPair{Cert: []byte("status cert"), Key: []byte("status key")},
-		StatusToken:      "token",
-		CABundle:         []byte("authority"),
+		Server:            s,
+		Image:             "example.com/ftpserver:1",
+		PassiveAddresses:  []config.PassiveAddress{{Address: "10.96.0.7"}},
+		TLS:               pki.KeyPair{Cert: []byte("tls cert"), Key: []byte("tls key")},
+		Status:            pki.KeyPair{Cert: []byte("status cert"), Key: []byte("status key")},
+		StatusToken:       "token",
+		OperatorNamespace: "ftp-operator-system",
+		CABundle:          []byte("authority"),
 		Users: []config.User{
 			{Name: "zoe", UID: "2", PasswordHash: "$argon2id$zoe", Role: "ReadOnly", Login: "Enabled"},
 			{Name: "alice", UID: "1", PasswordHash: "$argon2id$alice", Home: "/a", Role: "Admin", Login: "Suspended"},
@@ -68,6 +70,7 @@ func tuned(in *render.Input) {
 	}
 	s.Storage.Volume = &v1alpha1.VolumeSpec{ExistingClaimRef: &v1alpha1.LocalReference{Name: "theirs"}}
 	s.Limits = v1alpha1.LimitsSpec{SessionsPerReplica: 9, SessionsPerAddress: 3, IdleTimeout: &metav1.Duration{Duration: time.Minute}}
+	s.NetworkPolicy.Mode = v1alpha1.NetworkPolicyNone
 	s.Pod = v1alpha1.PodSpec{
 		Image: "example.com/own:2", ImagePullSecrets: []v1alpha1.LocalReference{{Name: "pull"}},
 		NodeSelector:      map[string]v1alpha1.LabelValue{"disk": "fast"},
@@ -79,6 +82,21 @@ func tuned(in *render.Input) {
 		RunAsUser:              1000, FSGroup: 2000, SupplementalGroups: []int64{3000},
 	}
 	in.AddressPending, in.PassiveAddresses = true, nil
+}
+
+// guarded uses all that narrows logins and what reaches the pods.
+func guarded(in *render.Input) {
+	s := &in.Server.Spec
+	s.Anonymous = &v1alpha1.AnonymousSpec{Home: "/pub", Role: "ReadOnly"}
+	s.NetworkPolicy = v1alpha1.NetworkPolicySpec{Mode: v1alpha1.NetworkPolicyManaged, MetricsFrom: []networkingv1.NetworkPolicyPeer{
+		{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": "monitoring"}}},
+	}}
+	in.PassiveAddresses = []config.PassiveAddress{{Address: "lb.example.com"}}
+	in.Users = []config.User{
+		{Name: "alice", UID: "1", PasswordHash: "$argon2id$alice", Role: "ReadWrite", Login: "Enabled", MaxSessions: 2,
+			Paths: []config.PathRule{{Path: "/in", Role: "WriteOnly"}}, AllowedCIDRs: []string{"10.0.0.0/8"}, ExpiresAt: time.Unix(1893456000, 0).UTC()},
+		{Name: "bob", UID: "2", PasswordHash: "$6$bob", Role: "ReadWrite", Login: "Enabled"},
+	}
 }
 
 func nodePort(in *render.Input) {
@@ -94,6 +112,7 @@ func TestGolden(t *testing.T) {
 		"default":  func(*render.Input) {},
 		"tuned":    tuned,
 		"nodeport": nodePort,
+		"guarded":  guarded,
 		"stopped": func(in *render.Input) {
 			in.Server.Spec.Replicas = ptr.To[int32](0)
 			in.Server.Spec.Storage.Volume.DeletionPolicy = v1alpha1.DeletionDelete
@@ -170,6 +189,8 @@ func TestPodTemplateDependsOnPodSettingsOnly(t *testing.T) {
 		s.Passive = v1alpha1.PassiveSpec{PortsPerReplica: 64, FirstPort: 1024, Addresses: []v1alpha1.PassiveAddress{{Address: "192.0.2.1"}}}
 		s.Service = v1alpha1.ServiceSpec{Type: v1alpha1.ServiceLoadBalancer, Port: 2100}
 		s.Limits.SessionsPerReplica = 1
+		s.Anonymous = &v1alpha1.AnonymousSpec{Home: "/pub", Role: "ReadOnly"}
+		s.NetworkPolicy.Mode = v1alpha1.NetworkPolicyNone
 		s.Logging.Level = v1alpha1.LogDebug
 		s.Replicas = ptr.To[int32](0)
 		in.Users, in.StatusToken, in.CABundle = nil, "other", []byte("other")
@@ -214,8 +235,8 @@ func TestFilesAreWhatAPodIsToLoad(t *testing.T) {
 	if n := len(out.Files); n != 1+config.UserShards+1 {
 		t.Errorf("%d files: %v", n, out.Files)
 	}
-	if got := out.Files["/etc/ftpserver/tls/tls.crt"]; got != config.Hash([]byte("tls cert")) {
-		t.Errorf("the certificate's hash is %s", got)
+	if got := out.Files["/etc/ftpserver/tls/tls.crt"]; got != (config.Expected{Hash: config.Hash([]byte("tls cert"))}) {
+		t.Errorf("the certificate's hash is %v", got)
 	}
 	if _, ok := out.Files[render.UsersFile("alice")]; !ok {
 		t.Errorf("there is no %s in %v", render.UsersFile("alice"), out.Files)

@@ -44,6 +44,28 @@ type FileStatus struct {
 	Error string `json:"error,omitempty"`
 }
 
+// Expected is the content of a file that a server is to have in force.
+type Expected struct {
+	// Hash is that of the file of the current version of the contract.
+	Hash string
+	// Previous are name and hash of the file of the version before. Empty: the
+	// file has no versions.
+	Previous FileStatus
+}
+
+// Compare returns what the server says of a file, in the version of the contract
+// that it knows, and the hash that it should say.
+func (s *Status) Compare(name string, e Expected) (is FileStatus, want string) {
+	if !s.Current() && e.Previous.Name != "" {
+		name, e.Hash = e.Previous.Name, e.Previous.Hash
+	}
+	is, _ = s.File(name)
+	return is, e.Hash
+}
+
+// Current tells whether the server knows the current version of the contract.
+func (s *Status) Current() bool { return s.Contract >= Version }
+
 // CertificateStatus describes a certificate in use.
 type CertificateStatus struct {
 	File     string    `json:"file"`
