@@ -5,6 +5,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -25,17 +26,14 @@ const serverWorkers = 8
 // SetupWithManager starts the reconciler with the manager. AddIndexes must have
 // been called.
 func (r *FTPServerReconciler) SetupWithManager(mgr ctrl.Manager) error {
-	r.secrets = newSecretReader(r.Client, r.Live)
-	r.passwords = newPasswords()
-	r.applier = newApplier(r.Client, r.Live)
-	r.poker = newPoker()
-	r.written = newWritten()
+	r.start()
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.FTPServer{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Owns(&appsv1.Deployment{}).
 		Owns(&corev1.Service{}).
 		Owns(&corev1.ServiceAccount{}).
 		Owns(&corev1.ConfigMap{}).
+		Owns(&networkingv1.NetworkPolicy{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(serverByLabel)).
 		Watches(&corev1.PersistentVolumeClaim{}, handler.EnqueueRequestsFromMapFunc(r.serversByClaim)).
 		Watches(&v1alpha1.FTPUser{}, handler.EnqueueRequestsFromMapFunc(serverOfUser),
@@ -43,6 +41,15 @@ func (r *FTPServerReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.serversBySecret)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: serverWorkers}).
 		Complete(r)
+}
+
+// start has the reconciler remember nothing, as a process that has just begun.
+func (r *FTPServerReconciler) start() {
+	r.secrets = newSecretReader(r.Client, r.Live)
+	r.passwords = newPasswords()
+	r.applier = newApplier(r.Client, r.Live)
+	r.poker = newPoker()
+	r.written = newWritten()
 }
 
 func request(namespace, name string) reconcile.Request {

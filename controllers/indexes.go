@@ -4,6 +4,7 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -33,6 +34,8 @@ func CacheOptions(namespaces []string) cache.Options {
 			&corev1.Service{}:        mine,
 			&corev1.ServiceAccount{}: mine,
 			&corev1.ConfigMap{}:      mine,
+
+			&networkingv1.NetworkPolicy{}: mine,
 		},
 	}
 	if len(namespaces) == 0 {
