@@ -22,6 +22,11 @@ import (
 
 const fieldOwner = render.FieldOwner
 
+// absent is a resourceVersion that no object has: the store's counter is past it
+// before the first object is written. What is applied with it is created where
+// there is nothing, and conflicts with whatever is there.
+const absent = "1"
+
 // applied is what an object looked like when it was last found as rendered.
 type applied struct {
 	uid             types.UID
@@ -45,7 +50,9 @@ func newApplier(c client.Client, live client.Reader) *applier {
 }
 
 // apply writes one object of the server, which find has found, or nothing
-// where found is nil. It returns the object as it is now.
+// where found is nil. It returns the object as it is now. The error is a
+// conflict where something else has come in its place since then: nothing is
+// written, and the next pass judges what is there.
 func (a *applier) apply(ctx context.Context, owner *v1alpha1.FTPServer, obj, found client.Object) (client.Object, error) {
 	body, err := json.Marshal(obj)
 	if err != nil {
@@ -66,6 +73,8 @@ func (a *applier) apply(ctx context.Context, owner *v1alpha1.FTPServer, obj, fou
 		// Not another object that takes its place in between.
 		u.SetUID(found.GetUID())
 		options = append(options, client.ForceOwnership)
+	} else {
+		u.SetResourceVersion(absent)
 	}
 	if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), options...); err != nil {
 		return nil, err

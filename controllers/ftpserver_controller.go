@@ -48,8 +48,8 @@ type FTPServerReconciler struct {
 	written   *written
 }
 
-// Reading and writing what a server consists of. Nothing is deleted: children
-// go with their owner, by garbage collection.
+// Reading and writing what a server consists of. Children go with their owner,
+// by garbage collection; only what prunable lists is deleted.
 //
 // The server itself: watched; its status written. The finalizers subresource is
 // what clusters with OwnerReferencesPermissionEnforcement ask of whoever makes
@@ -66,8 +66,8 @@ type FTPServerReconciler struct {
 // +kubebuilder:rbac:groups="",resources=services;serviceaccounts;configmaps,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create;patch;delete
 //
-// The NetworkPolicy is the one child that a spec can do without: it is deleted
-// where networkPolicy.mode becomes None.
+// NetworkPolicies: as the other children, and deleted where the spec asks for
+// none any more: one that is left would go on cutting connections.
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
 //
 // Secrets: watched as metadata; those that are referenced or its own read by

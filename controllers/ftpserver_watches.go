@@ -26,11 +26,7 @@ const serverWorkers = 8
 // SetupWithManager starts the reconciler with the manager. AddIndexes must have
 // been called.
 func (r *FTPServerReconciler) SetupWithManager(mgr ctrl.Manager) error {
-	r.secrets = newSecretReader(r.Client, r.Live)
-	r.passwords = newPasswords()
-	r.applier = newApplier(r.Client, r.Live)
-	r.poker = newPoker()
-	r.written = newWritten()
+	r.start()
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.FTPServer{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Owns(&appsv1.Deployment{}).
@@ -45,6 +41,15 @@ func (r *FTPServerReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesMetadata(&corev1.Secret{}, handler.EnqueueRequestsFromMapFunc(r.serversBySecret)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: serverWorkers}).
 		Complete(r)
+}
+
+// start has the reconciler remember nothing, as a process that has just begun.
+func (r *FTPServerReconciler) start() {
+	r.secrets = newSecretReader(r.Client, r.Live)
+	r.passwords = newPasswords()
+	r.applier = newApplier(r.Client, r.Live)
+	r.poker = newPoker()
+	r.written = newWritten()
 }
 
 func request(namespace, name string) reconcile.Request {

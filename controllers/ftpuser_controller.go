@@ -51,8 +51,7 @@ type FTPUserReconciler struct {
 // SetupWithManager starts the reconciler with the manager. AddIndexes must have
 // been called.
 func (r *FTPUserReconciler) SetupWithManager(mgr ctrl.Manager) error {
-	r.secrets = newSecretReader(r.Client, r.Live)
-	r.written = newWritten()
+	r.start()
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.FTPUser{}, builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, rotationAsked))).
 		Watches(&v1alpha1.FTPServer{}, handler.EnqueueRequestsFromMapFunc(r.usersOfServer),
@@ -61,6 +60,12 @@ func (r *FTPUserReconciler) SetupWithManager(mgr ctrl.Manager) error {
 		WatchesRawSource(source.Channel(r.Board.Changed, &handler.EnqueueRequestForObject{})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: userWorkers}).
 		Complete(r)
+}
+
+// start has the reconciler remember nothing, as a process that has just begun.
+func (r *FTPUserReconciler) start() {
+	r.secrets = newSecretReader(r.Client, r.Live)
+	r.written = newWritten()
 }
 
 // Reconcile makes the password where one is to be made, and tells how far the

@@ -324,6 +324,11 @@ func deleteOwned(t *testing.T, namespace string, owner types.UID) {
 // certificate is what clients are shown, verified with what is published.
 func certificate(t *testing.T, namespace, server string) *x509.Certificate {
 	t.Helper()
+	return certificateAt(t, namespace, server, clock.Now())
+}
+
+func certificateAt(t *testing.T, namespace, server string, now time.Time) *x509.Certificate {
+	t.Helper()
 	var secret corev1.Secret
 	var bundle corev1.ConfigMap
 	get(t, namespace, render.TLSSecretName(server), &secret)
@@ -335,7 +340,7 @@ func certificate(t *testing.T, namespace, server string) *x509.Certificate {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM([]byte(bundle.Data[render.KeyCACert]))
-	if _, err := cert.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: clock.Now()}); err != nil {
+	if _, err := cert.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now}); err != nil {
 		t.Errorf("the published bundle does not verify the certificate: %v", err)
 	}
 	return cert

@@ -56,7 +56,7 @@ func (s *scope) findings() []policy.Named {
 		{Type: v1alpha1.ConditionAccepted, Finding: policy.ServerAccepted(s.invalid, s.taken, s.leaving, s.rejected)},
 		{Type: v1alpha1.ConditionResolvedRefs, Finding: references},
 		{Type: v1alpha1.ConditionAddressAssigned, Finding: policy.AddressAssigned(s.server, len(s.slots), s.addresses, pendingPorts)},
-		{Type: v1alpha1.ConditionWorkloadAvailable, Finding: policy.WorkloadAvailable(s.slots)},
+		{Type: v1alpha1.ConditionWorkloadAvailable, Finding: policy.WorkloadAvailable(s.slots, s.pods)},
 		{Type: v1alpha1.ConditionProgrammed, Finding: s.programmed()},
 	}
 }

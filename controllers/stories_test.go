@@ -143,6 +143,7 @@ func TestScaledToZeroIsReady(t *testing.T) {
 		}
 		return nil
 	})
+	says(t, server, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRollingOut)
 	remove(t, pod)
 	says(t, server, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonScaledToZero)
 	reaches(t, server, kstatus.CurrentStatus)

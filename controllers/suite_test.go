@@ -13,10 +13,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -34,8 +36,9 @@ const (
 )
 
 var (
-	// kube speaks to the API server without a cache.
-	kube client.WithWatch
+	// kube speaks to the API server without a cache, operatorKube also with the
+	// operator's own rights.
+	kube, operatorKube client.WithWatch
 	// pods answers for the pods that tests make.
 	pods = newFakePods()
 	// clock is what the operator is told the time is.
@@ -128,6 +131,21 @@ func grant(ctx context.Context) error {
 	return nil
 }
 
+// notTheSuites is the label of the servers and users that a test runs
+// reconcilers of its own for: the suite's operator does not know of them.
+const notTheSuites = "test.ftp-operator.io/reconcilers"
+
+func suiteCache() cache.Options {
+	options := CacheOptions(nil)
+	without, err := labels.Parse("!" + notTheSuites)
+	if err != nil {
+		panic(err)
+	}
+	options.ByObject[&v1alpha1.FTPServer{}] = cache.ByObject{Label: without}
+	options.ByObject[&v1alpha1.FTPUser{}] = cache.ByObject{Label: without}
+	return options
+}
+
 func startOperator(ctx context.Context, config *rest.Config, stopped chan<- error) error {
 	config.QPS, config.Burst = 1000, 1000
 	scheme := runtime.NewScheme()
@@ -144,9 +162,12 @@ func startOperator(ctx context.Context, config *rest.Config, stopped chan<- erro
 	if err := grant(ctx); err != nil {
 		return err
 	}
+	if operatorKube, err = client.NewWithWatch(asOperator(config), client.Options{Scheme: scheme}); err != nil {
+		return err
+	}
 	mgr, err := ctrl.NewManager(asOperator(config), ctrl.Options{
 		Scheme:  scheme,
-		Cache:   CacheOptions(nil),
+		Cache:   suiteCache(),
 		Metrics: metricsserver.Options{BindAddress: "0"},
 	})
 	if err != nil {

@@ -48,7 +48,7 @@ func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
 			return &stepError{"apply " + called(obj), err}
 		}
 	}
-	return nil
+	return r.prune(ctx, s)
 }
 
 // survey looks at what has the names of the objects, in their order. hold tells

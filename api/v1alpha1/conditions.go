@@ -46,7 +46,8 @@ const ConditionResolvedRefs = "ResolvedRefs"
 const ConditionAddressAssigned = "AddressAssigned"
 
 // ConditionWorkloadAvailable tells, of an FTPServer, whether every replica's
-// pod runs the wanted version and is ready.
+// pod runs the wanted version and is ready. With zero replicas it is True once
+// the last pod has ended.
 //
 // Reasons: WorkloadAvailable, RollingOut, PodNotReady, ScaledToZero.
 const ConditionWorkloadAvailable = "WorkloadAvailable"

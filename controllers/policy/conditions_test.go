@@ -158,6 +158,30 @@ func TestFindAddresses(t *testing.T) {
 	}
 }
 
+// With nothing to run, the last pod must have ended; one that has, and was left
+// lying, does not count.
+func TestWorkloadThatIsToEnd(t *testing.T) {
+	pod := func(phase corev1.PodPhase) []*corev1.Pod {
+		return []*corev1.Pod{{Status: corev1.PodStatus{Phase: phase}}}
+	}
+	for name, tc := range map[string]struct {
+		pods []*corev1.Pod
+		want v1alpha1.Reason
+	}{
+		"none":     {nil, v1alpha1.ReasonScaledToZero},
+		"runs":     {pod(corev1.PodRunning), v1alpha1.ReasonRollingOut},
+		"to start": {pod(corev1.PodPending), v1alpha1.ReasonRollingOut},
+		"evicted":  {pod(corev1.PodFailed), v1alpha1.ReasonScaledToZero},
+		"ended":    {pod(corev1.PodSucceeded), v1alpha1.ReasonScaledToZero},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := policy.WorkloadAvailable(nil, tc.pods); got.Reason != tc.want {
+				t.Errorf("got %+v, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestServerAccepted(t *testing.T) {
 	none := []string(nil)
 	for name, tc := range map[string]struct {

@@ -31,9 +31,15 @@ func (s Slot) Live() []*corev1.Pod {
 	return out
 }
 
-// WorkloadAvailable judges the slots that are to run.
-func WorkloadAvailable(slots []Slot) Finding {
+// WorkloadAvailable judges the slots that are to run. pods are all of the
+// server's: with no slot to run, the last of them has to end first.
+func WorkloadAvailable(slots []Slot, pods []*corev1.Pod) Finding {
 	if len(slots) == 0 {
+		for _, p := range pods {
+			if p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
+				return no(v1alpha1.ReasonRollingOut, fmt.Sprintf("The pod %s finishes its transfers and ends, as spec.replicas is 0", p.Name))
+			}
+		}
 		return yes(v1alpha1.ReasonScaledToZero, "No pod runs, as spec.replicas is 0")
 	}
 	for _, s := range slots {

@@ -122,6 +122,9 @@ func SlotSelector(server string, slot int) map[string]string {
 	return m
 }
 
+// Labels select what was made for a server.
+func Labels(server string) map[string]string { return retainedLabels(server) }
+
 // childLabels are on every child that goes with the server.
 func childLabels(server string) map[string]string {
 	m := retainedLabels(server)

@@ -1,0 +1,226 @@
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/ftp-operator/ftp-operator/controllers/probe"
+	"github.com/ftp-operator/ftp-operator/controllers/render"
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// cluster does, for one namespace and one step at a time, what Kubernetes'
+// controllers and the kubelet do. Unlike fakePods its pods load what they mount
+// when they start and when they are poked, and not by themselves.
+type cluster struct {
+	namespace string
+	started   int
+	// garbage tells that an owner was deleted.
+	garbage bool
+
+	mu   sync.Mutex
+	pods map[types.UID]*ranPod
+}
+
+// ranPod is a pod that runs.
+type ranPod struct {
+	host     string
+	template string
+	poked    string
+	token    string
+	loaded   *config.Status
+}
+
+func newCluster(namespace string) *cluster {
+	return &cluster{namespace: namespace, pods: map[types.UID]*ranPod{}}
+}
+
+// Status implements Prober.
+func (c *cluster) Status(ctx context.Context, t probe.Target) (*config.Status, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range c.pods {
+		if p.host != t.Host {
+			continue
+		}
+		if t.Token == "" || t.Token != p.token {
+			return nil, errors.New("it answered 401 Unauthorized")
+		}
+		s := *p.loaded
+		if t.Users == 0 {
+			s.Users = nil
+		}
+		return &s, nil
+	}
+	return nil, errors.New("dial: connection refused")
+}
+
+// tick takes each of them one step further, and tells whether one moved.
+func (c *cluster) tick(ctx context.Context) (moved bool, err error) {
+	if c.garbage {
+		c.garbage = false
+		collected, err := c.collect(ctx)
+		if err != nil || collected {
+			return true, err
+		}
+	}
+	var deployments appsv1.DeploymentList
+	if err := kube.List(ctx, &deployments, client.InNamespace(c.namespace)); err != nil {
+		return false, err
+	}
+	var pods corev1.PodList
+	if err := kube.List(ctx, &pods, client.InNamespace(c.namespace)); err != nil {
+		return false, err
+	}
+	unwanted := map[string]*corev1.Pod{}
+	for i := range pods.Items {
+		unwanted[pods.Items[i].Labels[render.LabelServer]+"-"+pods.Items[i].Labels[render.LabelSlot]] = &pods.Items[i]
+	}
+	for i := range deployments.Items {
+		d := &deployments.Items[i]
+		pod := unwanted[d.Name]
+		delete(unwanted, d.Name)
+		did, err := c.roll(ctx, d, pod)
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", d.Name, err)
+		}
+		moved = moved || did
+	}
+	for _, pod := range unwanted {
+		moved = true
+		if err := c.end(ctx, pod); err != nil {
+			return false, err
+		}
+	}
+	return moved, nil
+}
+
+// end ends a pod and what runs in it.
+func (c *cluster) end(ctx context.Context, pod *corev1.Pod) error {
+	c.mu.Lock()
+	delete(c.pods, pod.UID)
+	c.mu.Unlock()
+	return client.IgnoreNotFound(kube.Delete(ctx, pod, client.GracePeriodSeconds(0)))
+}
+
+// roll replaces, starts, ends or refreshes the pod of a Deployment.
+func (c *cluster) roll(ctx context.Context, d *appsv1.Deployment, pod *corev1.Pod) (moved bool, err error) {
+	template, err := json.Marshal(d.Spec.Template)
+	if err != nil {
+		return false, err
+	}
+	if pod != nil {
+		ran := c.pods[pod.UID]
+		switch {
+		case ran == nil || ran.template != string(template) || *d.Spec.Replicas == 0:
+			return true, c.end(ctx, pod)
+		case ran.poked != pod.Annotations[render.AnnotationPoked]:
+			return true, c.load(ctx, d, pod, string(template))
+		}
+		return c.report(ctx, d, 1)
+	}
+	if *d.Spec.Replicas == 0 {
+		return c.report(ctx, d, 0)
+	}
+	return true, c.run(ctx, d, string(template))
+}
+
+func (c *cluster) run(ctx context.Context, d *appsv1.Deployment, template string) error {
+	c.started++
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: c.namespace, Name: fmt.Sprintf("%s-pod-%d", d.Name, c.started),
+			Labels: d.Spec.Template.Labels, Annotations: d.Spec.Template.Annotations,
+		},
+		Spec: d.Spec.Template.Spec,
+	}
+	if err := kube.Create(ctx, pod); err != nil {
+		return err
+	}
+	pod.Status = corev1.PodStatus{
+		Phase: corev1.PodRunning,
+		PodIP: "127.0.0.1", PodIPs: []corev1.PodIP{{IP: "127.0.0.1"}},
+		HostIP: "192.0.2.7", HostIPs: []corev1.HostIP{{IP: "192.0.2.7"}},
+		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+	}
+	if err := kube.Status().Update(ctx, pod); err != nil {
+		return err
+	}
+	return c.load(ctx, d, pod, template)
+}
+
+// load has a pod read the Secrets as they are now.
+func (c *cluster) load(ctx context.Context, d *appsv1.Deployment, pod *corev1.Pod, template string) error {
+	server := d.Labels[render.LabelServer]
+	var s corev1.Secret
+	if err := kube.Get(ctx, client.ObjectKey{Namespace: c.namespace, Name: render.ConfigSecretName(server)}, &s); err != nil {
+		return err
+	}
+	p := &ranPod{
+		host: host(c.namespace, server), template: template,
+		poked: pod.Annotations[render.AnnotationPoked], token: string(s.Data[render.KeyStatusToken]),
+	}
+	var err error
+	if p.loaded, err = loaded(ctx, probe.Target{Host: p.host, Token: p.token}, current); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pods[pod.UID] = p
+	return nil
+}
+
+// report writes the status of a Deployment that has acted on its newest template.
+func (c *cluster) report(ctx context.Context, d *appsv1.Deployment, pods int32) (moved bool, err error) {
+	want := appsv1.DeploymentStatus{
+		ObservedGeneration: d.Generation, Replicas: pods, UpdatedReplicas: pods, ReadyReplicas: pods, AvailableReplicas: pods,
+	}
+	if d.Status.ObservedGeneration == want.ObservedGeneration && d.Status.AvailableReplicas == pods {
+		return false, nil
+	}
+	d.Status = want
+	return true, kube.Status().Update(ctx, d)
+}
+
+// childKinds are the kinds of which servers and users have children.
+var childKinds = []string{
+	"apps/v1/Deployment", "v1/Service", "v1/Secret", "v1/ConfigMap", "v1/ServiceAccount", "v1/PersistentVolumeClaim",
+	"networking.k8s.io/v1/NetworkPolicy",
+}
+
+// collect deletes what belongs to an owner that is gone.
+func (c *cluster) collect(ctx context.Context) (collected bool, err error) {
+	alive := map[types.UID]bool{}
+	for _, kind := range append([]string{"ftp-operator.io/v1alpha1/FTPServer", "ftp-operator.io/v1alpha1/FTPUser"}, childKinds...) {
+		var list metav1.PartialObjectMetadataList
+		list.SetGroupVersionKind(parseGVK(kind))
+		if err := kube.List(ctx, &list, client.InNamespace(c.namespace)); err != nil {
+			return false, err
+		}
+		for i := range list.Items {
+			o := &list.Items[i]
+			alive[o.UID] = true
+			if len(o.OwnerReferences) == 0 || alive[o.OwnerReferences[0].UID] {
+				continue
+			}
+			o.SetGroupVersionKind(parseGVK(kind))
+			if err := kube.Delete(ctx, o, client.Preconditions{UID: &o.UID}); client.IgnoreNotFound(err) != nil {
+				return false, err
+			}
+			collected = true
+		}
+	}
+	return collected, nil
+}
