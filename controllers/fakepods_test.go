@@ -74,7 +74,11 @@ func loaded(ctx context.Context, t probe.Target) (*config.Status, error) {
 		s.Files = append(s.Files, config.FileStatus{Name: file, Hash: config.Hash(data)})
 	}
 	tell(config.FileName, main[config.FileName])
-	tell("/etc/ftpserver/tls/tls.crt", get(render.TLSSecretName(name))[corev1.TLSCertKey])
+	for key, data := range get(render.TLSSecretName(name)) {
+		if strings.HasSuffix(key, ".crt") {
+			tell("/etc/ftpserver/tls/"+key, data)
+		}
+	}
 	for i := range config.UserShards {
 		file := config.UsersFileName(i)
 		data := get(render.UsersSecretName(name, i))[file]

@@ -26,10 +26,12 @@ const serverWorkers = 8
 // been called.
 func (r *FTPServerReconciler) SetupWithManager(mgr ctrl.Manager) error {
 	r.secrets = newSecretReader(r.Client, r.Live)
+	r.certificates = newCertificates()
 	r.passwords = newPasswords()
 	r.applier = newApplier(r.Client, r.Live)
 	r.poker = newPoker()
 	r.written = newWritten()
+	r.expiry = newExpiry()
 	return ctrl.NewControllerManagedBy(mgr).
 		For(&v1alpha1.FTPServer{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Owns(&appsv1.Deployment{}).
@@ -67,12 +69,13 @@ func (r *FTPServerReconciler) serversByClaim(ctx context.Context, o client.Objec
 }
 
 // serversBySecret finds the servers that a Secret matters to: the one that owns
-// it, and those with a user whose password is in it.
+// it, those that show the certificate in it, and those with a user whose password
+// is in it.
 func (r *FTPServerReconciler) serversBySecret(ctx context.Context, o client.Object) []reconcile.Request {
 	if c := metav1.GetControllerOf(o); c != nil && refersTo(c, v1alpha1.FTPServerKind) {
 		return []reconcile.Request{request(o.GetNamespace(), c.Name)}
 	}
-	var out []reconcile.Request
+	out := r.servers(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{indexCertificate: o.GetName()})
 	for _, u := range usersBySecret(ctx, r.Client, o) {
 		out = append(out, request(u.Namespace, u.Spec.ServerRef.Name))
 	}

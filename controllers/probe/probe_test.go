@@ -19,7 +19,7 @@ const host = "files.shop.status.ftp-operator.io"
 
 func authority(t *testing.T) *pki.CA {
 	t.Helper()
-	pair, err := pki.NewCA("team/files", time.Now())
+	pair, err := pki.NewCA("team/files", time.Now(), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func authority(t *testing.T) *pki.CA {
 // ask it.
 func endpoint(t *testing.T, ca *pki.CA, name string, h http.HandlerFunc) probe.Target {
 	t.Helper()
-	pair, err := ca.Issue([]string{name}, time.Now())
+	pair, err := ca.Issue([]string{name}, time.Now(), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ package render
 
 import (
 	"maps"
+	"path"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,7 +30,11 @@ type Input struct {
 	AddressPending bool
 	// Users are the logins of the server, in any order.
 	Users []config.User
-	// TLS is shown to FTP clients, Status to the operator.
+	// Certificates are those that the spec gives and that can be used, in its
+	// order.
+	Certificates []Certificate
+	// TLS is the operator's own, which is shown to FTP clients, Status that which
+	// is shown to the operator.
 	TLS, Status pki.KeyPair
 	// StatusToken is what the operator shows to /status.
 	StatusToken string
@@ -73,19 +78,19 @@ func Objects(in Input) (Output, error) {
 		out.Objects = append(out.Objects, u)
 	}
 	out.Objects = append(out.Objects, deployment(in, 0))
-	out.Files = files(configSecret, tlsSecret, users, in.Server.Spec.TLS.Mode)
+	out.Files = files(configSecret, tlsSecret, users, tls(in).Certificates)
 	return out, nil
 }
 
 // files tells which content of which file the pods are to load.
-func files(configSecret, tlsSecret *corev1.Secret, users []*corev1.Secret, mode v1alpha1.TLSMode) map[string]string {
+func files(configSecret, tlsSecret *corev1.Secret, users []*corev1.Secret, certificates []config.Certificate) map[string]string {
 	out := map[string]string{config.FileName: config.Hash(configSecret.Data[config.FileName])}
 	for shard, s := range users {
 		name := config.UsersFileName(shard)
 		out[usersDir+"/"+name] = config.Hash(s.Data[name])
 	}
-	if mode != v1alpha1.TLSDisabled {
-		out[tlsCertFile] = config.Hash(tlsSecret.Data[corev1.TLSCertKey])
+	for _, c := range certificates {
+		out[c.CertFile] = config.Hash(tlsSecret.Data[path.Base(c.CertFile)])
 	}
 	return out
 }
