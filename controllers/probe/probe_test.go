@@ -148,3 +148,16 @@ func TestSilenceEnds(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 }
+
+// While one authority takes over from another, pods may show a certificate of
+// either: the whole bundle verifies.
+func TestStatusIsVerifiedByTheWholeBundle(t *testing.T) {
+	old, next := authority(t), authority(t)
+	for name, ca := range map[string]*pki.CA{"old": old, "next": next} {
+		target := endpoint(t, ca, host, answer)
+		target.Roots = append(old.PEM(), next.PEM()...)
+		if _, err := (probe.HTTP{}).Status(t.Context(), target); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
