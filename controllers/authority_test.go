@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -108,6 +109,11 @@ func (r *rotation) settles(t *testing.T, certificates int, keys ...string) []byt
 		}
 		if n := bytes.Count(bundle, []byte("BEGIN CERTIFICATE")); n != certificates {
 			return fmt.Errorf("the bundle has %d certificates, want %d", n, certificates)
+		}
+		var roots string // a pod may still show a certificate of either authority
+		pods.set(t, func() { roots = pods.roots[host(r.ns, "files")] })
+		if roots != string(bundle) {
+			return errors.New("pods are not verified with the whole bundle")
 		}
 		return r.verifies(t, bundle)
 	})

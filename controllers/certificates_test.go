@@ -1,10 +1,12 @@
 package controllers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
-	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers/pki"
@@ -208,122 +210,44 @@ func TestOperatorsOwnSecretsAreNotShown(t *testing.T) {
 	shows(t, ns, nil)
 }
 
-// The days of a certificate are told in time, and each change when it comes.
-func TestExpiryOfAGivenCertificate(t *testing.T) {
-	ns := namespace(t)
-	pair := issued(t, "ftp.example.com", 90*24*time.Hour)
-	secret, server := tlsSecret(ns, "web-tls", pair), newServer(ns, "files", withCertificates("web"))
-	create(t, secret, server)
-	runPods(t, ns, "files")
-	reaches(t, server, kstatus.CurrentStatus)
-	ends := clock.Now().Add(90 * 24 * time.Hour).UTC().Format(time.DateOnly)
-	tells := func(status metav1.ConditionStatus, reason v1alpha1.Reason) metav1.Condition {
-		t.Helper()
-		reconcileAll(t, ns, "files")
-		return says(t, server, v1alpha1.ConditionCertificatesValid, status, reason)
-	}
-	clock.Advance(80 * 24 * time.Hour)
-	tells(metav1.ConditionTrue, v1alpha1.ReasonCertificatesValid)
-	clock.Advance(36 * time.Hour)
-	if c := tells(metav1.ConditionTrue, v1alpha1.ReasonCertificateExpiring); !strings.Contains(c.Message, "web (Secret web-tls) expires on "+ends) {
-		t.Errorf("the message is %s", c.Message)
-	}
-	reaches(t, server, kstatus.CurrentStatus)
-	quiet(t, ns, "files")
-	clock.Advance(24 * time.Hour)
-	version := server.ResourceVersion
-	tells(metav1.ConditionTrue, v1alpha1.ReasonCertificateExpiring)
-	if server.ResourceVersion != version {
-		t.Error("a day less is an edit of the status")
-	}
-	clock.Advance(9 * 24 * time.Hour)
-	tells(metav1.ConditionFalse, v1alpha1.ReasonCertificateExpired)
-	says(t, server, v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonCertificateExpired)
-	reaches(t, server, kstatus.FailedStatus)
-	shows(t, ns, []string{"web"}, pair)
-	quiet(t, ns, "files")
-
-	change(t, server, func(s *v1alpha1.FTPServer) { s.Spec.TLS.Mode = v1alpha1.TLSDisabled })
-	tells(metav1.ConditionTrue, v1alpha1.ReasonTLSDisabled)
-	change(t, server, func(s *v1alpha1.FTPServer) { s.Spec.TLS.Mode = v1alpha1.TLSRequired })
-	renewed := issued(t, "ftp.example.com", 90*24*time.Hour)
-	change(t, secret, func(s *corev1.Secret) { s.Data = tlsSecret(ns, "", renewed).Data })
-	says(t, server, v1alpha1.ConditionCertificatesValid, metav1.ConditionTrue, v1alpha1.ReasonCertificatesValid)
-	reaches(t, server, kstatus.CurrentStatus)
+// countedReader counts the Secrets that are read from the API server.
+type countedReader struct {
+	client.Reader
+	secrets atomic.Int32
 }
 
-// The operator looks again when a certificate changes by the clock, and not at
-// its next round.
-func TestWokenByTheClock(t *testing.T) {
-	ns := namespace(t)
-	server := newServer(ns, "files", withCertificates("web"))
-	create(t, tlsSecret(ns, "web-tls", issued(t, "ftp.example.com", 40*time.Second)), server)
-	runPods(t, ns, "files")
-	says(t, server, v1alpha1.ConditionCertificatesValid, metav1.ConditionTrue, v1alpha1.ReasonCertificatesValid)
-	eventually(t, func() error {
-		result, err := serverReconciler.Reconcile(t.Context(), request(ns, "files"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if after := result.RequeueAfter; after == 0 || after > 36*time.Second {
-			return fmt.Errorf("it looks again after %s", after)
-		}
-		return nil
-	})
+func (r *countedReader) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	if _, ok := o.(*corev1.Secret); ok {
+		r.secrets.Add(1)
+	}
+	return r.Reader.Get(ctx, key, o, opts...)
 }
 
-// told is what the operator's metric says of a server's certificates.
-func told(t *testing.T, namespace, server string) map[string]time.Time {
-	t.Helper()
-	families, err := metrics.Registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]time.Time{}
-	for _, f := range families {
-		if f.GetName() != "ftp_operator_certificate_not_after_timestamp_seconds" {
-			continue
-		}
-		for _, m := range f.GetMetric() {
-			labels := map[string]string{}
-			for _, l := range m.GetLabel() {
-				labels[l.GetName()] = l.GetValue()
-			}
-			if labels["namespace"] == namespace && labels["server"] == server {
-				out[labels["certificate"]] = time.Unix(int64(m.GetGauge().GetValue()), 0)
-			}
-		}
-	}
-	return out
-}
-
-func TestMetricOfExpiry(t *testing.T) {
+// A pass that changes nothing reads no Secret, be it good, broken or missing.
+func TestQuietPassesReadNoSecret(t *testing.T) {
 	ns := namespace(t)
-	server := newServer(ns, "files", withCertificates("web"))
-	create(t, tlsSecret(ns, "web-tls", issued(t, "ftp.example.com", 90*24*time.Hour)), server)
+	good, broken := issued(t, "a.example.com", time.Hour), issued(t, "b.example.com", time.Hour)
+	broken.Key = good.Key
+	server := newServer(ns, "files", withCertificates("good", "broken", "missing"))
+	create(t, tlsSecret(ns, "good-tls", good), tlsSecret(ns, "broken-tls", broken), server)
 	runPods(t, ns, "files")
-	reaches(t, server, kstatus.CurrentStatus)
-	tells := func(lives map[string]time.Duration) {
-		t.Helper()
-		eventually(t, func() error {
-			got := told(t, ns, "files")
-			for name, life := range lives {
-				if off := got[name].Sub(clock.Now().Add(life)).Abs(); off > time.Minute {
-					return fmt.Errorf("%s ends at %s", name, got[name])
-				}
-			}
-			if len(got) != len(lives) {
-				return fmt.Errorf("the metric tells of %v", got)
-			}
-			return nil
-		})
+	says(t, server, v1alpha1.ConditionResolvedRefs, metav1.ConditionFalse, v1alpha1.ReasonInvalidCertificate)
+	says(t, server, v1alpha1.ConditionProgrammed, metav1.ConditionTrue, v1alpha1.ReasonProgrammed)
+	shows(t, ns, []string{"good"}, good)
+	counted := &countedReader{Reader: serverReconciler.Live}
+	fresh := *serverReconciler
+	fresh.secrets, fresh.certificates = newSecretReader(fresh.Client, counted), newCertificates()
+	pass(t, &fresh, request(ns, "files"))
+	first := counted.secrets.Load()
+	if first < 2 {
+		t.Errorf("a new process has read %d Secrets", first)
 	}
-	own := map[string]time.Duration{"own": pki.DefaultLifetimes.Leaf, "ca": pki.DefaultLifetimes.CA}
-	tells(map[string]time.Duration{"own": own["own"], "ca": own["ca"], "web": 90 * 24 * time.Hour})
-	change(t, server, withCertificates())
-	tells(own)
-	remove(t, server)
-	tells(nil)
+	for range 3 {
+		pass(t, &fresh, request(ns, "files"))
+	}
+	if again := counted.secrets.Load() - first; again > 0 {
+		t.Errorf("passes that changed nothing read %d Secrets", again)
+	}
 }
 
 // The names of the operator's own certificate follow the Service's addresses.

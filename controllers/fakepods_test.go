@@ -28,16 +28,19 @@ type fakePods struct {
 	silent map[string]bool
 	// refusing servers refuse new configurations.
 	refusing map[string]string
+	// roots are what each server was verified with when it was asked last.
+	roots map[string]string
 }
 
 func newFakePods() *fakePods {
-	return &fakePods{frozen: map[string]*config.Status{}, silent: map[string]bool{}, refusing: map[string]string{}}
+	return &fakePods{frozen: map[string]*config.Status{}, silent: map[string]bool{}, refusing: map[string]string{}, roots: map[string]string{}}
 }
 
 // Status implements Prober.
 func (f *fakePods) Status(ctx context.Context, t probe.Target) (*config.Status, error) {
 	f.mu.Lock()
 	silent, frozen, refusal := f.silent[t.Host], f.frozen[t.Host], f.refusing[t.Host]
+	f.roots[t.Host] = string(t.Roots)
 	f.mu.Unlock()
 	if silent {
 		return nil, errors.New("no answer in time")
