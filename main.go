@@ -20,6 +20,7 @@ import (
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers"
+	"github.com/ftp-operator/ftp-operator/controllers/pki"
 	"github.com/ftp-operator/ftp-operator/controllers/probe"
 )
 
@@ -30,14 +31,14 @@ var (
 )
 
 type options struct {
-	serverImage    string
-	metricsAddress string
-	probeAddress   string
-	leaderElect    bool
-	namespaces     string
-	namespace      string
-	clusterDomain  string
-	logLevel       string
+	serverImage                  string
+	metricsAddress, probeAddress string
+	leaderElect                  bool
+	namespaces                   string
+	namespace                    string
+	clusterDomain                string
+	logLevel                     string
+	lifetimes                    pki.Lifetimes
 }
 
 func main() {
@@ -58,6 +59,8 @@ func parse() options {
 	flag.StringVar(&o.namespace, "operator-namespace", os.Getenv("POD_NAMESPACE"), "namespace of the operator's lease; default: $POD_NAMESPACE")
 	flag.StringVar(&o.clusterDomain, "cluster-domain", "cluster.local", "DNS domain of the cluster's Services")
 	flag.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	flag.DurationVar(&o.lifetimes.Leaf, "certificate-lifetime", pki.DefaultLifetimes.Leaf, "how long the certificates that it makes are valid; renewed at two thirds")
+	flag.DurationVar(&o.lifetimes.CA, "ca-lifetime", pki.DefaultLifetimes.CA, "how long a server's certificate authority is valid; the next takes over at three quarters")
 	flag.Parse()
 	return o
 }
@@ -65,6 +68,9 @@ func parse() options {
 func run(o options) error {
 	if o.namespace == "" {
 		return errors.New("the operator's namespace is not known: set --operator-namespace or $POD_NAMESPACE")
+	}
+	if err := o.lifetimes.Validate(); err != nil {
+		return err
 	}
 	level, err := zapcore.ParseLevel(o.logLevel)
 	if err != nil {
@@ -128,6 +134,7 @@ func reconcilers(mgr ctrl.Manager, o options) error {
 		Image:         o.serverImage,
 		Namespace:     o.namespace,
 		ClusterDomain: o.clusterDomain,
+		Lifetimes:     o.lifetimes,
 	}
 	user := &controllers.FTPUserReconciler{
 		Client:   mgr.GetClient(),

@@ -147,11 +147,13 @@ func TestValuesReachTheDeployment(t *testing.T) {
 		"--set", "image.repository=example.com/op", "--set", "image.tag=v1",
 		"--set", "serverImage.repository=example.com/srv", "--set", "serverImage.tag=v2",
 		"--set", "resources.limits.memory=1Gi", "--set", "logLevel=debug", "--set", "clusterDomain=k8s.example",
+		"--set", "certificateLifetime=24h", "--set", "caLifetime=720h",
 		"--set", "replicas=2", "--set", "imagePullSecrets[0].name=pull", "--set", "nodeSelector.disk=fast",
 	)["Deployment ftp-operator"]
 	text := fmt.Sprint(d.Object)
 	for _, want := range []string{
 		"example.com/op:v1", "example.com/srv:v2", "memory:1Gi", "--log-level=debug", "--cluster-domain=k8s.example",
+		"--certificate-lifetime=24h", "--ca-lifetime=720h",
 		"replicas:2", "name:pull", "disk:fast",
 	} {
 		if !strings.Contains(text, want) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/ftp-operator/ftp-operator/controllers/pki"
@@ -16,19 +18,52 @@ import (
 // can't be had now. Each server has one of its own: who may write an FTPServer
 // chooses names for its certificate, and must not be able to have one that
 // clients of other servers would trust.
-func (r *FTPServerReconciler) authority(ctx context.Context, s *scope) (*pki.CA, error) {
-	secret, err := r.madeOnce(ctx, s, render.AuthoritySecretName(s.server.Name), func() (*corev1.Secret, error) {
-		pair, err := pki.NewCA(s.server.Namespace+"/"+s.server.Name, r.Now())
-		return render.Authority(s.server, pair), err
+//
+// The steps from one certificate authority to the next are taken here. Where
+// another operator was quicker, its step counts and the next is taken from there.
+func (r *FTPServerReconciler) authority(ctx context.Context, s *scope) (a *pki.Authority, err error) {
+	err = retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		a, err = r.advanceAuthority(ctx, s)
+		return err
+	})
+	return a, err
+}
+
+func (r *FTPServerReconciler) advanceAuthority(ctx context.Context, s *scope) (*pki.Authority, error) {
+	name, called := render.AuthoritySecretName(s.server.Name), s.server.Namespace+"/"+s.server.Name
+	secret, err := r.madeOnce(ctx, s, name, func() (*corev1.Secret, error) {
+		pair, err := pki.NewCA(called, r.Now(), r.Lifetimes.CA)
+		return render.Authority(s.server, pki.Stored{Signing: pair}), err
 	})
 	if secret == nil || err != nil {
 		return nil, err
 	}
-	ca, err := pki.ParseCA(pairOf(secret, corev1.TLSCertKey, corev1.TLSPrivateKeyKey))
+	a, err := pki.ParseAuthority(render.ReadAuthority(secret.Data))
 	if err != nil {
 		return nil, fmt.Errorf("secret %s: %w: restore it, or delete it to have a new authority", client.ObjectKeyFromObject(secret), err)
 	}
-	return ca, nil
+	published, err := r.publishedBundle(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	next, changed, err := a.Advance(called, r.Now(), published, r.Lifetimes.CA)
+	if !changed || err != nil {
+		return a, err
+	}
+	if err := r.secrets.change(ctx, r.Client, secret, render.AuthorityData(next)); err != nil {
+		return nil, fmt.Errorf("change secret %s: %w", name, err)
+	}
+	return pki.ParseAuthority(next)
+}
+
+// publishedBundle is the bundle that clients can have now.
+func (r *FTPServerReconciler) publishedBundle(ctx context.Context, s *scope) ([]byte, error) {
+	published := &corev1.ConfigMap{}
+	err := r.Client.Get(ctx, s.key(render.CAConfigMapName(s.server.Name)), published)
+	if err != nil || !metav1.IsControlledBy(published, s.server) {
+		return nil, client.IgnoreNotFound(err)
+	}
+	return []byte(published.Data[render.KeyCACert]), nil
 }
 
 // madeOnce reads a Secret of the server's that is made once and never

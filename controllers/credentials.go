@@ -16,13 +16,24 @@ import (
 
 // credentials are a server's secrets that the operator makes.
 type credentials struct {
-	ca          *pki.CA
+	ca          *pki.CA // what signs
+	bundle      []byte  // what verifies, also in the change from one to the next
 	tls         pki.KeyPair
 	status      pki.KeyPair
 	statusToken string
 	salt        []byte
-	// renewAt is when the first of the certificates is due.
+	// renewAt is when the first of the certificates, or what is told of them, is
+	// due.
 	renewAt time.Time
+	// ends is when certificates expire, by their name in the metric.
+	ends map[string]time.Time
+}
+
+// due notes that something is due at a time; zero: never.
+func (c *credentials) due(at time.Time) {
+	if !at.IsZero() && (c.renewAt.IsZero() || at.Before(c.renewAt)) {
+		c.renewAt = at
+	}
 }
 
 // credentials reads what was made before and makes what is missing or due. What
@@ -30,16 +41,20 @@ type credentials struct {
 // of the salts are written at once, since certificates and hashes depend on them.
 func (r *FTPServerReconciler) credentials(ctx context.Context, s *scope) error {
 	c := &s.credentials
-	var err error
-	if c.ca, err = r.authority(ctx, s); err != nil {
+	c.ends = map[string]time.Time{}
+	authority, err := r.authority(ctx, s)
+	if err != nil {
 		return err
 	}
 	if c.salt, err = r.salt(ctx, s); err != nil {
 		return err
 	}
-	if c.ca == nil || c.salt == nil {
+	if authority == nil || c.salt == nil {
 		return nil // nothing can be rendered, and the scope tells why
 	}
+	c.ca, c.bundle = authority.CA(), authority.Bundle()
+	c.ends[caCertificate] = c.ca.NotAfter()
+	c.due(authority.ChangesAt())
 	configSecret, err := r.secrets.own(ctx, s.key(render.ConfigSecretName(s.server.Name)))
 	if err != nil {
 		return err
@@ -51,29 +66,28 @@ func (r *FTPServerReconciler) credentials(ctx context.Context, s *scope) error {
 	if c.statusToken = string(data(configSecret, render.KeyStatusToken)); c.statusToken == "" {
 		c.statusToken = randomText(32)
 	}
-	if c.status, err = r.leaf(c, pairOf(configSecret, render.KeyStatusCert, render.KeyStatusKey), []string{render.StatusHost(s.server)}); err != nil {
+	if c.status, _, err = r.leaf(c, pairOf(configSecret, render.KeyStatusCert, render.KeyStatusKey), []string{render.StatusHost(s.server)}); err != nil {
 		return err
 	}
-	c.tls, err = r.leaf(c, pairOf(tlsSecret, corev1.TLSCertKey, corev1.TLSPrivateKeyKey), s.certificateNames(r.ClusterDomain))
+	c.tls, c.ends[ownCertificate], err = r.leaf(c, pairOf(tlsSecret, corev1.TLSCertKey, corev1.TLSPrivateKeyKey), s.certificateNames(r.ClusterDomain))
 	return err
 }
 
-// leaf is the certificate there is, or a new one where that does not fit.
-func (r *FTPServerReconciler) leaf(c *credentials, pair pki.KeyPair, names []string) (pki.KeyPair, error) {
+// leaf is the certificate there is, or a new one where that does not fit, and
+// when it expires.
+func (r *FTPServerReconciler) leaf(c *credentials, pair pki.KeyPair, names []string) (_ pki.KeyPair, end time.Time, err error) {
 	now := r.Now()
 	leaf, err := c.ca.Inspect(pair)
 	if err != nil || !leaf.Fits(names, now) {
-		if pair, err = c.ca.Issue(names, now); err != nil {
-			return pki.KeyPair{}, err
+		if pair, err = c.ca.Issue(names, now, r.Lifetimes.Leaf); err != nil {
+			return pki.KeyPair{}, time.Time{}, err
 		}
 		if leaf, err = c.ca.Inspect(pair); err != nil {
-			return pki.KeyPair{}, err
+			return pki.KeyPair{}, time.Time{}, err
 		}
 	}
-	if c.renewAt.IsZero() || leaf.RenewAt.Before(c.renewAt) {
-		c.renewAt = leaf.RenewAt
-	}
-	return pair, nil
+	c.due(leaf.RenewAt)
+	return pair, leaf.NotAfter, nil
 }
 
 // salt is the key that the server's passwords are salted with, or nil where its

@@ -30,16 +30,22 @@ type fakePods struct {
 	refusing map[string]string
 	// older servers know the previous version of the contract only.
 	older map[string]bool
+	// roots are what each server was verified with when it was asked last.
+	roots map[string]string
 }
 
 func newFakePods() *fakePods {
-	return &fakePods{frozen: map[string]*config.Status{}, silent: map[string]bool{}, refusing: map[string]string{}, older: map[string]bool{}}
+	return &fakePods{
+		frozen: map[string]*config.Status{}, silent: map[string]bool{}, refusing: map[string]string{},
+		older: map[string]bool{}, roots: map[string]string{},
+	}
 }
 
 // Status implements Prober.
 func (f *fakePods) Status(ctx context.Context, t probe.Target) (*config.Status, error) {
 	f.mu.Lock()
 	silent, frozen, refusal, older := f.silent[t.Host], f.frozen[t.Host], f.refusing[t.Host], f.older[t.Host]
+	f.roots[t.Host] = string(t.Roots)
 	f.mu.Unlock()
 	if silent {
 		return nil, errors.New("no answer in time")
@@ -92,7 +98,11 @@ func loaded(ctx context.Context, t probe.Target, know contract) (*config.Status,
 		s.Files = append(s.Files, config.FileStatus{Name: file, Hash: config.Hash(data)})
 	}
 	tell(know.file, main[know.file])
-	tell("/etc/ftpserver/tls/tls.crt", get(render.TLSSecretName(name))[corev1.TLSCertKey])
+	for key, data := range get(render.TLSSecretName(name)) {
+		if strings.HasSuffix(key, ".crt") {
+			tell("/etc/ftpserver/tls/"+key, data)
+		}
+	}
 	for i := range config.UserShards {
 		file := know.users(i)
 		data := get(render.UsersSecretName(name, i))[file]

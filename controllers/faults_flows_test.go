@@ -61,11 +61,11 @@ var flows = []flow{
 		checkNodePorts(w.t, w.namespace, 12)
 	}},
 	{"renew the certificate", serverOnly, func(w *world) {
-		w.elapse(pki.LeafLifetime / 3 * 2)
+		w.elapse(pki.DefaultLifetimes.Leaf / 3 * 2)
 		w.settle()
 	}, func(w *world) {
 		serverReady(w)
-		if left := certificateAt(w.t, w.namespace, theServer, w.clock.Now()).NotAfter.Sub(w.clock.Now()); left < pki.LeafLifetime/2 {
+		if left := certificateAt(w.t, w.namespace, theServer, w.clock.Now()).NotAfter.Sub(w.clock.Now()); left < pki.DefaultLifetimes.Leaf/2 {
 			w.problem("the certificate has %s left", left)
 		}
 	}},

@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/controllers/pki"
 )
 
 // world is a namespace with an operator of its own, whose passes are made one
@@ -28,9 +29,9 @@ type world struct {
 	server *FTPServerReconciler
 	user   *FTPUserReconciler
 
-	due    map[string]bool      // passes to make, by key
-	timers map[string]time.Time // when one is due again, by key
-	changed bool // the pass has changed an object that the operator watches
+	due     map[string]bool      // passes to make, by key
+	timers  map[string]time.Time // when one is due again, by key
+	changed bool                 // the pass has changed an object that the operator watches
 
 	mu       sync.Mutex
 	secrets  map[string]string // what is made once, as it was first written
@@ -56,9 +57,10 @@ func (w *world) boot() {
 	board := NewBoard()
 	w.server = &FTPServerReconciler{
 		Client: w.wire.cached(), Live: w.wire.live(), Recorder: &events.FakeRecorder{},
-		Prober: w.cluster, Board: board, Now: w.clock.Now, Image: testImage, ClusterDomain: "cluster.local",
+		Prober: w.cluster, Board: board, Now: w.clock.Now, Image: testImage,
+		Namespace: operatorNamespace, ClusterDomain: "cluster.local", Lifetimes: pki.DefaultLifetimes,
 	}
-	w.user = &FTPUserReconciler{Client: w.wire.cached(), Live: w.wire.live(), Recorder: &events.FakeRecorder{}, Board: board}
+	w.user = &FTPUserReconciler{Client: w.wire.cached(), Live: w.wire.live(), Recorder: &events.FakeRecorder{}, Board: board, Now: w.clock.Now}
 	w.server.start()
 	w.user.start()
 	w.wakeAll()

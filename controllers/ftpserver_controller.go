@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/controllers/pki"
 	"github.com/ftp-operator/ftp-operator/controllers/render"
 )
 
@@ -40,12 +41,16 @@ type FTPServerReconciler struct {
 	Namespace string
 	// ClusterDomain is the DNS domain of the cluster's Services.
 	ClusterDomain string
+	// Lifetimes are those of the certificates that are made.
+	Lifetimes pki.Lifetimes
 
-	secrets   *secretReader
-	passwords *passwords
-	applier   *applier
-	poker     *poker
-	written   *written
+	secrets      *secretReader
+	certificates *certificates
+	passwords    *passwords
+	applier      *applier
+	poker        *poker
+	written      *written
+	expiry       *expiry
 }
 
 // Reading and writing what a server consists of. Children go with their owner,
@@ -71,7 +76,8 @@ type FTPServerReconciler struct {
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
 //
 // Secrets: watched as metadata; those that are referenced or its own read by
-// name; its own created and patched.
+// name; its own created and patched. Certificates that a spec gives are copied
+// into one of its own, which the pods mount.
 // +kubebuilder:rbac:groups="",resources=secrets,verbs=get;list;watch;create;patch
 //
 // Pods: watched for their state; patched with an annotation that has the
@@ -117,6 +123,9 @@ func (r *FTPServerReconciler) act(ctx context.Context, s *scope) error {
 	if err := r.credentials(ctx, s); err != nil {
 		return &stepError{"read or make the keys and certificates", err}
 	}
+	if err := r.readCertificates(ctx, s); err != nil {
+		return &stepError{"read the given certificates", err}
+	}
 	if s.credentials.ca != nil && len(s.taken) == 0 {
 		if err := r.hashPasswords(ctx, s); err != nil {
 			return &stepError{"read the passwords", err}
@@ -131,6 +140,7 @@ func (r *FTPServerReconciler) act(ctx context.Context, s *scope) error {
 // tell asks the pods how far they are, and writes that down. A poke that fails
 // hides nothing: the kubelet's own rhythm does without.
 func (r *FTPServerReconciler) tell(ctx context.Context, s *scope) (time.Duration, error) {
+	r.expiry.tell(client.ObjectKeyFromObject(s.server), s.credentials.ends)
 	r.observe(ctx, s)
 	again, err := r.poke(ctx, s)
 	r.Board.Post(ctx, client.ObjectKeyFromObject(s.server), s.verdicts())
@@ -154,6 +164,8 @@ func (r *FTPServerReconciler) forget(server client.ObjectKey) {
 	r.applier.forget(server)
 	r.poker.forget(server)
 	r.passwords.replace(server, nil)
+	r.certificates.replace(server, nil)
+	r.expiry.forget(server)
 	r.Board.Forget(server)
 	for _, name := range []string{
 		render.ConfigSecretName(server.Name), render.TLSSecretName(server.Name), render.KeysSecretName(server.Name),

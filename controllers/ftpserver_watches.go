@@ -46,10 +46,12 @@ func (r *FTPServerReconciler) SetupWithManager(mgr ctrl.Manager) error {
 // start has the reconciler remember nothing, as a process that has just begun.
 func (r *FTPServerReconciler) start() {
 	r.secrets = newSecretReader(r.Client, r.Live)
+	r.certificates = newCertificates()
 	r.passwords = newPasswords()
 	r.applier = newApplier(r.Client, r.Live)
 	r.poker = newPoker()
 	r.written = newWritten()
+	r.expiry = newExpiry()
 }
 
 func request(namespace, name string) reconcile.Request {
@@ -74,12 +76,13 @@ func (r *FTPServerReconciler) serversByClaim(ctx context.Context, o client.Objec
 }
 
 // serversBySecret finds the servers that a Secret matters to: the one that owns
-// it, and those with a user whose password is in it.
+// it, those that show the certificate in it, and those with a user whose password
+// is in it.
 func (r *FTPServerReconciler) serversBySecret(ctx context.Context, o client.Object) []reconcile.Request {
 	if c := metav1.GetControllerOf(o); c != nil && refersTo(c, v1alpha1.FTPServerKind) {
 		return []reconcile.Request{request(o.GetNamespace(), c.Name)}
 	}
-	var out []reconcile.Request
+	out := r.servers(ctx, client.InNamespace(o.GetNamespace()), client.MatchingFields{indexCertificate: o.GetName()})
 	for _, u := range usersBySecret(ctx, r.Client, o) {
 		out = append(out, request(u.Namespace, u.Spec.ServerRef.Name))
 	}

@@ -33,11 +33,14 @@ type scope struct {
 	claimGone bool // the existing claim that the spec names is not there
 
 	// decided and made
-	addresses   policy.Addresses
-	accepted    map[types.UID]policy.Finding
-	credentials credentials
-	passwords   map[types.UID]hashed
-	logins      map[types.UID]policy.Login // of those that are to have one
+	addresses    policy.Addresses
+	accepted     map[types.UID]policy.Finding
+	credentials  credentials
+	certificates []render.Certificate // given ones that can be shown, in the order of the spec
+	references   []policy.Finding     // what the spec refers to, that was looked at
+	validity     policy.Finding       // of ConditionCertificatesValid
+	passwords    map[types.UID]hashed
+	logins       map[types.UID]policy.Login // of those that are to have one
 
 	// rendered and applied
 	out      render.Output
@@ -196,11 +199,12 @@ func (r *FTPServerReconciler) render(s *scope) error {
 		PassiveAddresses:  passive,
 		AddressPending:    pending || render.PortsPending(s.server, s.service),
 		Users:             users,
+		Certificates:      s.certificates,
 		TLS:               s.credentials.tls,
 		Status:            s.credentials.status,
 		StatusToken:       s.credentials.statusToken,
 		OperatorNamespace: r.Namespace,
-		CABundle:          s.credentials.ca.PEM(),
+		CABundle:          s.credentials.bundle,
 	})
 	if err != nil {
 		s.invalid = err.Error()

@@ -20,6 +20,8 @@ const (
 	indexServer   = "server"   // FTPUser: the server it is on
 	indexPassword = "password" // FTPUser: the Secret with its password
 	indexClaim    = "claim"    // FTPServer: the claim that its pods mount
+	// FTPServer: the Secrets with the certificates that are given to it
+	indexCertificate = "certificate"
 )
 
 // CacheOptions says what the operator keeps in memory: of what others share
@@ -57,6 +59,15 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	}
 	if err := indexer.IndexField(ctx, &v1alpha1.FTPUser{}, indexPassword, func(o client.Object) []string {
 		return []string{passwordRef(o.(*v1alpha1.FTPUser)).Name}
+	}); err != nil {
+		return err
+	}
+	if err := indexer.IndexField(ctx, &v1alpha1.FTPServer{}, indexCertificate, func(o client.Object) []string {
+		var out []string
+		for _, c := range o.(*v1alpha1.FTPServer).Spec.TLS.Certificates {
+			out = append(out, c.SecretRef.Name)
+		}
+		return out
 	}); err != nil {
 		return err
 	}

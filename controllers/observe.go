@@ -51,7 +51,7 @@ func (r *FTPServerReconciler) ask(ctx context.Context, s *scope, slot string, po
 		IP:    pod.Status.PodIP,
 		Port:  render.StatusPort,
 		Host:  render.StatusHost(s.server),
-		Roots: s.credentials.ca.PEM(),
+		Roots: s.credentials.bundle,
 		Token: s.credentials.statusToken,
 	}
 	status, err := r.Prober.Status(ctx, t)

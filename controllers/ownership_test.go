@@ -386,7 +386,7 @@ func TestCertificateIsRenewedAtTwoThirdsOfItsLife(t *testing.T) {
 	if len(first.IPAddresses) != 1 {
 		t.Errorf("the certificate has the addresses %v, want the cluster IP", first.IPAddresses)
 	}
-	clock.Advance(pki.LeafLifetime/3*2 - 2*time.Hour)
+	clock.Advance(pki.DefaultLifetimes.Leaf/3*2 - 2*time.Hour)
 	reconcileAll(t, ns, "files")
 	if early := certificate(t, ns, "files"); !early.Equal(first) {
 		t.Error("the certificate was renewed early")
@@ -408,8 +408,8 @@ func TestOneAuthority(t *testing.T) {
 	for i := range found {
 		wg.Go(func() {
 			s, err := serverReconciler.madeOnce(t.Context(), &scope{server: server}, render.AuthoritySecretName("files"), func() (*corev1.Secret, error) {
-				pair, err := pki.NewCA("files", clock.Now())
-				return render.Authority(server, pair), err
+				pair, err := pki.NewCA("files", clock.Now(), time.Hour)
+				return render.Authority(server, pki.Stored{Signing: pair}), err
 			})
 			if err != nil || s == nil {
 				t.Error(s, err)

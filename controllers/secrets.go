@@ -84,6 +84,24 @@ func (r *secretReader) createOnce(ctx context.Context, c client.Client, s *corev
 	return r.content(ctx, client.ObjectKeyFromObject(s))
 }
 
+// change replaces the data of a Secret of the operator's own, as it was read: if
+// it has been changed since, the error is a conflict, and what is there now is
+// read next time.
+func (r *secretReader) change(ctx context.Context, c client.Client, was *corev1.Secret, data map[string][]byte) error {
+	now := was.DeepCopy()
+	now.Data = data
+	key := client.ObjectKeyFromObject(was)
+	err := c.Patch(ctx, now, client.MergeFromWithOptions(was, client.MergeFromWithOptimisticLock{}), client.FieldOwner(fieldOwner))
+	if err != nil {
+		r.forget(key)
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kept[key] = now
+	return nil
+}
+
 // forget drops what is kept of Secrets that are gone.
 func (r *secretReader) forget(keys ...client.ObjectKey) {
 	r.mu.Lock()

@@ -47,14 +47,15 @@ func (r *FTPServerReconciler) writeStatus(ctx context.Context, before, server *v
 }
 
 func (s *scope) findings() []policy.Named {
-	references := policy.Resolved()
+	references := s.references
 	if s.claimGone {
-		references = policy.ClaimMissing(s.server.Spec.Storage.Volume.ExistingClaimRef.Name)
+		references = append([]policy.Finding{policy.ClaimMissing(s.server.Spec.Storage.Volume.ExistingClaimRef.Name)}, references...)
 	}
 	pendingPorts := render.PortsPending(s.server, s.service)
 	return []policy.Named{
 		{Type: v1alpha1.ConditionAccepted, Finding: policy.ServerAccepted(s.invalid, s.taken, s.leaving, s.rejected)},
-		{Type: v1alpha1.ConditionResolvedRefs, Finding: references},
+		{Type: v1alpha1.ConditionResolvedRefs, Finding: policy.References(references...)},
+		{Type: v1alpha1.ConditionCertificatesValid, Finding: s.validity},
 		{Type: v1alpha1.ConditionAddressAssigned, Finding: policy.AddressAssigned(s.server, len(s.slots), s.addresses, pendingPorts)},
 		{Type: v1alpha1.ConditionWorkloadAvailable, Finding: policy.WorkloadAvailable(s.slots, s.pods)},
 		{Type: v1alpha1.ConditionProgrammed, Finding: s.programmed()},

@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/controllers/pki"
 )
 
 const (
@@ -180,7 +181,7 @@ func startOperator(ctx context.Context, config *rest.Config, stopped chan<- erro
 	serverReconciler = &FTPServerReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("ftp-operator"),
 		Prober: pods, Board: board, Now: clock.Now,
-		Image: testImage, Namespace: operatorNamespace, ClusterDomain: "cluster.local",
+		Image: testImage, Namespace: operatorNamespace, ClusterDomain: "cluster.local", Lifetimes: pki.DefaultLifetimes,
 	}
 	userReconciler = &FTPUserReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("ftp-operator"), Board: board, Now: clock.Now,

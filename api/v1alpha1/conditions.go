@@ -2,8 +2,8 @@ package v1alpha1
 
 // ConditionReady tells whether everything that the spec asks for is so.
 //
-// FTPServer: True when Accepted, ResolvedRefs, AddressAssigned,
-// WorkloadAvailable and Programmed all are. Where one is not, Ready carries its
+// FTPServer: True when Accepted, ResolvedRefs, CertificatesValid,
+// AddressAssigned, WorkloadAvailable and Programmed all are. Where one is not, Ready carries its
 // status, reason and message. A pod that cannot be asked leaves Ready Unknown
 // and not False: it may well serve clients, and nothing is claimed either way.
 // With zero replicas Ready is True with the reason ScaledToZero: nothing runs,
@@ -33,11 +33,21 @@ const ConditionAccepted = "Accepted"
 // ConditionResolvedRefs tells whether what the spec refers to is there and
 // usable.
 //
-// FTPServer reasons: ResolvedRefs, ClaimNotFound.
+// FTPServer reasons: ResolvedRefs, ClaimNotFound, CertificateNotFound,
+// InvalidCertificate.
 // FTPUser reasons: ResolvedRefs, SecretNotFound, SecretKeyNotFound,
 // InvalidPassword, and Pending where the password is being made or no server
 // can take the user yet.
 const ConditionResolvedRefs = "ResolvedRefs"
+
+// ConditionCertificatesValid tells, of an FTPServer, whether the time allows the
+// certificates that are given to it: those of them that clients are shown, be it
+// from a copy. The operator's own is renewed in time and not judged. A
+// certificate that is about to expire leaves it True.
+//
+// Reasons: CertificatesValid, CertificateExpiring, CertificateExpired,
+// CertificateNotYetValid, TLSDisabled.
+const ConditionCertificatesValid = "CertificatesValid"
 
 // ConditionAddressAssigned tells, of an FTPServer, whether the address that
 // clients connect to is known, so that PASV can be answered.
@@ -121,6 +131,31 @@ const (
 	// ReasonInvalidPassword: the value is neither a password (one line, UTF-8)
 	// nor a hash that the server understands.
 	ReasonInvalidPassword Reason = "InvalidPassword"
+	// ReasonCertificateNotFound: the Secret with a certificate does not exist.
+	// What was copied of it before goes on serving; without, the others do.
+	ReasonCertificateNotFound Reason = "CertificateNotFound"
+	// ReasonInvalidCertificate: a Secret holds no certificate and key that
+	// clients could be shown; the message says what is wrong. What was copied of
+	// it before goes on serving; without, the others do.
+	ReasonInvalidCertificate Reason = "InvalidCertificate"
+)
+
+// Reasons of ConditionCertificatesValid.
+const (
+	// ReasonCertificatesValid: no certificate that is given ends soon.
+	ReasonCertificatesValid Reason = "CertificatesValid"
+	// ReasonCertificateExpiring: one has less than a tenth of its life left, at
+	// most two weeks; the message names it and the day. The condition is True.
+	ReasonCertificateExpiring Reason = "CertificateExpiring"
+	// ReasonCertificateExpired: one has expired. It is still shown; clients that
+	// verify turn away.
+	ReasonCertificateExpired Reason = "CertificateExpired"
+	// ReasonCertificateNotYetValid: the life of one has not begun. It is shown;
+	// clients that verify turn away until then.
+	ReasonCertificateNotYetValid Reason = "CertificateNotYetValid"
+	// ReasonTLSDisabled: tls.mode is Disabled and no certificate is shown. The
+	// condition is True.
+	ReasonTLSDisabled Reason = "TLSDisabled"
 )
 
 // Reasons of ConditionAddressAssigned.

@@ -14,8 +14,8 @@ type FTPServerStatus struct {
 	// +default=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// conditions are Ready, Accepted, ResolvedRefs, AddressAssigned,
-	// WorkloadAvailable and Programmed; Reconciling and Stalled only while they
+	// conditions are Ready, Accepted, ResolvedRefs, CertificatesValid,
+	// AddressAssigned, WorkloadAvailable and Programmed; Reconciling and Stalled only while they
 	// are True.
 	//
 	// +optional

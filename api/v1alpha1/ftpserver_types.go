@@ -19,7 +19,7 @@ type FTPServerSpec struct {
 	Replicas *int32 `json:"replicas,omitempty"`
 
 	// tls configures FTP over TLS (RFC 4217, AUTH TLS). Absent: required, from
-	// TLS 1.2 on. The certificate is made and rotated by the operator;
+	// TLS 1.2 on, with a certificate that the operator makes and rotates;
 	// status.caRef tells what clients verify it with.
 	//
 	// +optional
@@ -114,6 +114,41 @@ type TLSSpec struct {
 	// +default="1.2"
 	// +kubebuilder:validation:Enum="1.2";"1.3"
 	MinVersion string `json:"minVersion,omitempty"`
+
+	// certificates are shown to clients, chosen by the name that a client asks
+	// for (SNI, RFC 6066 section 3); the first that has it is taken. The first of
+	// all serves clients that ask for none, as those do that connect to an IP
+	// address, or for one that none has. The operator's own certificate comes
+	// last, with the names and addresses of the Service. They are copied, so that
+	// one that is changed is served within seconds and one that can't be used
+	// leaves the one before in place; the condition ResolvedRefs then says why.
+	// Absent: the operator's own only.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	Certificates []TLSCertificate `json:"certificates,omitempty"`
+}
+
+// TLSCertificate is a certificate that is given.
+type TLSCertificate struct {
+	// name tells it from the others of the server. Conditions and metrics use
+	// it. It is a DNS label, and none of ca, own and tls.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="name must be a DNS label: at most 63 characters of a-z, 0-9 and -, beginning and ending with a letter or digit"
+	// +kubebuilder:validation:XValidation:rule="!(self in ['ca', 'own', 'tls'])",message="ca, own and tls are names of the operator's own certificates: choose another"
+	Name string `json:"name,omitempty"`
+
+	// secretRef names a Secret of type kubernetes.io/tls: under tls.crt the
+	// server's certificate and behind it its issuers in order, at most 64 KiB of
+	// PEM, under tls.key the private key without a passphrase.
+	//
+	// +required
+	SecretRef LocalReference `json:"secretRef,omitzero"`
 }
 
 // PassiveSpec configures the passive ports.

@@ -65,6 +65,10 @@ func fields(kv ...any) map[string]any {
 	return m
 }
 
+func certificate(name string) map[string]any {
+	return fields("name", name, "secretRef", fields("name", name+"-tls"))
+}
+
 func many(n int, f func(i int) any) []any {
 	out := make([]any, n)
 	for i := range out {
@@ -80,22 +84,33 @@ func TestCreateIsRefused(t *testing.T) {
 		set  []set
 		want string
 	}{
-		"two replicas":            {server, []set{{"spec.replicas", int64(2)}}, "more than one replica is not supported by this version"},
-		"negative replicas":       {server, []set{{"spec.replicas", int64(-1)}}, "should be greater than or equal to 0"},
-		"name too long":           {server, []set{{"metadata.name", strings.Repeat("a", 51)}}, "use at most 50 characters of a-z"},
-		"name with a dot":         {server, []set{{"metadata.name", "a.b"}}, "use at most 50 characters of a-z"},
-		"name with a digit first": {server, []set{{"metadata.name", "1a"}}, "beginning with a letter"},
-		"no storage":              {server, []set{{"spec.storage", nil}}, "spec.storage: Required value"},
-		"no volume":               {server, []set{{volume, nil}}, "give it a size or an existingClaimRef"},
-		"no size":                 {server, []set{{volume, fields()}}, "give storage.volume either a size"},
-		"size and claim":          {server, []set{{volume + ".existingClaimRef", fields("name", "c")}}, "give storage.volume either a size"},
-		"class of two words":      {server, []set{{"spec.service", fields("type", "LoadBalancer", "loadBalancerClass", "a b")}}, "loadBalancerClass"},
-		"size of nothing":         {server, []set{{volume + ".size", "0"}}, "size must be more than 0"},
-		"claim with class":        {server, []set{{volume, fields("existingClaimRef", fields("name", "c"), "storageClassName", "fast")}}, "remove them or existingClaimRef"},
-		"claim to delete":         {server, []set{{volume, fields("existingClaimRef", fields("name", "c"), "deletionPolicy", "Delete")}}, "an existing claim is never deleted"},
-		"access mode":             {server, []set{{volume + ".accessModes", list("ReadOnlyMany")}}, `supported values: "ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany"`},
-		"tls mode":                {server, []set{{"spec.tls.mode", "Maybe"}}, `supported values: "Required", "Optional", "Disabled"`},
-		"tls version":             {server, []set{{"spec.tls.minVersion", "1.1"}}, `supported values: "1.2", "1.3"`},
+		"two replicas":                     {server, []set{{"spec.replicas", int64(2)}}, "more than one replica is not supported by this version"},
+		"negative replicas":                {server, []set{{"spec.replicas", int64(-1)}}, "should be greater than or equal to 0"},
+		"name too long":                    {server, []set{{"metadata.name", strings.Repeat("a", 51)}}, "use at most 50 characters of a-z"},
+		"name with a dot":                  {server, []set{{"metadata.name", "a.b"}}, "use at most 50 characters of a-z"},
+		"name with a digit first":          {server, []set{{"metadata.name", "1a"}}, "beginning with a letter"},
+		"no storage":                       {server, []set{{"spec.storage", nil}}, "spec.storage: Required value"},
+		"no volume":                        {server, []set{{volume, nil}}, "give it a size or an existingClaimRef"},
+		"no size":                          {server, []set{{volume, fields()}}, "give storage.volume either a size"},
+		"size and claim":                   {server, []set{{volume + ".existingClaimRef", fields("name", "c")}}, "give storage.volume either a size"},
+		"class of two words":               {server, []set{{"spec.service", fields("type", "LoadBalancer", "loadBalancerClass", "a b")}}, "loadBalancerClass"},
+		"size of nothing":                  {server, []set{{volume + ".size", "0"}}, "size must be more than 0"},
+		"claim with class":                 {server, []set{{volume, fields("existingClaimRef", fields("name", "c"), "storageClassName", "fast")}}, "remove them or existingClaimRef"},
+		"claim to delete":                  {server, []set{{volume, fields("existingClaimRef", fields("name", "c"), "deletionPolicy", "Delete")}}, "an existing claim is never deleted"},
+		"access mode":                      {server, []set{{volume + ".accessModes", list("ReadOnlyMany")}}, `supported values: "ReadWriteOnce", "ReadWriteOncePod", "ReadWriteMany"`},
+		"tls mode":                         {server, []set{{"spec.tls.mode", "Maybe"}}, `supported values: "Required", "Optional", "Disabled"`},
+		"tls version":                      {server, []set{{"spec.tls.minVersion", "1.1"}}, `supported values: "1.2", "1.3"`},
+		"tls certificate without a name":   {server, []set{{"spec.tls.certificates", list(fields("secretRef", fields("name", "s")))}}, "spec.tls.certificates[0].name: Required value"},
+		"tls certificate without a Secret": {server, []set{{"spec.tls.certificates", list(fields("name", "web"))}}, "spec.tls.certificates[0].secretRef: Required value"},
+		"tls certificate's name":           {server, []set{{"spec.tls.certificates", list(certificate("a.b"))}}, "name must be a DNS label"},
+		"tls certificate named own":        {server, []set{{"spec.tls.certificates", list(certificate("own"))}}, "choose another"},
+		"tls certificate named tls":        {server, []set{{"spec.tls.certificates", list(certificate("tls"))}}, "choose another"},
+		"tls certificate named ca":         {server, []set{{"spec.tls.certificates", list(certificate("ca"))}}, "choose another"},
+		"tls certificate twice":            {server, []set{{"spec.tls.certificates", list(certificate("a"), certificate("a"))}}, "Duplicate value"},
+		"too many tls certificates": {server, []set{{"spec.tls.certificates", many(9, func(i int) any {
+			return certificate(fmt.Sprint("c", i))
+		})}}, "Too many"},
+		"tls certificate's key":   {server, []set{{"spec.tls.certificates", list(fields("name", "a", "secretRef", fields("name", "s", "key", "k")))}}, `unknown field "spec.tls.certificates[0].secretRef.key"`},
 		"too many ports":          {server, []set{{"spec.passive.portsPerReplica", int64(65)}}, "should be less than or equal to 64"},
 		"ports pass the end":      {server, []set{{"spec.passive.firstPort", int64(65530)}}, "the passive ports would pass 65535: lower"},
 		"control among passive":   {server, []set{{"spec.service.port", int64(30007)}}, "service.port lies among the passive ports: move"},
@@ -229,7 +244,7 @@ func TestDefaults(t *testing.T) {
 	got := fmt.Sprintln(*s.Spec.Replicas, s.Spec.TLS, s.Spec.Passive, s.Spec.Service.Type, s.Spec.Service.Port,
 		s.Spec.Storage.Volume.DeletionPolicy, s.Spec.Logging, s.Spec.Pod.RunAsUser, s.Spec.Pod.FSGroup,
 		s.Spec.Pod.Resources.Requests.Cpu(), s.Spec.Pod.Resources.Requests.Memory(), s.Spec.NetworkPolicy, s.Status.ObservedGeneration)
-	want := "1 {Required 1.2} {8 30000 []} ClusterIP 21 Retain {Info} 65532 65532 50m 128Mi {Managed []} -1\n"
+	want := "1 {Required 1.2 []} {8 30000 []} ClusterIP 21 Retain {Info} 65532 65532 50m 128Mi {Managed []} -1\n"
 	if got != want {
 		t.Errorf("defaults are\n%s, want\n%s", got, want)
 	}

@@ -21,16 +21,6 @@ import (
 	"time"
 )
 
-const (
-	// CALifetime is how long the authority is valid.
-	CALifetime = 10 * 365 * 24 * time.Hour
-	// LeafLifetime is how long a certificate is valid. It is renewed after two
-	// thirds of it.
-	LeafLifetime = 90 * 24 * time.Hour
-	// backdate allows for clocks that are behind.
-	backdate = time.Hour
-)
-
 // KeyPair is a certificate, or a chain of them, and its private key, in PEM.
 type KeyPair struct {
 	Cert []byte
@@ -44,13 +34,18 @@ type CA struct {
 	pem  []byte
 }
 
-// NewCA makes an authority with a key of its own, for one server. Its name is
-// told to people who look at the certificate.
-func NewCA(server string, now time.Time) (KeyPair, error) {
+// NewCA makes an authority with a key of its own, for one server, valid for so
+// long. Its name is told to people who look at the certificate; the time in it
+// tells a server's authorities apart, also for clients that go by the name.
+func NewCA(server string, now time.Time, life time.Duration) (KeyPair, error) {
 	template := &x509.Certificate{
-		Subject:               pkix.Name{Organization: []string{"ftp-operator"}, CommonName: commonName(server)},
-		NotBefore:             now.Add(-backdate),
-		NotAfter:              now.Add(CALifetime),
+		Subject: pkix.Name{
+			Organization: []string{"ftp-operator"},
+			CommonName:   commonName(server),
+			SerialNumber: now.UTC().Format(time.RFC3339),
+		},
+		NotBefore:             now.Add(-backdate(life)),
+		NotAfter:              now.Add(life),
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		BasicConstraintsValid: true,
 		IsCA:                  true,
@@ -78,12 +73,20 @@ func ParseCA(pair KeyPair) (*CA, error) {
 // PEM is the authority's certificate, which clients verify others with.
 func (ca *CA) PEM() []byte { return bytes.Clone(ca.pem) }
 
+// NotAfter is when the authority's certificate expires.
+func (ca *CA) NotAfter() time.Time { return ca.cert.NotAfter }
+
 // Issue signs a certificate for a server with these names, DNS names and IP
-// addresses. The chain in it ends with the authority.
-func (ca *CA) Issue(names []string, now time.Time) (KeyPair, error) {
+// addresses, valid for so long, but no longer than the authority itself. The
+// chain in it ends with the authority.
+func (ca *CA) Issue(names []string, now time.Time, life time.Duration) (KeyPair, error) {
+	end := now.Add(life)
+	if end.After(ca.cert.NotAfter) {
+		end = ca.cert.NotAfter
+	}
 	template := &x509.Certificate{
-		NotBefore:   now.Add(-backdate),
-		NotAfter:    now.Add(LeafLifetime),
+		NotBefore:   now.Add(-backdate(life)),
+		NotAfter:    end,
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
@@ -104,8 +107,8 @@ func (ca *CA) Issue(names []string, now time.Time) (KeyPair, error) {
 
 // Leaf is what can be told of a certificate that was issued before.
 type Leaf struct {
-	// RenewAt is when it has lived two thirds of its life.
-	RenewAt time.Time
+	// RenewAt is when it has lived two thirds of its life, NotAfter its end.
+	RenewAt, NotAfter time.Time
 	// Names are its DNS names and IP addresses, sorted.
 	Names []string
 	byCA  bool
@@ -124,11 +127,11 @@ func (ca *CA) Inspect(pair KeyPair) (Leaf, error) {
 		names = append(names, ip.String())
 	}
 	slices.Sort(names)
-	life := cert.NotAfter.Sub(cert.NotBefore)
 	return Leaf{
-		RenewAt: cert.NotBefore.Add(life / 3 * 2),
-		Names:   names,
-		byCA:    cert.CheckSignatureFrom(ca.cert) == nil,
+		RenewAt:  twelfth(cert, 8),
+		NotAfter: cert.NotAfter,
+		Names:    names,
+		byCA:     cert.CheckSignatureFrom(ca.cert) == nil,
 	}, nil
 }
 

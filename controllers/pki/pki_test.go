@@ -13,7 +13,7 @@ var now = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func authority(t *testing.T) *pki.CA {
 	t.Helper()
-	pair, err := pki.NewCA("team/files", now)
+	pair, err := pki.NewCA("team/files", now, pki.DefaultLifetimes.CA)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func authority(t *testing.T) *pki.CA {
 
 func TestIssuedCertificateIsVerifiedByTheAuthority(t *testing.T) {
 	ca := authority(t)
-	pair, err := ca.Issue([]string{"files.shop", "192.0.2.1", "2001:db8::1"}, now)
+	pair, err := ca.Issue([]string{"files.shop", "192.0.2.1", "2001:db8::1"}, now, pki.DefaultLifetimes.Leaf)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,11 +53,11 @@ func TestIssuedCertificateIsVerifiedByTheAuthority(t *testing.T) {
 func TestFits(t *testing.T) {
 	ca, other := authority(t), authority(t)
 	names := []string{"b", "a", "192.0.2.1"}
-	pair, err := ca.Issue(names, now)
+	pair, err := ca.Issue(names, now, pki.DefaultLifetimes.Leaf)
 	if err != nil {
 		t.Fatal(err)
 	}
-	due := now.Add(pki.LeafLifetime / 3 * 2)
+	due := now.Add(pki.DefaultLifetimes.Leaf / 3 * 2)
 	for name, tc := range map[string]struct {
 		ca    *pki.CA
 		names []string
@@ -86,8 +86,8 @@ func TestFits(t *testing.T) {
 
 func TestUnusablePairsAreErrors(t *testing.T) {
 	ca := authority(t)
-	a, errA := ca.Issue([]string{"a"}, now)
-	b, errB := ca.Issue([]string{"b"}, now)
+	a, errA := ca.Issue([]string{"a"}, now, pki.DefaultLifetimes.Leaf)
+	b, errB := ca.Issue([]string{"b"}, now, pki.DefaultLifetimes.Leaf)
 	if errA != nil || errB != nil {
 		t.Fatal(errA, errB)
 	}

@@ -53,6 +53,8 @@ var needsEdit = []v1alpha1.Reason{
 	v1alpha1.ReasonServerFull,
 	v1alpha1.ReasonSecretKeyNotFound,
 	v1alpha1.ReasonInvalidPassword,
+	v1alpha1.ReasonInvalidCertificate,
+	v1alpha1.ReasonCertificateExpired,
 }
 
 // SetConditions writes the findings, Ready, and Reconciling or Stalled where

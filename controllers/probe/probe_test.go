@@ -19,7 +19,7 @@ const host = "files.shop.status.ftp-operator.io"
 
 func authority(t *testing.T) *pki.CA {
 	t.Helper()
-	pair, err := pki.NewCA("team/files", time.Now())
+	pair, err := pki.NewCA("team/files", time.Now(), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func authority(t *testing.T) *pki.CA {
 // ask it.
 func endpoint(t *testing.T, ca *pki.CA, name string, h http.HandlerFunc) probe.Target {
 	t.Helper()
-	pair, err := ca.Issue([]string{name}, time.Now())
+	pair, err := ca.Issue([]string{name}, time.Now(), time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,5 +146,18 @@ func TestSilenceEnds(t *testing.T) {
 	_, err := probe.HTTP{}.Status(ctx, target)
 	if err == nil || err.Error() != "no answer in time" {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// While one authority takes over from another, pods may show a certificate of
+// either: the whole bundle verifies.
+func TestStatusIsVerifiedByTheWholeBundle(t *testing.T) {
+	old, next := authority(t), authority(t)
+	for name, ca := range map[string]*pki.CA{"old": old, "next": next} {
+		target := endpoint(t, ca, host, answer)
+		target.Roots = append(old.PEM(), next.PEM()...)
+		if _, err := (probe.HTTP{}).Status(t.Context(), target); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -10,14 +10,41 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/controllers/pki"
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
-// certificate is the Secret with what clients are shown.
+// Certificate is one that the spec gives: a name that is unique in the server,
+// and what was found usable.
+type Certificate struct {
+	Name string
+	Pair pki.KeyPair
+}
+
+// certificate is the Secret with what clients are shown: the operator's own
+// certificate and copies of the given ones. The pods mount it as a directory, so
+// that no change of either touches the pod.
 func certificate(in Input) *corev1.Secret {
-	return secret(child(in.Server, TLSSecretName(in.Server.Name)), corev1.SecretTypeTLS, map[string][]byte{
+	data := map[string][]byte{
 		corev1.TLSCertKey:       in.TLS.Cert,
 		corev1.TLSPrivateKeyKey: in.TLS.Key,
-	})
+	}
+	for _, c := range in.Certificates {
+		data[GivenCertKey(c.Name)], data[GivenKeyKey(c.Name)] = c.Pair.Cert, c.Pair.Key
+	}
+	return secret(child(in.Server, TLSSecretName(in.Server.Name)), corev1.SecretTypeTLS, data)
+}
+
+// certificateFiles are the keys of that Secret in the order in which the server
+// is to choose: the given ones as the spec lists them, so that the first serves
+// clients that ask for no name, and the operator's own last, so that the names
+// inside the cluster are still there.
+func certificateFiles(in Input) []config.Certificate {
+	var out []config.Certificate
+	for _, c := range in.Certificates {
+		out = append(out, config.Certificate{CertFile: tlsDir + "/" + GivenCertKey(c.Name), KeyFile: tlsDir + "/" + GivenKeyKey(c.Name)})
+	}
+	return append(out, config.Certificate{CertFile: tlsCertFile, KeyFile: tlsKeyFile})
 }
 
 // caBundle publishes what clients verify the certificate with. It is a bundle,

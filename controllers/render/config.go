@@ -73,7 +73,7 @@ func serverConfig(in Input) *config.Config {
 	return &config.Config{
 		Listen:    listen(controlListen),
 		Passive:   passive(in),
-		TLS:       tls(spec.TLS),
+		TLS:       tls(in),
 		Storage:   config.Storage{Root: dataDir},
 		UsersDir:  usersDir,
 		Anonymous: anonymous(spec.Anonymous),
@@ -113,10 +113,11 @@ func passive(in Input) config.Passive {
 	return p
 }
 
-func tls(spec v1alpha1.TLSSpec) config.TLS {
+func tls(in Input) config.TLS {
+	spec := in.Server.Spec.TLS
 	t := config.TLS{Mode: config.TLSMode(spec.Mode), MinVersion: spec.MinVersion}
 	if spec.Mode != v1alpha1.TLSDisabled {
-		t.Certificates = []config.Certificate{{CertFile: tlsCertFile, KeyFile: tlsKeyFile}}
+		t.Certificates = certificateFiles(in)
 	}
 	return t
 }

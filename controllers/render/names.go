@@ -44,7 +44,21 @@ const (
 	KeySalt        = "password-salt"
 	KeyUsername    = "username"
 	KeyPassword    = "password"
+
+	// Of the authority, beside what signs: what is to sign next, since when that
+	// is published, and what has signed before.
+	keyNextCert      = "next.crt"
+	keyNextKey       = "next.key"
+	keyNextPublished = "next-published"
+	keyPreviousCert  = "previous.crt"
 )
+
+// GivenCertKey and GivenKeyKey are where the Secret with the certificates holds
+// a given one. The schema keeps the names of the operator's own from being given.
+func GivenCertKey(name string) string { return name + ".crt" }
+
+// GivenKeyKey is the key of the private key.
+func GivenKeyKey(name string) string { return name + ".key" }
 
 // The names of a server's children.
 

@@ -5,6 +5,7 @@ package render
 
 import (
 	"maps"
+	"path"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,7 +30,11 @@ type Input struct {
 	AddressPending bool
 	// Users are the logins of the server, in any order.
 	Users []config.User
-	// TLS is shown to FTP clients, Status to the operator.
+	// Certificates are those that the spec gives and that can be used, in its
+	// order.
+	Certificates []Certificate
+	// TLS is the operator's own, which is shown to FTP clients, Status that which
+	// is shown to the operator.
 	TLS, Status pki.KeyPair
 	// OperatorNamespace is where the operator runs, which reads /status.
 	OperatorNamespace string
@@ -78,12 +83,12 @@ func Objects(in Input) (Output, error) {
 		out.Objects = append(out.Objects, u)
 	}
 	out.Objects = append(out.Objects, deployment(in, 0))
-	out.Files = files(configSecret, tlsSecret, users, in.Server.Spec.TLS.Mode)
+	out.Files = files(configSecret, tlsSecret, users, tls(in).Certificates)
 	return out, nil
 }
 
 // files tells which content of which file the pods are to load.
-func files(configSecret, tlsSecret *corev1.Secret, users []*corev1.Secret, mode v1alpha1.TLSMode) map[string]config.Expected {
+func files(configSecret, tlsSecret *corev1.Secret, users []*corev1.Secret, certificates []config.Certificate) map[string]config.Expected {
 	out := map[string]config.Expected{
 		config.FileName: versioned(configSecret, "", config.FileName, config.PreviousFileName),
 	}
@@ -91,8 +96,8 @@ func files(configSecret, tlsSecret *corev1.Secret, users []*corev1.Secret, mode 
 		name, previous := config.UsersFileName(shard), config.PreviousUsersFileName(shard)
 		out[usersDir+"/"+name] = versioned(s, usersDir+"/", name, previous)
 	}
-	if mode != v1alpha1.TLSDisabled {
-		out[tlsCertFile] = config.Expected{Hash: config.Hash(tlsSecret.Data[corev1.TLSCertKey])}
+	for _, c := range certificates {
+		out[c.CertFile] = config.Expected{Hash: config.Hash(tlsSecret.Data[path.Base(c.CertFile)])}
 	}
 	return out
 }

@@ -107,12 +107,22 @@ func nodePort(in *render.Input) {
 	}}}
 }
 
+func given(in *render.Input) {
+	for _, name := range []string{"web", "partners"} {
+		in.Server.Spec.TLS.Certificates = append(in.Server.Spec.TLS.Certificates,
+			v1alpha1.TLSCertificate{Name: name, SecretRef: v1alpha1.LocalReference{Name: name + "-tls"}})
+		in.Certificates = append(in.Certificates,
+			render.Certificate{Name: name, Pair: pki.KeyPair{Cert: []byte(name + " cert"), Key: []byte(name + " key")}})
+	}
+}
+
 func TestGolden(t *testing.T) {
 	for name, change := range map[string]func(*render.Input){
 		"default":  func(*render.Input) {},
 		"tuned":    tuned,
 		"nodeport": nodePort,
 		"guarded":  guarded,
+		"given":    given,
 		"stopped": func(in *render.Input) {
 			in.Server.Spec.Replicas = ptr.To[int32](0)
 			in.Server.Spec.Storage.Volume.DeletionPolicy = v1alpha1.DeletionDelete
@@ -196,6 +206,7 @@ func TestPodTemplateDependsOnPodSettingsOnly(t *testing.T) {
 		in.Users, in.StatusToken, in.CABundle = nil, "other", []byte("other")
 		in.TLS, in.Status = pki.KeyPair{Cert: []byte("x"), Key: []byte("x")}, pki.KeyPair{Cert: []byte("x"), Key: []byte("x")}
 		nodePort(in)
+		given(in)
 	})
 	if !equality.Semantic.DeepEqual(template(), same) {
 		t.Error("content changed the pod template")
@@ -240,6 +251,12 @@ func TestFilesAreWhatAPodIsToLoad(t *testing.T) {
 	}
 	if _, ok := out.Files[render.UsersFile("alice")]; !ok {
 		t.Errorf("there is no %s in %v", render.UsersFile("alice"), out.Files)
+	}
+	if out, err = render.Objects(input(given)); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.Files["/etc/ftpserver/tls/partners.crt"]; got != (config.Expected{Hash: config.Hash([]byte("partners cert"))}) {
+		t.Errorf("the given certificate's hash is %v", got)
 	}
 	out, err = render.Objects(input(tuned))
 	if err != nil {
