@@ -143,7 +143,7 @@ func (s *session) mlst(arg string) {
 	if n, ok := s.partial(name, err); ok {
 		facts, err = fmt.Appendf(nil, "type=file;size=%d;", n), nil
 	} else if err == nil {
-		facts = appendFacts(nil, s.facts, s.fs, &info)
+		facts = appendFacts(nil, s.facts, &info)
 	}
 	if err != nil {
 		s.done(err, 0, "")

@@ -210,7 +210,7 @@ func withoutOptions(arg string) string {
 }
 
 func formatFacts(s *session, b []byte, i *vfs.Info) []byte {
-	b = appendFacts(b, s.facts, s.fs, i)
+	b = appendFacts(b, s.facts, i)
 	return append(append(append(b, ' '), oneLine(i.Name)...), '\r', '\n')
 }
 
