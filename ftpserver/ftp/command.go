@@ -54,7 +54,7 @@ func init() {
 		"USER": {run: (*session).askUser, begins: true, arg: true, syntax: "USER name"},
 		"PASS": {run: (*session).pass, syntax: "PASS password"},
 		"CWD":  {run: (*session).changeDir, login: true, arg: true, needs: toEnter, syntax: "CWD directory"},
-		"CDUP": {run: (*session).changeDirUp, login: true, needs: toEnter, syntax: "CDUP"},
+		"CDUP": {run: (*session).changeDirUp, login: true, needs: toGoUp, syntax: "CDUP"},
 		"QUIT": {run: (*session).quit, syntax: "QUIT"},
 		// RFC 959 §4.1.2, RFC 2428: parameters of transfers
 		"TYPE": {run: (*session).setType, login: true, arg: true, syntax: "TYPE A|I"},
