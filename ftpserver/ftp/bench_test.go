@@ -13,6 +13,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -41,9 +43,11 @@ type bench struct {
 	t       *testing.T
 	server  *Server
 	address string
+	root    string // of the files
 	home    string // of alice, on the disk
 	roots   *x509.CertPool
 
+	log        logBuffer
 	config     *config.Config
 	configFile string
 	source     *live.Source
@@ -65,7 +69,7 @@ func newBench(t *testing.T, edit func(*config.Config)) *bench {
 	if edit != nil {
 		edit(c)
 	}
-	b := &bench{t: t, home: filepath.Join(root, "alice"), roots: roots}
+	b := &bench{t: t, root: root, home: filepath.Join(root, "alice"), roots: roots}
 	must(t, os.Mkdir(b.home, 0o755))
 	b.start(c)
 	return b
@@ -74,7 +78,7 @@ func newBench(t *testing.T, edit func(*config.Config)) *bench {
 func (b *bench) start(c *config.Config) {
 	b.t.Helper()
 	before := descriptors(b.t)
-	log, metrics := slog.New(slog.DiscardHandler), telemetry.NewMetrics("test")
+	log, metrics := slog.New(slog.NewTextHandler(&b.log, nil)), telemetry.NewMetrics("test")
 	b.config, b.configFile = c, filepath.Join(b.t.TempDir(), config.FileName)
 	b.writeConfig()
 	source, err := live.Open(b.configFile, config.Strict, log)
@@ -104,6 +108,30 @@ func (b *bench) start(c *config.Config) {
 		must(b.t, store.Close())
 		eventually(b.t, "all descriptors are closed", func() bool { return descriptors(b.t) <= before })
 	})
+}
+
+// logBuffer keeps what the server logs.
+type logBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// logged tells whether a line holds all of the words.
+func (l *logBuffer) logged(words ...string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for line := range strings.Lines(l.text.String()) {
+		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) }) {
+			return true
+		}
+	}
+	return false
 }
 
 func (b *bench) writeConfig() {

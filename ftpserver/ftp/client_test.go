@@ -59,6 +59,25 @@ func (c *client) login() {
 	c.do("TYPE I", "200")
 }
 
+// loginAs logs in a user whose password is that of all.
+func (b *bench) loginAs(name string) *client {
+	b.t.Helper()
+	c := b.connect()
+	c.do("USER "+name, "331")
+	c.do("PASS "+password, "230")
+	c.do("TYPE I", "200")
+	return c
+}
+
+// refused fails unless a login is refused as a wrong password is.
+func (b *bench) refused(name string) {
+	b.t.Helper()
+	c := b.connect()
+	c.do("USER "+name, "331")
+	c.do("PASS "+password, "530 Login incorrect")
+	c.do("USER alice", "331") // and the session goes on
+}
+
 func (c *client) secure() {
 	c.t.Helper()
 	c.do("AUTH TLS", "234")

@@ -122,9 +122,18 @@ func (s *session) passiveAddress() (netip.Addr, error) {
 	return s.local, nil
 }
 
+// clientIn tells whether an address is in one of the networks; no networks are
+// all. An IPv4 network may be written as one of IPv6 (RFC 4291 §2.5.5.2).
 func clientIn(client netip.Addr, cidrs []string) bool {
 	for _, c := range cidrs {
-		if p, err := netip.ParsePrefix(c); err == nil && p.Contains(client) {
+		p, err := netip.ParsePrefix(c)
+		if err != nil {
+			continue // validated before
+		}
+		if p.Addr().Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
+		if p.Contains(client) {
 			return true
 		}
 	}

@@ -36,7 +36,7 @@ func (s *session) pwd(string) { s.reply(257, quoted(s.cwd)+" is the current dire
 
 func (s *session) changeDir(arg string) {
 	to := s.path(arg)
-	info, err := s.fs.Stat(to)
+	info, err := s.files.Stat(to)
 	switch {
 	case err != nil:
 		s.done(err, 0, "")
@@ -52,14 +52,14 @@ func (s *session) changeDirUp(string) { s.changeDir("..") }
 
 func (s *session) mkd(arg string) {
 	name := s.path(arg)
-	s.done(s.fs.Mkdir(name), 257, quoted(name)+" created")
+	s.done(s.files.Mkdir(name), 257, quoted(name)+" created")
 }
 
-func (s *session) rmd(arg string) { s.done(s.fs.Rmdir(s.path(arg)), 250, "Directory removed") }
+func (s *session) rmd(arg string) { s.done(s.files.Rmdir(s.path(arg)), 250, "Directory removed") }
 
 func (s *session) dele(arg string) {
 	name := s.path(arg)
-	err := s.fs.Remove(name)
+	err := s.files.Remove(name)
 	if err == nil {
 		s.log.Info("File deleted", "user", s.user.Name, "path", name)
 	}
@@ -69,7 +69,7 @@ func (s *session) dele(arg string) {
 // rnfr names what the next command, RNTO, renames (RFC 959 §4.1.3).
 func (s *session) rnfr(arg string) {
 	name := s.path(arg)
-	err := s.fs.CheckRename(name)
+	err := s.files.CheckRename(name)
 	if err == nil {
 		s.setRenameFrom(name)
 	}
@@ -83,7 +83,7 @@ func (s *session) rnto(arg string) {
 		return
 	}
 	s.setRenameFrom("")
-	err := s.fs.Rename(from, to)
+	err := s.files.Rename(from, to)
 	if err == nil {
 		s.log.Info("File renamed", "user", s.user.Name, "from", from, "to", to)
 	}
@@ -105,7 +105,7 @@ func (s *session) size(arg string) {
 		return
 	}
 	name := s.path(arg)
-	info, err := s.fs.Stat(name)
+	info, err := s.files.Stat(name)
 	if n, ok := s.partial(name, err); ok {
 		info.Size, err = n, nil
 	}
@@ -122,7 +122,7 @@ func (s *session) partial(name string, err error) (size int64, ok bool) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return 0, false
 	}
-	return s.fs.PartialSize(name)
+	return s.files.PartialSize(name)
 }
 
 // timeFormat is RFC 3659 §2.3, in UTC.
@@ -130,7 +130,7 @@ const timeFormat = "20060102150405"
 
 // mdtm tells when a file was changed last (RFC 3659 §3).
 func (s *session) mdtm(arg string) {
-	info, err := s.fs.Stat(s.path(arg))
+	info, err := s.files.Stat(s.path(arg))
 	s.done(err, 213, info.ModTime.UTC().Format(timeFormat))
 }
 
@@ -138,12 +138,12 @@ func (s *session) mdtm(arg string) {
 // does, what has arrived of an interrupted upload.
 func (s *session) mlst(arg string) {
 	name := s.path(arg)
-	info, err := s.fs.Stat(name)
+	info, err := s.files.Stat(name)
 	var facts []byte
 	if n, ok := s.partial(name, err); ok {
 		facts, err = fmt.Appendf(nil, "type=file;size=%d;", n), nil
 	} else if err == nil {
-		facts = appendFacts(nil, s.facts, s.fs, &info)
+		facts = appendFacts(nil, s.facts, &info)
 	}
 	if err != nil {
 		s.done(err, 0, "")

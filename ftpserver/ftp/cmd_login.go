@@ -1,7 +1,6 @@
 package ftp
 
 import (
-	"context"
 	"strings"
 	"time"
 
@@ -96,6 +95,10 @@ func (s *session) askUser(arg string) {
 	s.forgetLogin()
 	s.asked = arg[:min(len(arg), config.MaxUsernameLength+1)] // no user has a longer name
 	s.setState(telemetry.StateAuthenticating)
+	if s.candidate(s.server.Live.Current(), s.asked).guest {
+		s.reply(331, "Anonymous login: send any password")
+		return
+	}
 	s.reply(331, "Password please")
 }
 
@@ -105,16 +108,14 @@ func (s *session) forgetLogin() {
 		s.loginSince = time.Now()
 		s.mu.Unlock()
 	}
-	s.setUser(config.User{}, nil)
+	s.setUser(candidate{}, nil)
+	s.leaveSeat()
 	s.setRenameFrom("")
 	s.asked, s.restart, s.cwd, s.binary, s.epsvOnly = "", 0, "/", false, false
 }
 
-// loginTimeout bounds the check of a password, with the wait for a free worker.
-const loginTimeout = 20 * time.Second
-
 // pass checks the password. Reply and time are the same for a wrong password
-// and a user who doesn't exist or is suspended.
+// and a user who doesn't exist or may not log in.
 func (s *session) pass(arg string) {
 	switch {
 	case s.loggedIn():
@@ -127,45 +128,23 @@ func (s *session) pass(arg string) {
 	name := s.asked
 	s.asked = ""
 	snapshot := s.server.Live.Current()
-	user, exists := snapshot.Users[name]
-	ok, err := s.verify(user, exists, arg)
+	c := s.candidate(snapshot, name)
+	reason, err := s.verify(c, arg)
 	switch {
 	case err != nil:
 		s.log.Warn("Login could not be checked", "user", name, "error", err)
 		s.server.Metrics.LoginResult("error")
 		s.reply(421, "Logins can't be checked now: try again later")
 		s.finish("login could not be checked")
-	case !ok:
-		s.refuseLogin(name, exists, user.Login)
+	case reason != "":
+		s.refuseLogin(name, reason)
 	default:
 		s.snapshot = snapshot
-		s.welcome(user)
+		s.welcome(c)
 	}
 }
 
-func (s *session) verify(u config.User, exists bool, password string) (bool, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), loginTimeout)
-	defer cancel()
-	done, err := s.server.turns.wait(ctx, s.client)
-	if err != nil {
-		return false, err
-	}
-	defer done()
-	if !exists {
-		return false, s.server.Verifier.Dummy(ctx, password)
-	}
-	ok, err := s.server.Verifier.Verify(ctx, u.PasswordHash, password)
-	return ok && u.Login == config.LoginEnabled, err
-}
-
-func (s *session) refuseLogin(name string, exists bool, login config.Login) {
-	reason := "wrong password"
-	switch {
-	case !exists:
-		reason = "unknown user"
-	case login != config.LoginEnabled:
-		reason = "not enabled"
-	}
+func (s *session) refuseLogin(name, reason string) {
 	s.log.Info("Login refused", "user", name, "reason", reason)
 	s.server.Metrics.LoginResult("refused")
 	if s.failures++; s.failures >= maxLoginFailures {
@@ -176,19 +155,27 @@ func (s *session) refuseLogin(name string, exists bool, login config.Login) {
 	s.reply(530, "Login incorrect")
 }
 
-func (s *session) welcome(u config.User) {
-	if err := s.become(u); err != nil {
-		s.log.Error("Opening a user's home failed", "user", u.Name, "error", err)
+func (s *session) welcome(c candidate) {
+	if !s.takeSeat(c) {
+		s.log.Info("Login refused", "user", c.Name, "reason", "too many sessions of the user", "sessions", c.MaxSessions)
+		s.server.Metrics.LoginResult("limited")
+		s.goodbye("too many sessions of the user", "Too many sessions of this user: end one or try again later")
+		return
+	}
+	if err := s.become(c); err != nil {
+		s.leaveSeat()
+		s.log.Error("Opening a user's home failed", "user", c.Name, "error", err)
 		s.server.Metrics.LoginResult("error")
 		s.reply(550, "Your home directory can't be opened: tell the administrator")
 		return
 	}
 	s.cwd = s.fs.Start()
 	s.failures = 0
-	s.log.Info("Login", "user", u.Name, "tls", s.secure)
+	s.log.Info("Login", "user", c.Name, "tls", s.secure)
 	s.server.Metrics.LoginResult("accepted")
 	s.setState(telemetry.StateIdle)
 	s.reply(230, "Logged in")
+	s.follow() // what has changed while the password was checked
 }
 
 // quit ends the session, after a running transfer (RFC 959 §4.1.1).

@@ -53,7 +53,7 @@ func (s *session) retr(arg string) {
 		return
 	}
 	name := s.path(arg)
-	f, info, err := s.fs.Open(name)
+	f, info, err := s.files.Open(name)
 	if err != nil {
 		s.refuse(err)
 		return
@@ -112,7 +112,7 @@ func (s *session) receive(verb, arg string, mode vfs.CreateMode, offset int64) {
 		return
 	}
 	name := s.path(arg)
-	u, err := s.fs.Create(name, mode, offset)
+	u, err := s.files.Create(name, mode, offset)
 	if err != nil {
 		s.refuse(err)
 		return

@@ -18,6 +18,9 @@ type command struct {
 	begins bool
 	// data: uses a data connection, and the offset of REST.
 	data bool
+	// needs are the operations that it comes to ask the storage for. It gets no
+	// others, whatever the user's role. Absent: it touches no files.
+	needs []need
 	// syntax is what HELP shows after the verb.
 	syntax string
 }
@@ -50,8 +53,8 @@ func init() {
 		// RFC 959 §4.1.1: access control
 		"USER": {run: (*session).askUser, begins: true, arg: true, syntax: "USER name"},
 		"PASS": {run: (*session).pass, syntax: "PASS password"},
-		"CWD":  {run: (*session).changeDir, login: true, arg: true, syntax: "CWD directory"},
-		"CDUP": {run: (*session).changeDirUp, login: true, syntax: "CDUP"},
+		"CWD":  {run: (*session).changeDir, login: true, arg: true, needs: toEnter, syntax: "CWD directory"},
+		"CDUP": {run: (*session).changeDirUp, login: true, needs: toGoUp, syntax: "CDUP"},
 		"QUIT": {run: (*session).quit, syntax: "QUIT"},
 		// RFC 959 §4.1.2, RFC 2428: parameters of transfers
 		"TYPE": {run: (*session).setType, login: true, arg: true, syntax: "TYPE A|I"},
@@ -64,25 +67,25 @@ func init() {
 		"REST": {run: (*session).rest, login: true, arg: true, syntax: "REST offset"},
 		"ALLO": {run: (*session).allo, login: true, syntax: "ALLO bytes"},
 		// RFC 959 §4.1.3, RFC 3659: files
-		"RETR": {run: (*session).retr, data: true, login: true, arg: true, syntax: "RETR file"},
-		"STOR": {run: (*session).stor, data: true, login: true, arg: true, syntax: "STOR file"},
-		"APPE": {run: (*session).appe, data: true, login: true, arg: true, syntax: "APPE file"},
-		"LIST": {run: (*session).list, data: true, login: true, syntax: "LIST [path]"},
-		"NLST": {run: (*session).nlst, data: true, login: true, syntax: "NLST [path]"},
-		"MLSD": {run: (*session).mlsd, data: true, login: true, syntax: "MLSD [directory]"},
-		"MLST": {run: (*session).mlst, login: true, syntax: "MLST [path]"},
-		"SIZE": {run: (*session).size, login: true, arg: true, syntax: "SIZE file"},
-		"MDTM": {run: (*session).mdtm, login: true, arg: true, syntax: "MDTM file"},
-		"DELE": {run: (*session).dele, login: true, arg: true, syntax: "DELE file"},
-		"RNFR": {run: (*session).rnfr, login: true, arg: true, syntax: "RNFR path"},
-		"RNTO": {run: (*session).rnto, login: true, arg: true, syntax: "RNTO path"},
-		"MKD":  {run: (*session).mkd, login: true, arg: true, syntax: "MKD directory"},
-		"RMD":  {run: (*session).rmd, login: true, arg: true, syntax: "RMD directory"},
+		"RETR": {run: (*session).retr, data: true, login: true, arg: true, needs: toRead, syntax: "RETR file"},
+		"STOR": {run: (*session).stor, data: true, login: true, arg: true, needs: toStore, syntax: "STOR file"},
+		"APPE": {run: (*session).appe, data: true, login: true, arg: true, needs: toAppend, syntax: "APPE file"},
+		"LIST": {run: (*session).list, data: true, login: true, needs: toList, syntax: "LIST [path]"},
+		"NLST": {run: (*session).nlst, data: true, login: true, needs: toList, syntax: "NLST [path]"},
+		"MLSD": {run: (*session).mlsd, data: true, login: true, needs: toListFacts, syntax: "MLSD [directory]"},
+		"MLST": {run: (*session).mlst, login: true, needs: toTellFacts, syntax: "MLST [path]"},
+		"SIZE": {run: (*session).size, login: true, arg: true, needs: toTellSize, syntax: "SIZE file"},
+		"MDTM": {run: (*session).mdtm, login: true, arg: true, needs: toTellTime, syntax: "MDTM file"},
+		"DELE": {run: (*session).dele, login: true, arg: true, needs: toDelete, syntax: "DELE file"},
+		"RNFR": {run: (*session).rnfr, login: true, arg: true, needs: toRename, syntax: "RNFR path"},
+		"RNTO": {run: (*session).rnto, login: true, arg: true, needs: toRenameTo, syntax: "RNTO path"},
+		"MKD":  {run: (*session).mkd, login: true, arg: true, needs: toMakeDir, syntax: "MKD directory"},
+		"RMD":  {run: (*session).rmd, login: true, arg: true, needs: toRemoveDir, syntax: "RMD directory"},
 		"PWD":  {run: (*session).pwd, login: true, syntax: "PWD"},
 		"ABOR": {run: (*session).abor, login: true, during: true, syntax: "ABOR"},
 		// RFC 959 §4.1.3, RFC 2389: information
 		"SYST": {run: (*session).syst, syntax: "SYST"},
-		"STAT": {run: (*session).stat, login: true, during: true, syntax: "STAT [path]"},
+		"STAT": {run: (*session).stat, login: true, during: true, needs: toList, syntax: "STAT [path]"},
 		"FEAT": {run: (*session).feat, syntax: "FEAT"},
 		"OPTS": {run: (*session).opts, arg: true, syntax: "OPTS UTF8 ON | MLST facts"},
 		"HELP": {run: (*session).help, syntax: "HELP [command]"},

@@ -56,11 +56,11 @@ func (f factSet) list() string {
 }
 
 // appendFacts appends the facts of a file, each ended by a semicolon.
-func appendFacts(b []byte, set factSet, fs *vfs.FS, i *vfs.Info) []byte {
+func appendFacts(b []byte, set factSet, i *vfs.Info) []byte {
 	for n, name := range factNames {
 		value := ""
 		if set[n] {
-			value = fact(name, fs, i)
+			value = fact(name, i)
 		}
 		if value != "" {
 			b = append(append(append(append(b, name...), '='), value...), ';')
@@ -69,7 +69,7 @@ func appendFacts(b []byte, set factSet, fs *vfs.FS, i *vfs.Info) []byte {
 	return b
 }
 
-func fact(name string, fs *vfs.FS, i *vfs.Info) string {
+func fact(name string, i *vfs.Info) string {
 	switch name {
 	case "type":
 		return factType(i)
@@ -81,7 +81,7 @@ func fact(name string, fs *vfs.FS, i *vfs.Info) string {
 	case "modify":
 		return i.ModTime.UTC().Format(timeFormat)
 	case "perm":
-		return permissions(fs, i.Dir)
+		return permissions(i)
 	case "unique":
 		return fmt.Sprintf("%xg%x", i.Device, i.Inode)
 	case "UNIX.mode":
@@ -104,26 +104,33 @@ func factType(i *vfs.Info) string {
 type permission struct {
 	letter byte
 	needs  vfs.Operation
+	entry  bool // with the name itself, not with what is behind it
 }
 
 var (
 	filePermissions = []permission{
-		{'a', vfs.OpAppend}, {'d', vfs.OpDelete}, {'f', vfs.OpRename}, {'r', vfs.OpRead}, {'w', vfs.OpOverwrite},
+		{letter: 'a', needs: vfs.OpAppend}, {letter: 'd', needs: vfs.OpDelete, entry: true},
+		{letter: 'f', needs: vfs.OpRename, entry: true}, {letter: 'r', needs: vfs.OpRead}, {letter: 'w', needs: vfs.OpOverwrite},
 	}
 	dirPermissions = []permission{
-		{'c', vfs.OpCreate}, {'d', vfs.OpDelete}, {'e', vfs.OpEnter}, {'f', vfs.OpRename}, {'l', vfs.OpList},
-		{'m', vfs.OpMakeDir}, {'p', vfs.OpDelete},
+		{letter: 'c', needs: vfs.OpCreate}, {letter: 'd', needs: vfs.OpDelete, entry: true}, {letter: 'e', needs: vfs.OpEnter},
+		{letter: 'f', needs: vfs.OpRename, entry: true}, {letter: 'l', needs: vfs.OpList},
+		{letter: 'm', needs: vfs.OpMakeDir}, {letter: 'p', needs: vfs.OpDelete},
 	}
 )
 
-func permissions(fs *vfs.FS, dir bool) string {
+func permissions(i *vfs.Info) string {
 	table := filePermissions
-	if dir {
+	if i.Dir {
 		table = dirPermissions
 	}
 	var b []byte
 	for _, p := range table {
-		if fs.Allows(p.needs) {
+		held := i.Content
+		if p.entry {
+			held = i.Entry
+		}
+		if held&p.needs == p.needs {
 			b = append(b, p.letter)
 		}
 	}

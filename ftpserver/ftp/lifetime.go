@@ -3,10 +3,7 @@ package ftp
 import (
 	"time"
 
-	"github.com/ftp-operator/ftp-operator/ftpserver/config"
-	"github.com/ftp-operator/ftp-operator/ftpserver/live"
 	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
-	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
 )
 
 const (
@@ -44,61 +41,6 @@ func (s *session) end(how ending) {
 		t.cancel(errEnded)
 	}
 	s.rearm()
-}
-
-// revoke compares the session with a new configuration. A user who is gone or
-// suspended, or whose password or home is another, can't stay; nor can one who
-// becomes an Admin or ceases to be one, for whom "/" is another directory, and
-// one in clear where TLS is now required. It may be called from any goroutine.
-func (s *session) revoke(now *live.Snapshot) {
-	s.mu.Lock()
-	was, loggedIn, secure := s.user, s.fs != nil, s.secure
-	s.mu.Unlock()
-	if !loggedIn {
-		return
-	}
-	is, exists := now.Users[was.Name]
-	switch {
-	case exists && is.Login == config.LoginSuspended:
-		s.end(endNow)
-	case !exists, is.PasswordHash != was.PasswordHash, is.UID != was.UID, is.Home != was.Home,
-		(is.Role == config.RoleAdmin) != (was.Role == config.RoleAdmin),
-		now.Config.TLS.Mode == config.TLSRequired && !secure:
-		s.end(endRevoke)
-	}
-}
-
-// followRole gives the session's user the role of a new configuration.
-func (s *session) followRole(now *live.Snapshot) {
-	u, exists := now.Users[s.user.Name]
-	if !exists || u.Role == s.user.Role {
-		return
-	}
-	if err := s.become(u); err != nil {
-		s.log.Error("Applying a user's new role failed", "user", u.Name, "error", err)
-		s.end(endRevoke)
-	}
-}
-
-// become gives the session a user's view of the storage.
-func (s *session) become(u config.User) error {
-	fs, err := s.server.Store.FS(u)
-	if err != nil {
-		return err
-	}
-	s.setUser(u, fs)
-	return nil
-}
-
-// setUser replaces user and view; fs is nil for nobody.
-func (s *session) setUser(u config.User, fs *vfs.FS) {
-	s.mu.Lock()
-	before := s.fs
-	s.user, s.fs = u, fs
-	s.mu.Unlock()
-	if before != nil {
-		_ = before.Close()
-	}
 }
 
 // rearm sets the deadline of the next read of a command from what holds now:

@@ -35,7 +35,7 @@ type listTarget struct {
 // file, or files by a pattern in the last name. The code is STAT's.
 func (s *session) listTarget(arg string) (*listTarget, int, error) {
 	name := s.path(arg)
-	info, err := s.fs.Stat(name)
+	info, err := s.files.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(path.Base(name), "*?[") {
 		return s.matching(path.Dir(name), path.Base(name))
 	}
@@ -46,7 +46,7 @@ func (s *session) listTarget(arg string) (*listTarget, int, error) {
 		info.Name = arg
 		return &listTarget{entry: info}, 213, nil
 	}
-	d, err := s.fs.OpenDir(name)
+	d, err := s.files.OpenDir(name)
 	return &listTarget{dir: d}, 212, err
 }
 
@@ -54,7 +54,7 @@ func (s *session) matching(dir, pattern string) (*listTarget, int, error) {
 	if _, err := path.Match(pattern, ""); err != nil {
 		return nil, 0, vfs.ErrName
 	}
-	d, err := s.fs.OpenDir(dir)
+	d, err := s.files.OpenDir(dir)
 	return &listTarget{dir: d, pattern: pattern}, 212, err
 }
 
@@ -123,7 +123,7 @@ func (s *session) list(arg string) { s.sendListing("LIST", withoutOptions(arg), 
 func (s *session) nlst(arg string) {
 	arg = withoutOptions(arg)
 	prefix := ""
-	if info, err := s.fs.Stat(s.path(arg)); arg != "" && err == nil && info.Dir {
+	if info, err := s.files.Stat(s.path(arg)); arg != "" && err == nil && info.Dir {
 		prefix = strings.TrimSuffix(arg, "/") + "/"
 	} else if i := strings.LastIndexByte(arg, '/'); i >= 0 && err != nil {
 		prefix = arg[:i+1]
@@ -135,7 +135,7 @@ func (s *session) nlst(arg string) {
 
 // mlsd lists a directory with the facts that were chosen (RFC 3659 §7).
 func (s *session) mlsd(arg string) {
-	info, err := s.fs.Stat(s.path(arg))
+	info, err := s.files.Stat(s.path(arg))
 	switch {
 	case err != nil: // also for a pattern: RFC 3659 has none
 		s.refuse(err)
@@ -210,7 +210,7 @@ func withoutOptions(arg string) string {
 }
 
 func formatFacts(s *session, b []byte, i *vfs.Info) []byte {
-	b = appendFacts(b, s.facts, s.fs, i)
+	b = appendFacts(b, s.facts, i)
 	return append(append(append(b, ' '), oneLine(i.Name)...), '\r', '\n')
 }
 

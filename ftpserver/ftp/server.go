@@ -45,6 +45,7 @@ type Server struct {
 	resolver resolver
 	gate     encryptionGate
 	turns    turns
+	seats    seats
 
 	mu        sync.Mutex
 	sessions  map[*session]struct{}

@@ -39,7 +39,11 @@ type session struct {
 	local  netip.Addr
 
 	user     config.User
+	guest    bool    // logged in as nobody in particular (RFC 1635)
 	fs       *vfs.FS // nil until logged in
+	files    *vfs.FS // the same, for the command that is carried out
+	seat     string  // whose session it counts as; "" for nobody's
+	expiry   expiry  // ends the session when the user expires
 	snapshot *live.Snapshot
 	asked    string // the name of the last USER
 	failures int
@@ -64,6 +68,7 @@ type session struct {
 	data         dataPort // asked for, not used yet
 	transfer     *transfer
 	ending       ending
+	expires      time.Time // when the user does; zero: never
 	loginSince   time.Time // when the wait for a login began
 	drainSince   time.Time
 	lastActivity time.Time
@@ -239,6 +244,9 @@ func (s *session) dispatch(line string) {
 		return
 	}
 	s.forgetSteps(verb, cmd)
+	if s.loggedIn() {
+		s.files = s.fs.Only(cmd.operations())
+	}
 	cmd.run(s, arg)
 	if !s.finished && s.running() == nil {
 		s.setState(s.restState())
@@ -260,11 +268,7 @@ func (s *session) forgetSteps(verb string, cmd *command) {
 // nothing in progress that this command could belong to, and of a user who may
 // not be here any more.
 func (s *session) turnedAway(cmd *command) bool {
-	if now := s.server.Live.Current(); s.loggedIn() && now != s.snapshot {
-		s.snapshot = now
-		s.revoke(now)
-		s.followRole(now)
-	}
+	s.follow()
 	s.mu.Lock()
 	ending, busy := s.ending, s.inProgress(time.Now())
 	s.mu.Unlock()

@@ -14,7 +14,7 @@ func (f *FS) Mkdir(p string) error {
 	if err != nil {
 		return err
 	}
-	return f.change("make directory", at, OpMakeDir, func(d *folder) error { return d.mkdir(at.base) })
+	return f.change("make directory", at, OpMakeDir, func(_ *view, d *folder) error { return d.mkdir(at.base) })
 }
 
 // Remove removes a file or a link, never a directory (ErrIsDir), and this
@@ -27,7 +27,10 @@ func (f *FS) Remove(p string) error {
 	if err != nil {
 		return err
 	}
-	return f.change("delete", at, OpDelete, func(d *folder) error {
+	return f.change("delete", at, OpDelete, func(v *view, d *folder) error {
+		if err := v.mayRemove(d, at.base); err != nil {
+			return err
+		}
 		err := d.unlink(at.base)
 		gone := errors.Is(err, fs.ErrNotExist)
 		if (err == nil || gone) && f.forget(d, at.base) {
@@ -47,7 +50,10 @@ func (f *FS) Rmdir(p string) error {
 	if err != nil {
 		return err
 	}
-	return f.change("remove directory", at, OpDelete, func(d *folder) error {
+	return f.change("remove directory", at, OpDelete, func(v *view, d *folder) error {
+		if err := v.mayRemove(d, at.base); err != nil {
+			return err
+		}
 		err := d.rmdir(at.base)
 		if errors.Is(Classify(err), ErrNotEmpty) {
 			err = f.rmdirHidden(d, at.base)
@@ -94,16 +100,19 @@ func (s *Store) dropLeftovers(d *folder) error {
 }
 
 // change does something in the directory of a path and makes it last.
-func (f *FS) change(op string, at place, needed Operation, do func(*folder) error) error {
-	if err := f.need(needed); err != nil {
+func (f *FS) change(op string, at place, needed Operation, do func(*view, *folder) error) error {
+	v, err := f.view()
+	if err != nil {
 		return fail(op, at.virtual, err)
 	}
-	d, err := openDir(f.home, at.dir)
+	d, err := v.dir(at.dir)
 	if err != nil {
 		return fail(op, at.virtual, err)
 	}
 	defer d.close()
-	err = do(d)
+	if err = f.need(d.held, needed); err == nil {
+		err = do(v, d)
+	}
 	if err == nil && f.store.durable() {
 		err = d.file.Sync()
 	}

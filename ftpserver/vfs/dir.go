@@ -10,6 +10,7 @@ import (
 // Dir is an open listing. It holds no more of the directory than was asked for
 // at once, whatever its size. It is for one goroutine at a time.
 type Dir struct {
+	view    *view
 	folder  *folder
 	virtual string
 	infos   []Info
@@ -21,14 +22,19 @@ func (f *FS) OpenDir(p string) (*Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := f.need(OpList); err != nil {
-		return nil, fail("list", at.virtual, err)
-	}
-	d, err := openDir(f.home, at.rel)
+	v, err := f.view()
 	if err != nil {
 		return nil, fail("list", at.virtual, err)
 	}
-	return &Dir{folder: d, virtual: at.virtual}, nil
+	d, err := v.dir(at.rel)
+	if err != nil {
+		return nil, fail("list", at.virtual, err)
+	}
+	if err := f.need(d.held, OpList); err != nil {
+		d.close()
+		return nil, fail("list", at.virtual, err)
+	}
+	return &Dir{view: v, folder: d, virtual: at.virtual}, nil
 }
 
 // Next returns up to n (at least 1) further entries, in the order of the
@@ -48,6 +54,7 @@ func (d *Dir) Next(n int) ([]Info, error) {
 				return nil, fail("list", d.virtual, err)
 			}
 			if there {
+				d.view.judge(&i, d.folder.held)
 				d.infos = append(d.infos, i)
 			}
 		}

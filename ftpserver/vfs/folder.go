@@ -13,6 +13,7 @@ import (
 // nothing done in it can end up elsewhere.
 type folder struct {
 	file *os.File
+	held Operation // what the user's role holds in it; for an FS only
 }
 
 // openDir walks from a jail to a directory. It follows links inside the jail.
@@ -23,7 +24,7 @@ func openDir(jail *os.Root, rel string) (*folder, error) {
 	if err != nil {
 		return nil, walkError(err)
 	}
-	return &folder{f}, nil
+	return &folder{file: f}, nil
 }
 
 func (d *folder) close()  { _ = d.file.Close() } // only read from: nothing can be lost
@@ -35,14 +36,18 @@ func (d *folder) enter(name string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &folder{f}, nil
+	return &folder{file: f}, nil
 }
 
 // open opens or creates a file. The *os.File is called shown in its errors.
 func (d *folder) open(name string, flags int, shown string) (*os.File, error) {
+	return openAt(d.fd(), name, flags, shown)
+}
+
+func openAt(dir int, name string, flags int, shown string) (*os.File, error) {
 	var fd int
 	err := retry(func() (err error) {
-		fd, err = unix.Openat(d.fd(), name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
+		fd, err = unix.Openat(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
 		return err
 	})
 	if err != nil {
@@ -51,10 +56,22 @@ func (d *folder) open(name string, flags int, shown string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), shown), nil
 }
 
-func (d *folder) lstat(name string) (Info, error) {
+func (d *folder) lstat(name string) (Info, error) { return lstatAt(d.fd(), name) }
+
+// lstatAt describes a name in an open directory, links themselves.
+func lstatAt(dir int, name string) (Info, error) {
 	var st unix.Stat_t
-	err := retry(func() error { return unix.Fstatat(d.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	err := retry(func() error { return unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
 	if err != nil {
+		return Info{}, err
+	}
+	return infoOfStat(name, &st), nil
+}
+
+// statOf describes what is open, under a name.
+func statOf(fd int, name string) (Info, error) {
+	var st unix.Stat_t
+	if err := retry(func() error { return unix.Fstat(fd, &st) }); err != nil {
 		return Info{}, err
 	}
 	return infoOfStat(name, &st), nil

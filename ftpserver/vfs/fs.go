@@ -14,8 +14,10 @@ type FS struct {
 	store    *Store
 	home     *os.Root
 	start    string
-	role     Operation
-	identity string // tells this user's partial uploads from others'
+	held     Operation // what the user's role holds
+	rules    []rule    // where other roles count
+	only     Operation // what the command that is carried out needs
+	identity string    // tells this user's partial uploads from others'
 }
 
 // Close gives the home's descriptor back. Open files, listings and uploads go
@@ -33,34 +35,38 @@ func (f *FS) Stat(p string) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	fi, err := f.home.Stat(at.rel)
+	v, err := f.view()
 	if err != nil {
-		return Info{}, fail("stat", at.virtual, walkError(err))
-	}
-	op := OpRead
-	if fi.IsDir() {
-		op = OpEnter
-	}
-	if err := f.need(op); err != nil {
 		return Info{}, fail("stat", at.virtual, err)
 	}
-	return infoOfFile(path.Base(at.virtual), fi), nil
+	i, err := v.stat(at)
+	if err != nil {
+		return Info{}, fail("stat", at.virtual, err)
+	}
+	op := OpRead
+	if i.Dir {
+		op = OpEnter
+	}
+	if at.isHome() {
+		i.Entry = 0
+	}
+	if err := f.need(i.Content, op); err != nil {
+		return Info{}, fail("stat", at.virtual, err)
+	}
+	i.Name = path.Base(at.virtual)
+	return i, nil
 }
 
 // Open opens a regular file for reading: a bare *os.File, from which the
 // kernel can send by itself. Its errors hold the real path; see Classify.
 func (f *FS) Open(p string) (*os.File, Info, error) {
 	at, err := locate("open", p)
-	if err == nil && !f.Allows(OpRead) {
-		err = fail("open", at.virtual, ErrRole)
-	}
 	if err != nil {
 		return nil, Info{}, err
 	}
-	// O_NONBLOCK: opening a FIFO must not wait for its writer.
-	file, err := f.home.OpenFile(at.rel, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	file, err := f.open(at)
 	if err != nil {
-		return nil, Info{}, fail("open", at.virtual, walkError(err))
+		return nil, Info{}, fail("open", at.virtual, err)
 	}
 	fi, err := file.Stat()
 	if err == nil {
@@ -71,6 +77,35 @@ func (f *FS) Open(p string) (*os.File, Info, error) {
 		return nil, Info{}, fail("open", at.virtual, err)
 	}
 	return file, infoOfFile(path.Base(at.virtual), fi), nil
+}
+
+// openFlags: opening a FIFO must not wait for its writer.
+const openFlags = os.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY
+
+func (f *FS) open(at place) (*os.File, error) {
+	if len(f.rules) == 0 {
+		if err := f.need(f.held, OpRead); err != nil {
+			return nil, err
+		}
+		file, err := f.home.OpenFile(at.rel, openFlags, 0)
+		if err != nil {
+			return nil, walkError(err)
+		}
+		return file, nil
+	}
+	v, err := f.view()
+	if err != nil {
+		return nil, err
+	}
+	w := walker{fs: f, held: v.held}
+	defer w.close()
+	if err := w.walk(at.rel); err != nil {
+		return nil, err
+	}
+	if err := f.need(w.inside, OpRead); err != nil {
+		return nil, err
+	}
+	return w.file(openFlags, at.virtual)
 }
 
 func regular(m fs.FileMode) error {

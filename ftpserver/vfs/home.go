@@ -11,10 +11,11 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
-// FS opens the view of a user: the home, which is made if it is absent, or the
-// whole root for an Admin. The home is held open, one descriptor, until Close.
+// FS opens the view of a user: the home, or the whole root for an Admin. The
+// home and the directories of path rules are made if they are absent. The home
+// is held open, one descriptor, until Close.
 func (s *Store) FS(u config.User) (*FS, error) {
-	role, known := roles[u.Role]
+	held, known := roles[u.Role]
 	if !known {
 		return nil, fmt.Errorf("open home: role %q is not known", u.Role)
 	}
@@ -26,14 +27,17 @@ func (s *Store) FS(u config.User) (*FS, error) {
 	if err != nil {
 		return nil, fail("open home", p.virtual, err)
 	}
-	f := &FS{store: s, home: home, start: "/", role: role, identity: u.Name + "\x00" + u.UID + "\x00"}
-	if u.Role != config.RoleAdmin {
-		return f, nil
+	f := &FS{store: s, home: home, start: "/", held: held, only: everything, identity: u.Name + "\x00" + u.UID + "\x00"}
+	if u.Role == config.RoleAdmin {
+		f.start = p.virtual
+		_ = home.Close()
+		if f.home, err = s.root.OpenRoot("."); err != nil {
+			return nil, fail("open home", "/", err)
+		}
 	}
-	f.start = p.virtual
-	defer func() { _ = home.Close() }()
-	if f.home, err = s.root.OpenRoot("."); err != nil {
-		return nil, fail("open home", "/", err)
+	if err := f.setRules(u.Paths); err != nil {
+		_ = f.Close()
+		return nil, err
 	}
 	return f, nil
 }
@@ -44,7 +48,7 @@ func (s *Store) openHome(p place) (*os.Root, error) {
 	fi, err := s.root.Stat(p.rel)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		err = s.makeHome(p)
+		err = s.makeDirs(s.root, p.rel)
 	case err == nil && !fi.IsDir():
 		return nil, ErrNotDir
 	}
@@ -58,19 +62,19 @@ func (s *Store) openHome(p place) (*os.Root, error) {
 	return home, nil
 }
 
-// makeHome makes each missing directory down to the home as durable as what
-// will be stored in it.
-func (s *Store) makeHome(p place) error {
+// makeDirs makes each missing directory down to a path as durable as what will
+// be stored in it.
+func (s *Store) makeDirs(jail *os.Root, to string) error {
 	rel := ""
-	for name := range strings.SplitSeq(p.rel, "/") {
+	for name := range strings.SplitSeq(to, "/") {
 		dir := path.Join(".", rel)
 		rel = path.Join(rel, name)
-		err := s.root.Mkdir(rel, 0o755)
+		err := jail.Mkdir(rel, 0o755)
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
 		if err == nil && s.durable() {
-			err = s.syncDir(dir)
+			err = syncDir(jail, dir)
 		}
 		if err != nil {
 			return err
@@ -79,8 +83,8 @@ func (s *Store) makeHome(p place) error {
 	return nil
 }
 
-func (s *Store) syncDir(rel string) error {
-	d, err := openDir(s.root, rel)
+func syncDir(jail *os.Root, rel string) error {
+	d, err := openDir(jail, rel)
 	if err != nil {
 		return err
 	}

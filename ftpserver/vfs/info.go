@@ -18,6 +18,10 @@ type Info struct {
 	Links   uint64
 	Inode   uint64
 	Device  uint64
+	// What the user may do with the content of the file, or in the directory,
+	// and with the entry itself: OpRename, OpDelete.
+	Content, Entry Operation
+
 	changed time.Time // ctime: of content, name or mode, and not to be set by anybody
 }
 

@@ -15,6 +15,20 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
+// openUser opens a view that may do everything in its home.
+type openUser func(d *disk) *FS
+
+// eachView runs a test of the jail for users without path rules and with one:
+// other code then goes the way to a file.
+func eachView(t *testing.T, test func(t *testing.T, open openUser)) {
+	t.Run("plain", func(t *testing.T) { test(t, func(d *disk) *FS { return d.user("u", config.RoleReadWrite) }) })
+	t.Run("with rules", func(t *testing.T) {
+		test(t, func(d *disk) *FS {
+			return d.ruled(config.RoleReadWrite, config.PathRule{Path: "/ruled", Role: config.RoleReadOnly})
+		})
+	})
+}
+
 // outside makes a directory beside the home that no user may reach.
 func (d *disk) outside() string {
 	d.t.Helper()
@@ -54,10 +68,12 @@ func everyOperation(f *FS, p string) map[string]error {
 	return errs
 }
 
-func TestNoWayOut(t *testing.T) {
+func TestNoWayOut(t *testing.T) { eachView(t, checkNoWayOut) }
+
+func checkNoWayOut(t *testing.T, open openUser) {
 	d := newDisk(t)
 	outside := d.outside()
-	f := d.user("u", config.RoleReadWrite)
+	f := open(d)
 	d.mkdir("sub")
 	d.symlink("../outside", "rel")
 	d.symlink(outside, "abs")
@@ -96,9 +112,11 @@ func wantOnlySecret(t *testing.T, dir string) {
 	}
 }
 
-func TestLinksInsideAreFollowed(t *testing.T) {
+func TestLinksInsideAreFollowed(t *testing.T) { eachView(t, checkLinksInsideAreFollowed) }
+
+func checkLinksInsideAreFollowed(t *testing.T, open openUser) {
 	d := newDisk(t)
-	f := d.user("u", config.RoleReadWrite)
+	f := open(d)
 	d.write("real/file", "inside")
 	d.symlink("real", "dir")
 	d.symlink("real/file", "link")
@@ -125,9 +143,11 @@ func TestLinksInsideAreFollowed(t *testing.T) {
 }
 
 // TestLinksInACircle: a path that never ends is refused as such.
-func TestLinksInACircle(t *testing.T) {
+func TestLinksInACircle(t *testing.T) { eachView(t, checkLinksInACircle) }
+
+func checkLinksInACircle(t *testing.T, open openUser) {
 	d := newDisk(t)
-	f := d.user("u", config.RoleReadWrite)
+	f := open(d)
 	d.mkdir("")
 	d.symlink("b", "a")
 	d.symlink("a", "b")
@@ -143,10 +163,12 @@ func TestLinksInACircle(t *testing.T) {
 
 // TestNoWayOutUnderRace swaps a directory and a link to the outside while users
 // work below it: whatever they achieve, it is never outside.
-func TestNoWayOutUnderRace(t *testing.T) {
+func TestNoWayOutUnderRace(t *testing.T) { eachView(t, checkNoWayOutUnderRace) }
+
+func checkNoWayOutUnderRace(t *testing.T, open openUser) {
 	d := newDisk(t)
 	outside := d.outside()
-	f := d.user("u", config.RoleReadWrite)
+	f := open(d)
 	d.mkdir("real")
 	d.symlink("../outside", "link")
 	done := make(chan struct{})

@@ -13,17 +13,25 @@ import (
 func TestNoDescriptorLeaks(t *testing.T) {
 	d := newHome(t)
 	d.symlink("/", "out")
+	d.symlink("half/../half", "link")
+	d.symlink("nowhere", "dangling")
+	d.mkdir("up")
 	if err := os.Chmod(d.path("dir"), 0); err != nil {
 		t.Fatal(err)
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // which would close what leaks
 	before := descriptors(t)
-	for _, role := range []config.Role{config.RoleReadWrite, config.RoleReadOnly, config.RoleWriteOnly, config.RoleAdmin} {
-		f, err := d.store.FS(config.User{Name: "u", Home: "/home", Role: role})
+	rules := []config.PathRule{{Path: "/half/ruled", Role: config.RoleReadOnly}, {Path: "/up/../link", Role: config.RoleWriteOnly}}
+	for i, role := range []config.Role{config.RoleReadWrite, config.RoleReadOnly, config.RoleWriteOnly, config.RoleAdmin, config.RoleReadWrite} {
+		u := config.User{Name: "u", Home: "/home", Role: role}
+		if i > 2 {
+			u.Paths = rules
+		}
+		f, err := d.store.FS(u)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range []string{"/", "/dir", "/dir/x", "/out", "/out/x", "/new", "/none/x", "/.ftpserver-x", "/old", "/old/x", "/home/old", "/x\x00"} {
+		for _, p := range []string{"/", "/dir", "/dir/x", "/out", "/out/x", "/new", "/none/x", "/.ftpserver-x", "/old", "/old/x", "/home/old", "/x\x00", "/up/../old", "/link/x", "/half/ruled"} {
 			everyOperation(f, p)
 			_ = f.Rename("/old", p)
 			f.PartialSize(p)
@@ -47,6 +55,11 @@ func TestNoDescriptorLeaks(t *testing.T) {
 	for _, home := range []string{"/home/out", "/home/dir/x", "/home/a/b"} {
 		if f, err := d.store.FS(config.User{Name: "u", Home: home, Role: config.RoleReadOnly}); err == nil {
 			_ = f.Close()
+		}
+	}
+	for _, p := range []string{"/out", "/out/x", "/dangling"} {
+		if _, err := d.store.FS(config.User{Name: "u", Home: "/home", Role: config.RoleReadOnly, Paths: []config.PathRule{{Path: p, Role: config.RoleReadOnly}}}); err == nil {
+			t.Errorf("a rule for %s is taken", p)
 		}
 	}
 	if _, err := d.store.Sweep(t.Context()); err != nil {

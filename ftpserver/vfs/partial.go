@@ -16,14 +16,21 @@ const PartialMaxAge = 24 * time.Hour
 // a file must be what a download of it gives.
 func (f *FS) PartialSize(p string) (size int64, ok bool) {
 	at, err := locate("stat", p)
-	if err != nil || !f.Allows(OpCreate) {
+	if err != nil {
 		return 0, false
 	}
-	d, err := openDir(f.home, at.dir)
+	v, err := f.view()
+	if err != nil {
+		return 0, false
+	}
+	d, err := v.dir(at.dir)
 	if err != nil {
 		return 0, false
 	}
 	defer d.close()
+	if f.need(d.held, OpCreate) != nil {
+		return 0, false
+	}
 	if _, exists, err := d.present(at.base); exists || err != nil {
 		return 0, false
 	}

@@ -17,7 +17,7 @@ func (u *Upload) publish() error {
 	lock := u.fs.store.publishing.of(u.at.base)
 	lock.Lock()
 	defer lock.Unlock()
-	if !u.fs.Allows(OpOverwrite) {
+	if !u.folder.held.has(OpOverwrite) {
 		return u.publishNew()
 	}
 	if err := u.unchanged(); err != nil {

@@ -6,28 +6,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// CheckRename tells whether Rename could take from: it exists and the role
-// allows it.
+// CheckRename tells whether Rename could take from: it exists, and the role
+// there and the path rules allow it.
 func (f *FS) CheckRename(from string) error {
-	at, err := f.locateRename(from)
+	at, err := locateRename(from)
 	if err != nil {
 		return err
 	}
-	d, err := openDir(f.home, at.dir)
+	v, err := f.view()
 	if err != nil {
 		return fail("rename", at.virtual, err)
 	}
-	defer d.close()
-	if _, err := d.lstat(at.base); err != nil {
+	d, _, err := v.renamed(at)
+	if err != nil {
 		return fail("rename", at.virtual, err)
 	}
+	d.close()
 	return nil
 }
 
-// Rename gives a file, link or directory another path. A file that is there is
-// replaced where the role may overwrite; a directory never is (ErrIsDir).
+// Rename gives a file, link or directory another path. It needs OpRename where
+// that is, and where it is to be OpCreate, for a directory OpMakeDir. A file
+// that is there is replaced where the role may overwrite; a directory never is
+// (ErrIsDir).
 func (f *FS) Rename(from, to string) error {
-	src, err := f.locateRename(from)
+	src, err := locateRename(from)
 	if err != nil {
 		return err
 	}
@@ -38,15 +41,15 @@ func (f *FS) Rename(from, to string) error {
 	if err != nil {
 		return err
 	}
-	m := move{fs: f, from: src.base, to: dst.base}
-	if m.source, err = openDir(f.home, src.dir); err != nil {
+	m := move{from: src.base, to: dst.base}
+	if m.view, err = f.view(); err != nil {
+		return fail("rename", src.virtual, err)
+	}
+	if m.source, m.what, err = m.renamed(src); err != nil {
 		return fail("rename", src.virtual, err)
 	}
 	defer m.source.close()
-	if _, err = m.source.lstat(m.from); err != nil {
-		return fail("rename", src.virtual, err)
-	}
-	if m.target, err = openDir(f.home, dst.dir); err != nil {
+	if m.target, err = m.dir(dst.dir); err != nil {
 		return fail("rename to", dst.virtual, err)
 	}
 	defer m.target.close()
@@ -56,21 +59,40 @@ func (f *FS) Rename(from, to string) error {
 	return nil
 }
 
-func (f *FS) locateRename(from string) (place, error) {
+func locateRename(from string) (place, error) {
 	at, err := locate("rename", from)
-	if err == nil && !f.Allows(OpRename) {
-		err = fail("rename", at.virtual, ErrRole)
-	}
 	if err == nil && at.isHome() {
 		err = fail("rename", at.virtual, errTheHome)
 	}
 	return at, err
 }
 
+// renamed opens the directory of what may be renamed, and describes that.
+func (v *view) renamed(at place) (*folder, Info, error) {
+	d, err := v.dir(at.dir)
+	if err != nil {
+		return nil, Info{}, err
+	}
+	err = v.need(d.held, OpRename)
+	var i Info
+	if err == nil {
+		i, err = d.lstat(at.base)
+	}
+	if err == nil {
+		err = v.mayMove(i)
+	}
+	if err != nil {
+		d.close()
+		return nil, Info{}, err
+	}
+	return d, i, nil
+}
+
 // move is a rename between two open directories.
 type move struct {
-	fs             *FS
+	*view
 	source, target *folder
+	what           Info
 	from, to       string
 }
 
@@ -78,19 +100,22 @@ func (m *move) do() error {
 	if err := m.rename(); err != nil {
 		return err
 	}
-	m.fs.forget(m.target, m.to)
-	if !m.fs.store.durable() {
+	m.forget(m.target, m.to)
+	if !m.store.durable() {
 		return nil
 	}
 	return m.sync()
 }
 
 func (m *move) rename() error {
-	lock := m.fs.store.publishing.of(m.to)
+	lock := m.store.publishing.of(m.to)
 	lock.Lock()
 	defer lock.Unlock()
-	if err := m.mayReplace(); err != nil {
+	if err := m.mayPut(); err != nil {
 		return err
+	}
+	if !m.target.held.has(OpOverwrite) {
+		return m.renameNew()
 	}
 	err := m.source.rename(m.from, m.target, m.to)
 	if errors.Is(err, unix.EINVAL) {
@@ -99,7 +124,24 @@ func (m *move) rename() error {
 	return err
 }
 
-func (m *move) mayReplace() error {
+// renameNew never replaces anything, whoever else is at it.
+func (m *move) renameNew() error {
+	err := retry(func() error { return unix.Linkat(m.source.fd(), m.from, m.target.fd(), m.to, 0) })
+	if err != nil {
+		return err
+	}
+	return m.source.unlink(m.from)
+}
+
+// mayPut holds the role at the target against what comes and what is there.
+func (m *move) mayPut() error {
+	put := OpCreate
+	if m.what.Dir {
+		put = OpMakeDir
+	}
+	if err := m.need(m.target.held, put); err != nil {
+		return err
+	}
 	old, exists, err := m.target.present(m.to)
 	switch {
 	case err != nil || !exists:
@@ -107,7 +149,10 @@ func (m *move) mayReplace() error {
 	case old.Dir:
 		return ErrIsDir
 	}
-	return m.fs.need(OpOverwrite)
+	if err := m.mayMove(old); err != nil {
+		return err
+	}
+	return m.need(m.target.held, OpOverwrite)
 }
 
 // sync flushes the new name first: a crash in between leaves two, not none.

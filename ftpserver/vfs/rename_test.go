@@ -80,7 +80,7 @@ func TestCheckRename(t *testing.T) {
 func TestRenameOverwritesByRoleOnly(t *testing.T) {
 	d := newDisk(t)
 	f := d.user("u", config.RoleReadWrite)
-	f.role = OpRename
+	f.held = OpRename | OpCreate
 	d.write("a", "a")
 	d.write("b", "b")
 	wantError(t, "Rename", f.Rename("/a", "/b"), ErrRole)

@@ -21,6 +21,8 @@ const (
 const (
 	mayLook   = OpEnter | OpList | OpRead
 	mayChange = OpCreate | OpOverwrite | OpAppend | OpRename | OpDelete | OpMakeDir
+	// everything is also what an FS is limited to before Only says otherwise.
+	everything = mayLook | mayChange
 )
 
 // roles is the one place that says who may do what. A drop box may create, and
@@ -28,17 +30,28 @@ const (
 // has delivered, it sees no more.
 var roles = map[config.Role]Operation{
 	config.RoleReadOnly:  mayLook,
-	config.RoleReadWrite: mayLook | mayChange,
+	config.RoleReadWrite: everything,
 	config.RoleWriteOnly: OpEnter | OpCreate,
-	config.RoleAdmin:     mayLook | mayChange,
+	config.RoleAdmin:     everything,
 }
 
-// Allows tells whether the user's role holds every one of the operations.
-func (f *FS) Allows(op Operation) bool { return f.role&op == op }
+// RoleAllows tells whether a role holds every one of the operations.
+func RoleAllows(r config.Role, ops Operation) bool { return roles[r].has(ops) }
 
-// need is ErrRole where the user's role does not hold the operation.
-func (f *FS) need(op Operation) error {
-	if !f.Allows(op) {
+func (held Operation) has(ops Operation) bool { return held&ops == ops }
+
+// Only is the same view for a command that needs these operations and no
+// others: whatever else it would come to ask for is refused. It is closed with
+// the view that it was made of.
+func (f *FS) Only(ops Operation) *FS {
+	limited := *f
+	limited.only = ops
+	return &limited
+}
+
+// need is ErrRole where an operation is not held at the place in question.
+func (f *FS) need(held, op Operation) error {
+	if !(held & f.only).has(op) {
 		return ErrRole
 	}
 	return nil

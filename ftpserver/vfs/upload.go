@@ -65,7 +65,11 @@ func (f *FS) Create(p string, mode CreateMode, offset int64) (*Upload, error) {
 	if at.isHome() {
 		return nil, fail("store", at.virtual, ErrIsDir)
 	}
-	d, err := openDir(f.home, at.dir)
+	v, err := f.view()
+	if err != nil {
+		return nil, fail("store", at.virtual, err)
+	}
+	d, err := v.dir(at.dir)
 	if err != nil {
 		return nil, fail("store", at.virtual, err)
 	}
@@ -106,13 +110,13 @@ func (u *Upload) begin() (err error) {
 func (u *Upload) mayStore() error {
 	switch {
 	case !u.exists:
-		return u.fs.need(OpCreate)
+		return u.fs.need(u.folder.held, OpCreate)
 	case u.mode == CreateAppend:
-		if err := u.fs.need(OpAppend); err != nil {
+		if err := u.fs.need(u.folder.held, OpAppend); err != nil {
 			return err
 		}
 	default:
-		if err := u.fs.need(OpOverwrite); err != nil {
+		if err := u.fs.need(u.folder.held, OpOverwrite); err != nil {
 			return err
 		}
 	}

@@ -1,5 +1,5 @@
 // Package passhash makes and checks hashes of passwords. It makes argon2id
-// (RFC 9106) and verifies argon2id and bcrypt.
+// (RFC 9106) and verifies argon2id, bcrypt and SHA-512 crypt.
 //
 // It is a leaf that the operator and ftpserver share: it keeps nothing, opens
 // nothing, and does not bound how many hashes run at once. That is for the
@@ -18,7 +18,7 @@ import (
 const MinSaltLength = 16
 
 // ErrUnknown says that a text is no hash of a kind that Verify knows.
-var ErrUnknown = errors.New("not a password hash that is supported: use argon2id ($argon2id$…) or bcrypt ($2a$…, $2b$…, $2y$…)")
+var ErrUnknown = errors.New("not a password hash that is supported: use argon2id ($argon2id$…), bcrypt ($2a$…, $2b$…, $2y$…) or SHA-512 ($6$…)")
 
 // New hashes a password under a random salt.
 func New(password string) (string, error) {
@@ -55,6 +55,9 @@ func Check(hash string) error {
 		return err
 	case strings.HasPrefix(hash, "$2"):
 		return checkBcrypt(hash)
+	case strings.HasPrefix(hash, sha512Prefix):
+		_, err := parseSHA512(hash)
+		return err
 	}
 	return ErrUnknown
 }
@@ -71,6 +74,12 @@ func Verify(hash, password string) (bool, error) {
 		return h.matches(password), nil
 	case strings.HasPrefix(hash, "$2"):
 		return verifyBcrypt(hash, password)
+	case strings.HasPrefix(hash, sha512Prefix):
+		h, err := parseSHA512(hash)
+		if err != nil {
+			return false, err
+		}
+		return h.matches(password), nil
 	}
 	return false, ErrUnknown
 }

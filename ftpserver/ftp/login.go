@@ -1,0 +1,111 @@
+package ftp
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/live"
+)
+
+// guestName is the user that anonymous logins are told and logged as.
+const guestName = "anonymous"
+
+// candidate is whom a name stands for.
+type candidate struct {
+	config.User
+	exists bool
+	guest  bool
+}
+
+// candidate looks a name up. One that is configured is that user, whatever it
+// is; else "anonymous" and "ftp" are the guest's, if there are any (RFC 1635).
+func (s *session) candidate(now *live.Snapshot, name string) candidate {
+	if u, ok := now.Users[name]; ok {
+		return candidate{User: u, exists: true}
+	}
+	if strings.EqualFold(name, guestName) || strings.EqualFold(name, "ftp") {
+		return guest(now.Config.Anonymous, s.client)
+	}
+	return candidate{}
+}
+
+// guest is somebody without a login of their own. As its UID, the address keeps
+// one guest from going on with what another has begun to upload.
+func guest(a *config.Anonymous, client netip.Addr) candidate {
+	if a == nil {
+		return candidate{}
+	}
+	return candidate{guest: true, exists: true, User: config.User{
+		Name: guestName, UID: client.String(), Home: a.Home, Role: a.Role, Login: config.LoginEnabled,
+	}}
+}
+
+// obstacle says why a user can't log in from an address at this time, whatever
+// the password; "" if nothing is in the way.
+func obstacle(u *config.User, client netip.Addr, now time.Time) string {
+	switch {
+	case u.Login != config.LoginEnabled:
+		return "not enabled"
+	case expired(u.ExpiresAt, now):
+		return "expired"
+	case !clientIn(client, u.AllowedCIDRs):
+		return "address not allowed"
+	}
+	return ""
+}
+
+// expired: the zero time never comes.
+func expired(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
+
+// loginTimeout bounds the check of a password, with the wait for a free worker.
+const loginTimeout = 20 * time.Second
+
+// verify says why a login is refused; "" if it isn't. Any password is a guest's.
+func (s *session) verify(c candidate, password string) (reason string, err error) {
+	if c.guest {
+		return "", nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), loginTimeout)
+	defer cancel()
+	done, err := s.server.turns.wait(ctx, s.client)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	if !c.exists {
+		return "unknown user", s.server.Verifier.Dummy(ctx, password)
+	}
+	verify := s.server.Verifier.Verify
+	if reason = obstacle(&c.User, s.client, time.Now()); reason != "" {
+		// A remembered login would be quick, and tell that the password is right.
+		verify = s.server.Verifier.VerifyAnew
+	}
+	ok, err := verify(ctx, c.PasswordHash, password)
+	if err == nil && !ok {
+		reason = "wrong password"
+	}
+	return reason, err
+}
+
+// takeSeat counts the session as the user's, unless there are enough of them.
+// Guests have the limits of all sessions, and none of their own.
+func (s *session) takeSeat(c candidate) bool {
+	if c.guest {
+		return true
+	}
+	if !s.server.seats.take(c.Name, c.MaxSessions) {
+		return false
+	}
+	s.seat = c.Name
+	return true
+}
+
+func (s *session) leaveSeat() {
+	if s.seat != "" {
+		s.server.seats.leave(s.seat)
+		s.seat = ""
+	}
+}

@@ -1,0 +1,294 @@
+package ftp
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// with is another user like the first of the configuration.
+func with(c *config.Config, name string, edit func(*config.User)) {
+	u := config.User{Name: name, PasswordHash: c.Users[0].PasswordHash}
+	edit(&u)
+	c.Users = append(c.Users, u)
+}
+
+// TestLoginsThatAreRefused look like a wrong password to the client, and are
+// told apart in the log.
+func TestLoginsThatAreRefused(t *testing.T) {
+	narrowed := map[string]struct {
+		edit   func(*config.User)
+		reason string // "": none
+	}{
+		"suspended": {func(u *config.User) { u.Login = config.LoginSuspended }, "not enabled"},
+		"expired":   {func(u *config.User) { u.ExpiresAt = time.Now().Add(-time.Hour) }, "expired"},
+		"elsewhere": {func(u *config.User) { u.AllowedCIDRs = []string{"10.0.0.0/8", "::/0"} }, "address not allowed"},
+		"here":      {func(u *config.User) { u.AllowedCIDRs = []string{"10.0.0.0/8", "127.0.0.0/8"} }, ""},
+		"mapped":    {func(u *config.User) { u.AllowedCIDRs = []string{"::ffff:127.0.0.0/104"} }, ""},
+		"later":     {func(u *config.User) { u.ExpiresAt = time.Now().Add(time.Hour) }, ""},
+	}
+	b := newBench(t, func(c *config.Config) {
+		for name, n := range narrowed {
+			with(c, name, n.edit)
+		}
+	})
+	for name, n := range narrowed {
+		if n.reason == "" {
+			b.loginAs(name)
+			continue
+		}
+		for range 2 { // the second time, the right password could be remembered
+			b.refused(name)
+		}
+		if !b.log.logged(`msg="Login refused"`, "user="+name, n.reason) {
+			t.Errorf("%s: the reason %q is not logged:\n%s", name, n.reason, b.log.text.String())
+		}
+		c := b.connect()
+		c.do("USER "+name, "331 Password please")
+		c.do("PASS wrong", "530 Login incorrect")
+		if !b.log.logged(`msg="Login refused"`, "user="+name, "wrong password") {
+			t.Errorf("%s: that the password was wrong is not logged", name)
+		}
+	}
+	b.refused("nobody")
+}
+
+func TestClientIn(t *testing.T) {
+	for _, c := range []struct {
+		client string
+		cidrs  []string
+		want   bool
+	}{
+		{"10.1.2.3", nil, true},
+		{"10.1.2.3", []string{"10.0.0.0/8"}, true},
+		{"11.1.2.3", []string{"10.0.0.0/8"}, false},
+		{"11.1.2.3", []string{"10.0.0.0/8", "11.1.2.3/32"}, true},
+		{"10.1.2.3", []string{"::/0"}, false},
+		{"10.1.2.3", []string{"::ffff:0:0/96"}, true},
+		{"10.1.2.3", []string{"::ffff:10.0.0.0/104"}, true},
+		{"11.1.2.3", []string{"::ffff:10.0.0.0/104"}, false},
+		{"2001:db8::1", []string{"2001:db8::/32"}, true},
+		{"2001:db8::1", []string{"0.0.0.0/0"}, false},
+		{"2001:db8::1", []string{"::ffff:0:0/96"}, false},
+	} {
+		if got := clientIn(netip.MustParseAddr(c.client), c.cidrs); got != c.want {
+			t.Errorf("%s in %v: %v", c.client, c.cidrs, got)
+		}
+	}
+}
+
+// TestExpires: sessions end at that instant, with no reload and no command.
+func TestExpires(t *testing.T) {
+	at := time.Now().Add(1500 * time.Millisecond)
+	b := newBench(t, func(c *config.Config) { c.Users[0].ExpiresAt = at })
+	idle, busy := b.login(), b.login()
+	busy.begin("STOR cut")
+	busy.expect("426")
+	if early := time.Until(at); early > 0 {
+		t.Errorf("the transfer was cut %v too early", early)
+	}
+	busy.expect("421")
+	idle.expect("421")
+	idle.ended()
+	b.refused("alice")
+	if got := b.content("cut"); got != "" {
+		t.Errorf("a cut upload is visible: %q", got)
+	}
+}
+
+// TestExpiryIsMoved: a reload puts it off, and brings it forward.
+func TestExpiryIsMoved(t *testing.T) {
+	at := time.Now().Add(1500 * time.Millisecond)
+	b := newBench(t, func(c *config.Config) { c.Users[0].ExpiresAt = at })
+	c := b.login()
+	b.reload(func(c *config.Config) { c.Users[0].ExpiresAt = time.Now().Add(time.Hour) })
+	for time.Until(at.Add(100*time.Millisecond)) > 0 {
+		c.do("NOOP", "200")
+	}
+	b.reload(func(c *config.Config) { c.Users[0].ExpiresAt = time.Now().Add(-time.Second) })
+	c.expect("421")
+	c.ended()
+}
+
+// TestMaxSessions: counted at login, given back at every kind of end, and a
+// lower limit ends nobody.
+func TestMaxSessions(t *testing.T) {
+	b := newBench(t, func(c *config.Config) {
+		c.Users[0].MaxSessions = 2
+		with(c, "bob", func(*config.User) {})
+	})
+	full := func() {
+		t.Helper()
+		c := b.connect()
+		c.do("USER alice", "331")
+		c.do("PASS wrong", "530") // who does not know the password learns nothing
+		c.do("USER alice", "331")
+		c.do("PASS "+password, "421 Too many sessions of this user")
+		c.ended()
+	}
+	free := func() {
+		t.Helper()
+		eventually(t, "a session of alice has ended", func() bool {
+			c := b.connect()
+			c.do("USER alice", "331")
+			c.send("PASS " + password)
+			ok := c.reply()[:3] == "230"
+			_ = c.conn.Close()
+			return ok
+		})
+		eventually(t, "the try has ended", func() bool { return len(b.server.all()) <= 2 })
+	}
+	first, second := b.login(), b.login()
+	full()
+	b.loginAs("bob").do("QUIT", "221") // another user's are others
+	first.do("QUIT", "221")
+	free()
+	first = b.login()
+	full()
+	must(t, second.raw.SetLinger(0)) // a client that is torn off
+	must(t, second.raw.Close())
+	free()
+	second = b.login()
+	second.do("USER bob", "331") // who logs out gives it back too
+	third := b.login()
+	full()
+	b.reload(func(c *config.Config) { c.Users[0].MaxSessions = 1 })
+	first.do("NOOP", "200")
+	third.do("NOOP", "200")
+	b.reload(func(c *config.Config) { c.Users[0].MaxSessions = 3 })
+	b.login()
+	full()
+	if !b.log.logged(`msg="Login refused"`, "user=alice", "too many sessions of the user") {
+		t.Error("the reason is not logged")
+	}
+}
+
+// TestMaxSessionsAtOnce: of many logins at one time, as many pass as may.
+func TestMaxSessionsAtOnce(t *testing.T) {
+	b := newBench(t, func(c *config.Config) { c.Users[0].MaxSessions = 3 })
+	b.login().do("QUIT", "221") // the password is remembered from here on
+	eventually(t, "it has ended", func() bool { return len(b.server.all()) == 0 })
+	clients := make([]*client, 12)
+	for i := range clients {
+		clients[i] = b.connect()
+		clients[i].do("USER alice", "331")
+	}
+	replies := make([]string, len(clients))
+	var wg sync.WaitGroup
+	for i, c := range clients {
+		wg.Go(func() {
+			_, _ = fmt.Fprintf(c.conn, "PASS %s\r\n", password)
+			replies[i], _ = c.text.ReadLine()
+		})
+	}
+	wg.Wait()
+	in := 0
+	for _, r := range replies {
+		if r[:3] == "230" {
+			in++
+		}
+	}
+	if in != 3 {
+		t.Errorf("%d of 3 logged in: %q", in, replies)
+	}
+}
+
+// TestAnonymous is RFC 1635: any password, one home, one role.
+func TestAnonymous(t *testing.T) {
+	b := newBench(t, func(c *config.Config) { c.Anonymous = &config.Anonymous{} })
+	must(t, os.MkdirAll(filepath.Join(b.root, "pub"), 0o755))
+	must(t, os.WriteFile(filepath.Join(b.root, "pub", "file"), []byte("public"), 0o644))
+	for _, name := range []string{"anonymous", "ftp", "Anonymous", "FTP"} {
+		for _, password := range []string{"guest@example.org", "", "-x"} {
+			c := b.connect()
+			c.do("USER "+name, "331 Anonymous login")
+			c.do("PASS "+password, "230")
+			c.do("TYPE I", "200")
+			if got, _ := c.download("RETR file"); got != "public" {
+				t.Errorf("%s: %q", name, got)
+			}
+			c.do("DELE file", "550")
+			c.do("STAT", "211-Status\n Logged in as anonymous")
+			c.do("QUIT", "221")
+		}
+	}
+	if !b.log.logged("msg=Login ", "user=anonymous") || b.log.logged("guest@example.org") {
+		t.Error("the log should tell the login, and not what was given as a password")
+	}
+	b.reload(func(c *config.Config) { c.Anonymous.Role = config.RoleWriteOnly })
+	c := b.loginAs("ftp")
+	c.do("RETR file", "425")
+	c.do("SIZE file", "550")
+	if got := c.upload("STOR new", "x"); got[:3] != "226" {
+		t.Errorf("upload: %s", got)
+	}
+	b.reload(func(c *config.Config) { c.Anonymous = nil })
+	c.expect("421") // switched off
+	b.refused("anonymous")
+}
+
+// TestAnonymousNeedsTLSToo where it is required.
+func TestAnonymousNeedsTLSToo(t *testing.T) {
+	b := newBench(t, func(c *config.Config) {
+		c.Anonymous = &config.Anonymous{}
+		c.TLS.Mode = config.TLSRequired
+	})
+	c := b.connect()
+	c.do("USER anonymous", "530 This server needs TLS")
+	c.do("PASS x", "503")
+	c.secure()
+	c.do("USER anonymous", "331")
+	c.do("PASS x", "230")
+}
+
+// TestAUserNamedAnonymous is a user like others.
+func TestAUserNamedAnonymous(t *testing.T) {
+	b := newBench(t, func(c *config.Config) {
+		c.Anonymous = &config.Anonymous{}
+		with(c, "ftp", func(u *config.User) { u.Home = "/ftp" })
+	})
+	c := b.connect()
+	c.do("USER ftp", "331 Password please")
+	c.do("PASS wrong", "530")
+	user, guest := b.loginAs("ftp"), b.loginAs("anonymous")
+	user.do("STAT", "211-Status\n Logged in as ftp")
+	b.reload(func(c *config.Config) { c.Anonymous = nil })
+	guest.expect("421")
+	user.do("NOOP", "200")
+}
+
+// TestGuestsDoNotShareUploads: what one address has begun, another can't go on
+// with.
+func TestGuestsDoNotShareUploads(t *testing.T) {
+	a := &config.Anonymous{Home: "/pub", Role: config.RoleWriteOnly}
+	one, two := guest(a, netip.MustParseAddr("192.0.2.1")), guest(a, netip.MustParseAddr("192.0.2.2"))
+	b := newBench(t, nil)
+	begin := func(c candidate) {
+		f, err := b.server.Store.FS(c.User)
+		must(t, err)
+		defer func() { _ = f.Close() }()
+		u, err := f.Create("/part", 0, 0)
+		must(t, err)
+		must(t, u.Prepare(t.Context()))
+		_, err = u.File().WriteString("half")
+		must(t, err)
+		must(t, u.Interrupt())
+	}
+	has := func(c candidate) bool {
+		f, err := b.server.Store.FS(c.User)
+		must(t, err)
+		defer func() { _ = f.Close() }()
+		_, ok := f.PartialSize("/part")
+		return ok
+	}
+	begin(one)
+	if !has(one) || has(two) {
+		t.Errorf("one: %v, two: %v", has(one), has(two))
+	}
+}

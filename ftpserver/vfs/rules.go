@@ -1,0 +1,194 @@
+package vfs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// rule gives a directory, and all below it, a role other than the user's.
+type rule struct {
+	at   place
+	held Operation
+}
+
+// setRules takes over the path rules of a user, and makes the directories that
+// are missing, as it makes a home: a drop box is there before its first upload.
+func (f *FS) setRules(paths []config.PathRule) error {
+	for _, p := range paths {
+		held, known := roles[p.Role]
+		if !known {
+			return fmt.Errorf("path rule: role %q is not known", p.Role)
+		}
+		at, err := locate("path rule", p.Path)
+		if err != nil {
+			return err
+		}
+		if at.isHome() {
+			f.held = held
+			continue
+		}
+		f.rules = append(f.rules, rule{at, held})
+		if err := f.makeRuleDir(at); err != nil {
+			return fail("path rule", at.virtual, walkError(err))
+		}
+	}
+	return nil
+}
+
+func (f *FS) makeRuleDir(at place) error {
+	fi, err := f.home.Stat(at.rel)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := f.store.makeDirs(f.home, at.rel); err != nil {
+			return err
+		}
+		fi, err = f.home.Stat(at.rel) // a link that leads to nothing is still one
+	}
+	if err == nil && !fi.IsDir() {
+		return unix.ENOTDIR
+	}
+	return err
+}
+
+// identity tells one file or directory from all others, whatever paths lead to
+// it and however they are spelled.
+type identity struct{ device, inode uint64 }
+
+func (i Info) identity() identity { return identity{i.Device, i.Inode} }
+
+// view is an FS for the length of one operation: it knows where the path rules
+// lead at this moment. A rule is for the directory that its path leads to, and
+// for what lies below that on the disk. So a symbolic link, or another spelling
+// of a name where the file system knows several, lifts no rule.
+type view struct {
+	*FS
+	held  map[identity]Operation // what the role holds in the directories of rules
+	fixed map[identity]bool      // these, and what lies on the way to them, links too
+}
+
+func (f *FS) view() (*view, error) {
+	v := &view{FS: f}
+	if len(f.rules) == 0 {
+		return v, nil
+	}
+	v.held, v.fixed = map[identity]Operation{}, map[identity]bool{}
+	for _, r := range f.rules {
+		if err := v.find(r); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+// find notes where a rule leads. One whose directory is gone is for nothing:
+// whoever makes it again, makes it under the rule. Of two that lead to one
+// directory, it gets what both hold.
+func (v *view) find(r rule) error {
+	w := walker{fs: v.FS, met: func(i Info) { v.fixed[i.identity()] = true }}
+	defer w.close()
+	err := w.walk(r.at.rel)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case w.base != "":
+		return ErrNotDir
+	}
+	i, err := w.here()
+	if err != nil {
+		return err
+	}
+	held, twice := v.held[i.identity()]
+	if !twice {
+		held = everything
+	}
+	v.held[i.identity()] = held & r.held
+	return nil
+}
+
+// mayMove refuses what would carry a rule's directory away or lift the rule:
+// to rename or remove that directory, or a directory or link on the way to it.
+func (v *view) mayMove(i Info) error {
+	if v.fixed[i.identity()] {
+		return ErrRuled
+	}
+	return nil
+}
+
+// mayRemove is mayMove for a name in a directory.
+func (v *view) mayRemove(d *folder, name string) error {
+	if len(v.fixed) == 0 {
+		return nil
+	}
+	i, exists, err := d.present(name)
+	if err != nil || !exists {
+		return err
+	}
+	return v.mayMove(i)
+}
+
+// judge notes in an entry of a directory what the user may do with it.
+func (v *view) judge(i *Info, in Operation) {
+	i.Content, i.Entry = in, in
+	if held, ok := v.held[i.identity()]; ok && i.Dir {
+		i.Content = held
+	}
+	if v.fixed[i.identity()] {
+		i.Entry &^= OpRename | OpDelete
+	}
+}
+
+// dir opens a directory, with what the user may do in it. It follows links
+// inside the home.
+func (v *view) dir(rel string) (*folder, error) {
+	if len(v.rules) == 0 {
+		d, err := openDir(v.home, rel)
+		if err == nil {
+			d.held = v.FS.held
+		}
+		return d, err
+	}
+	w := walker{fs: v.FS, held: v.held}
+	defer w.close()
+	if err := w.walk(rel); err != nil {
+		return nil, err
+	}
+	if w.base != "" {
+		return nil, ErrNotDir
+	}
+	return w.folder()
+}
+
+// stat describes what a path leads to.
+func (v *view) stat(at place) (Info, error) {
+	if len(v.rules) == 0 {
+		fi, err := v.home.Stat(at.rel)
+		if err != nil {
+			return Info{}, walkError(err)
+		}
+		i := infoOfFile(at.base, fi)
+		v.judge(&i, v.FS.held)
+		return i, nil
+	}
+	w := walker{fs: v.FS, held: v.held}
+	defer w.close()
+	if err := w.walk(at.rel); err != nil {
+		return Info{}, err
+	}
+	i, err := w.here()
+	if err != nil {
+		return Info{}, err
+	}
+	in := w.inside
+	if i.Dir {
+		in = w.above
+	}
+	v.judge(&i, in)
+	i.Content = w.inside
+	return i, nil
+}
