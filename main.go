@@ -38,6 +38,7 @@ type options struct {
 	namespace      string
 	clusterDomain  string
 	logLevel       string
+	resync         time.Duration
 }
 
 func main() {
@@ -58,6 +59,7 @@ func parse() options {
 	flag.StringVar(&o.namespace, "operator-namespace", os.Getenv("POD_NAMESPACE"), "namespace of the operator's lease; default: $POD_NAMESPACE")
 	flag.StringVar(&o.clusterDomain, "cluster-domain", "cluster.local", "DNS domain of the cluster's Services")
 	flag.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	flag.DurationVar(&o.resync, "resync-interval", controllers.DefaultResyncInterval, "how often a server at rest is looked at again, at least 1s")
 	flag.Parse()
 	return o
 }
@@ -69,6 +71,9 @@ func run(o options) error {
 	level, err := zapcore.ParseLevel(o.logLevel)
 	if err != nil {
 		return fmt.Errorf("--log-level: %w: use debug, info, warn or error", err)
+	}
+	if o.resync < controllers.MinResyncInterval {
+		return fmt.Errorf("--resync-interval: %s is too short: use %s or more", o.resync, controllers.MinResyncInterval)
 	}
 	ctrl.SetLogger(zap.New(zap.Level(level), zap.JSONEncoder(func(c *zapcore.EncoderConfig) {
 		c.EncodeTime = zapcore.RFC3339NanoTimeEncoder
@@ -119,14 +124,15 @@ func manager(o options) (ctrl.Manager, error) {
 func reconcilers(mgr ctrl.Manager, o options) error {
 	board := controllers.NewBoard()
 	server := &controllers.FTPServerReconciler{
-		Client:        mgr.GetClient(),
-		Live:          mgr.GetAPIReader(),
-		Recorder:      mgr.GetEventRecorder("ftp-operator"),
-		Prober:        probe.HTTP{},
-		Board:         board,
-		Now:           time.Now,
-		Image:         o.serverImage,
-		ClusterDomain: o.clusterDomain,
+		Client:         mgr.GetClient(),
+		Live:           mgr.GetAPIReader(),
+		Recorder:       mgr.GetEventRecorder("ftp-operator"),
+		Prober:         probe.HTTP{},
+		Board:          board,
+		Now:            time.Now,
+		Image:          o.serverImage,
+		ClusterDomain:  o.clusterDomain,
+		ResyncInterval: o.resync,
 	}
 	user := &controllers.FTPUserReconciler{
 		Client:   mgr.GetClient(),

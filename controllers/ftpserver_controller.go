@@ -7,6 +7,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -38,6 +39,10 @@ type FTPServerReconciler struct {
 	Image string
 	// ClusterDomain is the DNS domain of the cluster's Services.
 	ClusterDomain string
+	// ResyncInterval is how often a server at rest is looked at again, at least
+	// MinResyncInterval; up to a fifth is added, so that not all come at once.
+	// Absent (0): DefaultResyncInterval.
+	ResyncInterval time.Duration
 
 	secrets   *secretReader
 	passwords *passwords
@@ -133,7 +138,7 @@ func (r *FTPServerReconciler) tell(ctx context.Context, s *scope) (time.Duration
 
 // next is when to look again if no watch wakes us before.
 func (r *FTPServerReconciler) next(s *scope, behind time.Duration) time.Duration {
-	again := soonest(behind, wait.Jitter(pollSettled, 0.2)) // not all servers at once
+	again := soonest(behind, wait.Jitter(cmp.Or(r.ResyncInterval, DefaultResyncInterval), 0.2))
 	if at := s.credentials.renewAt; !at.IsZero() {
 		again = soonest(again, max(at.Sub(r.Now()), pollFast))
 	}

@@ -123,7 +123,7 @@ func userChanges() []liveChange {
 			must(s.t, kube.Delete(soon(s.t), s.user))
 			s.user = nil
 		},
-		effect:  func(s *stage, _ int) string { return s.held.ends(lookEvery) },
+		effect: func(s *stage, _ int) string { return s.held.ends(lookEvery) },
 		after: func(s *stage, i int) string {
 			must(s.t, kube.Delete(soon(s.t), s.secret))
 			return s.refused(s.word(i) + ", renewed")
@@ -147,9 +147,11 @@ func (s *stage) greets(code int) string {
 
 func serverChanges() []liveChange {
 	return []liveChange{{
-		name:   "limit lowered",
-		of:     theServer,
-		apply:  func(s *stage, _ int) { s.setServer(func(f *v1alpha1.FTPServerSpec) { f.Limits.SessionsPerAddress = 1 }) },
+		name: "limit lowered",
+		of:   theServer,
+		apply: func(s *stage, _ int) {
+			s.setServer(func(f *v1alpha1.FTPServerSpec) { f.Limits.SessionsPerAddress = 1 })
+		},
 		effect: func(s *stage, _ int) string { return s.greets(421) },
 		confirm: func(s *stage, _ int) string {
 			if problem := loginProblem(s.t, s.curl); !strings.Contains(problem, "421") {
@@ -158,16 +160,20 @@ func serverChanges() []liveChange {
 			return ""
 		},
 	}, {
-		name:    "limit lifted",
-		of:      theServer,
-		apply:   func(s *stage, _ int) { s.setServer(func(f *v1alpha1.FTPServerSpec) { f.Limits.SessionsPerAddress = 0 }) },
+		name: "limit lifted",
+		of:   theServer,
+		apply: func(s *stage, _ int) {
+			s.setServer(func(f *v1alpha1.FTPServerSpec) { f.Limits.SessionsPerAddress = 0 })
+		},
 		effect:  func(s *stage, _ int) string { return s.greets(220) },
 		confirm: func(s *stage, _ int) string { return loginProblem(s.t, s.curl) },
 	}, {
 		name: "passive address",
 		of:   theServer,
 		apply: func(s *stage, i int) {
-			s.setServer(func(f *v1alpha1.FTPServerSpec) { f.Passive.Addresses = []v1alpha1.PassiveAddress{{Address: documented(i)}} })
+			s.setServer(func(f *v1alpha1.FTPServerSpec) {
+				f.Passive.Addresses = []v1alpha1.PassiveAddress{{Address: documented(i)}}
+			})
 		},
 		effect: func(s *stage, i int) string {
 			if host, _, err := s.watcher.list("PASV"); err != nil || host != documented(i) {
@@ -230,7 +236,9 @@ func serverChanges() []liveChange {
 		name:  "log level",
 		of:    theServer,
 		apart: true, // the log takes its time to get here
-		apply: func(s *stage, _ int) { s.setServer(func(f *v1alpha1.FTPServerSpec) { f.Logging.Level = v1alpha1.LogDebug }) },
+		apply: func(s *stage, _ int) {
+			s.setServer(func(f *v1alpha1.FTPServerSpec) { f.Logging.Level = v1alpha1.LogDebug })
+		},
 		effect: func(s *stage, i int) string {
 			// A command is logged at the level Debug only.
 			s.watcher.do(fmt.Sprintf("SIZE /look-%d", i))

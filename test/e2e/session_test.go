@@ -53,6 +53,8 @@ type session struct {
 	conn    *tls.Conn
 	text    *textproto.Conn
 	replies chan reply // closed when the connection has ended
+	// dataWait is how long the server's passive port may take to be reached.
+	dataWait time.Duration
 }
 
 type reply struct {
@@ -97,7 +99,7 @@ func (d door) open() (*session, error) {
 			_, _, err = plain.ReadResponse(234)
 		}
 	}
-	s := &session{door: d, conn: tls.Client(c, d.tls), replies: make(chan reply, 16)}
+	s := &session{door: d, conn: tls.Client(c, d.tls), replies: make(chan reply, 16), dataWait: stepTimeout}
 	if err == nil {
 		err = s.conn.Handshake()
 	}
@@ -222,7 +224,7 @@ func (s *session) passive(command string) (host string, port int, data *tls.Conn
 	} else {
 		return "", 0, nil, fmt.Errorf("%s: %d %s", command, r.code, r.text)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), s.dataWait)
 	defer cancel()
 	raw, err := s.door.dial(ctx, net.JoinHostPort(s.door.host, strconv.Itoa(port)))
 	if err != nil {
