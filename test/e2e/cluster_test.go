@@ -70,11 +70,7 @@ func newNamespace(t *testing.T) string {
 		if t.Failed() {
 			dump(t, ns.Name)
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := client.IgnoreNotFound(kube.Delete(ctx, ns)); err != nil {
-			t.Error(err)
-		}
+		remove(t, ns)
 	})
 	return ns.Name
 }

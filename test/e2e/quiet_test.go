@@ -11,8 +11,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/metadata"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -141,22 +139,18 @@ func awaitPasses(t *testing.T, now func() int, want int) {
 func versions(t *testing.T, ns string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	kinds, err := discovery.ServerPreferredNamespacedResources(clients.Discovery())
+	kinds, err := namespacedKinds()
 	must(t, err)
-	objects, err := metadata.NewForConfig(cluster)
+	objects, err := metadata.NewForConfig(quietly())
 	must(t, err)
-	for _, group := range kinds {
-		gv, err := schema.ParseGroupVersion(group.GroupVersion)
+	for _, kind := range kinds {
+		if kind.Resource == "events" {
+			continue
+		}
+		list, err := objects.Resource(kind).Namespace(ns).List(soon(t), metav1.ListOptions{})
 		must(t, err)
-		for _, kind := range group.APIResources {
-			if !slices.Contains(kind.Verbs, "list") || kind.Kind == "Event" {
-				continue
-			}
-			list, err := objects.Resource(gv.WithResource(kind.Name)).Namespace(ns).List(soon(t), metav1.ListOptions{})
-			must(t, err)
-			for _, o := range list.Items {
-				out[gv.Group+"/"+kind.Kind+" "+o.Name] = o.ResourceVersion
-			}
+		for _, o := range list.Items {
+			out[kind.GroupResource().String()+" "+o.Name] = o.ResourceVersion
 		}
 	}
 	var events eventsv1.EventList

@@ -102,8 +102,7 @@ func (p process) writable() (out []string) {
 // inNode runs a script in the node of a pod and returns what it prints.
 func inNode(t *testing.T, pod *corev1.Pod, script string, args ...string) string {
 	t.Helper()
-	number := strings.TrimLeft(pod.Spec.NodeName, "abcdefghijklmnopqrstuvwxyz-")
-	command := slices.Concat(node, []string{number, "sh", "-c", script, "sh"}, args)
+	command := slices.Concat(node, []string{nodeNumber(pod.Spec.NodeName), "sh", "-c", script, "sh"}, args)
 	cmd := exec.CommandContext(soon(t), command[0], command[1:]...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
