@@ -39,6 +39,7 @@ type options struct {
 	clusterDomain                string
 	logLevel                     string
 	lifetimes                    pki.Lifetimes
+	resync                       time.Duration
 }
 
 func main() {
@@ -61,6 +62,7 @@ func parse() options {
 	flag.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	flag.DurationVar(&o.lifetimes.Leaf, "certificate-lifetime", pki.DefaultLifetimes.Leaf, "how long the certificates that it makes are valid; renewed at two thirds")
 	flag.DurationVar(&o.lifetimes.CA, "ca-lifetime", pki.DefaultLifetimes.CA, "how long a server's certificate authority is valid; the next takes over at three quarters")
+	flag.DurationVar(&o.resync, "resync-interval", controllers.DefaultResyncInterval, "how often a server at rest is looked at again, at least 1s")
 	flag.Parse()
 	return o
 }
@@ -75,6 +77,9 @@ func run(o options) error {
 	level, err := zapcore.ParseLevel(o.logLevel)
 	if err != nil {
 		return fmt.Errorf("--log-level: %w: use debug, info, warn or error", err)
+	}
+	if o.resync < controllers.MinResyncInterval {
+		return fmt.Errorf("--resync-interval: %s is too short: use %s or more", o.resync, controllers.MinResyncInterval)
 	}
 	ctrl.SetLogger(zap.New(zap.Level(level), zap.JSONEncoder(func(c *zapcore.EncoderConfig) {
 		c.EncodeTime = zapcore.RFC3339NanoTimeEncoder
@@ -125,16 +130,17 @@ func manager(o options) (ctrl.Manager, error) {
 func reconcilers(mgr ctrl.Manager, o options) error {
 	board := controllers.NewBoard()
 	server := &controllers.FTPServerReconciler{
-		Client:        mgr.GetClient(),
-		Live:          mgr.GetAPIReader(),
-		Recorder:      mgr.GetEventRecorder("ftp-operator"),
-		Prober:        probe.HTTP{},
-		Board:         board,
-		Now:           time.Now,
-		Image:         o.serverImage,
-		Namespace:     o.namespace,
-		ClusterDomain: o.clusterDomain,
-		Lifetimes:     o.lifetimes,
+		Client:         mgr.GetClient(),
+		Live:           mgr.GetAPIReader(),
+		Recorder:       mgr.GetEventRecorder("ftp-operator"),
+		Prober:         probe.HTTP{},
+		Board:          board,
+		Now:            time.Now,
+		Image:          o.serverImage,
+		Namespace:      o.namespace,
+		ClusterDomain:  o.clusterDomain,
+		Lifetimes:      o.lifetimes,
+		ResyncInterval: o.resync,
 	}
 	user := &controllers.FTPUserReconciler{
 		Client:   mgr.GetClient(),

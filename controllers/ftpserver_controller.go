@@ -7,6 +7,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -43,6 +44,10 @@ type FTPServerReconciler struct {
 	ClusterDomain string
 	// Lifetimes are those of the certificates that are made.
 	Lifetimes pki.Lifetimes
+	// ResyncInterval is how often a server at rest is looked at again, at least
+	// MinResyncInterval; up to a fifth is added, so that not all come at once.
+	// Absent (0): DefaultResyncInterval.
+	ResyncInterval time.Duration
 
 	secrets      *secretReader
 	certificates *certificates
@@ -149,7 +154,7 @@ func (r *FTPServerReconciler) tell(ctx context.Context, s *scope) (time.Duration
 
 // next is when to look again if no watch wakes us before.
 func (r *FTPServerReconciler) next(s *scope, behind time.Duration) time.Duration {
-	again := soonest(behind, wait.Jitter(pollSettled, 0.2)) // not all servers at once
+	again := soonest(behind, wait.Jitter(cmp.Or(r.ResyncInterval, DefaultResyncInterval), 0.2))
 	if at := s.credentials.renewAt; !at.IsZero() {
 		again = soonest(again, max(at.Sub(r.Now()), pollFast))
 	}

@@ -70,6 +70,13 @@ func (r *FTPServerReconciler) ask(ctx context.Context, s *scope, slot string, po
 	return a
 }
 
+// Bounds of FTPServerReconciler.ResyncInterval: a pod that was cut off is found
+// after this.
+const (
+	DefaultResyncInterval = time.Minute
+	MinResyncInterval     = time.Second
+)
+
 // How often pods that have not loaded everything are asked again.
 const (
 	pollFast     = 200 * time.Millisecond
@@ -77,7 +84,6 @@ const (
 	pollSlowest  = 10 * time.Second
 	pollFastFor  = 5 * time.Second
 	pollSlowFor  = time.Minute
-	pollSettled  = time.Minute      // a pod that was cut off is found after this
 	pollNoted    = 30 * time.Second // what no watch tells, such as a name that is free again
 	pokeInterval = 500 * time.Millisecond
 )

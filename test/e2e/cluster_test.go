@@ -59,18 +59,18 @@ func newNamespace(t *testing.T) string {
 	t.Helper()
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
 		GenerateName: "ftp-e2e-",
-		Labels:       map[string]string{"pod-security.kubernetes.io/enforce": "restricted"},
+		Labels: map[string]string{
+			"pod-security.kubernetes.io/enforce": "restricted",
+			"pod-security.kubernetes.io/audit":   "restricted",
+			"pod-security.kubernetes.io/warn":    "restricted",
+		},
 	}}
 	must(t, kube.Create(soon(t), ns))
 	t.Cleanup(func() {
 		if t.Failed() {
 			dump(t, ns.Name)
 		}
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		if err := client.IgnoreNotFound(kube.Delete(ctx, ns)); err != nil {
-			t.Error(err)
-		}
+		remove(t, ns)
 	})
 	return ns.Name
 }

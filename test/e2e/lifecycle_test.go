@@ -66,7 +66,7 @@ func TestDeletionInAnyOrder(t *testing.T) {
 			t.Parallel()
 			ns := newNamespace(t)
 			server, user := newServer(ns, "files"), newUser(ns, "alice", "files")
-			secret := passwordSecret(ns, "alice", "a password")
+			secret := passwordSecret(ns, "alice", "a word of alice's own")
 			user.Spec.PasswordSecretRef = &v1alpha1.SecretKeyReference{Name: "alice"}
 			server.Spec.Service.Type = v1alpha1.ServiceClusterIP
 			create(t, secret, server, user)

@@ -50,7 +50,7 @@ func TestPasswordChanged(t *testing.T) {
 	ns := newNamespace(t)
 	server, user := newServer(ns, "files"), newUser(ns, "alice", "files")
 	user.Spec.PasswordSecretRef = &v1alpha1.SecretKeyReference{Name: "alice"}
-	secret := passwordSecret(ns, "alice", "the old one")
+	secret := passwordSecret(ns, "alice", "the old one of alice")
 	create(t, secret, server, user)
 	ready(t, server)
 	ready(t, user)
@@ -66,10 +66,10 @@ func TestPasswordChanged(t *testing.T) {
 	}
 	must(t, old.Mkdir(soon(t), "/kept"))
 
-	change(t, secret, func() { secret.Data = map[string][]byte{"password": []byte("the new one")} })
+	change(t, secret, func() { secret.Data = map[string][]byte{"password": []byte("the new one of alice")} })
 	t.Logf("Old password refused after %s", eventually(t, refused).Round(time.Millisecond))
 	changed := old
-	changed.Target.Password = "the new one"
+	changed.Target.Password = "the new one of alice"
 	t.Logf("New password accepted after a further %s", eventually(t, accepted(changed)).Round(time.Millisecond))
 
 	old = changed
