@@ -30,7 +30,6 @@ rules:
   resources:
   - pods
   verbs:
-  - get
   - list
   - patch
   - watch
@@ -57,7 +56,6 @@ rules:
   - ftpservers
   - ftpusers
   verbs:
-  - get
   - list
   - watch
 - apiGroups:

@@ -74,6 +74,7 @@ func TestNamespaced(t *testing.T) {
 
 // TestNamespacedHelm: the same by the chart, which grants the rights itself.
 func TestNamespacedHelm(t *testing.T) {
+	onlyFull(t)
 	remove(t)
 	current.applyCRDs(t)
 	a, b, other := newNamespace(t), newNamespace(t), newNamespace(t)
@@ -114,10 +115,12 @@ func noClusterRights(t *testing.T, served, other string) {
 	for _, r := range []metav1.GroupResource{
 		{Resource: "secrets"}, {Resource: "pods"}, {Resource: "configmaps"}, {Group: "ftp-operator.io", Resource: "ftpservers"}, {Group: "apps", Resource: "deployments"},
 	} {
-		for _, verb := range []string{"get", "list", "watch"} {
+		for _, verb := range []string{"list", "watch"} {
 			if !may(verb, r, served) {
 				t.Errorf("It may not %s %s in a namespace that it serves", verb, r.Resource)
 			}
+		}
+		for _, verb := range []string{"get", "list", "watch", "create", "patch"} {
 			for _, namespace := range []string{other, "kube-system", ""} {
 				if may(verb, r, namespace) {
 					t.Errorf("It may %s %s in %q", verb, r.Resource, namespace)

@@ -28,6 +28,14 @@ const (
 	operatorAccount   = "system:serviceaccount:" + operatorNamespace + ":ftp-operator"
 )
 
+// onlyFull leaves a test out of the gate.
+func onlyFull(t *testing.T) {
+	t.Helper()
+	if os.Getenv("FTP_TEST_FULL") == "" {
+		t.Skip("Only in make test-full")
+	}
+}
+
 // command runs a program and returns what it prints; the error has the rest.
 func command(ctx context.Context, input, program string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, program, args...)

@@ -33,6 +33,7 @@ func TestUninstall(t *testing.T) {
 // TestHelm: the same by the chart, over definitions that kubectl applied, and an
 // upgrade of the release.
 func TestHelm(t *testing.T) {
+	onlyFull(t)
 	remove(t)
 	current.applyCRDs(t)
 	install := append([]string{"install", "--create-namespace", "--take-ownership"}, chart()...)
