@@ -79,6 +79,13 @@ var states = map[string]struct {
 		}},
 		health: "Progressing", status: kstatus.InProgressStatus, message: "an error",
 	},
+	"Ready and at work all the same, as a later version may tell it": {
+		state: state{generation: 1, observed: 1, conditions: []metav1.Condition{
+			{Type: v1alpha1.ConditionReady, Status: "True", Reason: string(v1alpha1.ReasonReady)},
+			{Type: v1alpha1.ConditionReconciling, Status: "True", Reason: string(v1alpha1.ReasonProgressing), Message: "still at work"},
+		}},
+		health: "Progressing", status: kstatus.InProgressStatus, message: "at work",
+	},
 	"name taken": {
 		state:  state{generation: 1, observed: 1, findings: []policy.Finding{found("False", v1alpha1.ReasonNameTaken)}},
 		health: "Degraded", status: kstatus.FailedStatus, message: "NameTaken",
