@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,17 +12,13 @@ import (
 	"time"
 
 	"go.uber.org/zap/zapcore"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers"
 	"github.com/ftp-operator/ftp-operator/controllers/pki"
 	"github.com/ftp-operator/ftp-operator/controllers/probe"
+	"github.com/ftp-operator/ftp-operator/controllers/rights"
 )
 
 // What belongs to this build. The linker sets both.
@@ -84,47 +81,13 @@ func run(o options) error {
 	ctrl.SetLogger(zap.New(zap.Level(level), zap.JSONEncoder(func(c *zapcore.EncoderConfig) {
 		c.EncodeTime = zapcore.RFC3339NanoTimeEncoder
 	})))
-	mgr, err := manager(o)
-	if err != nil {
-		return fmt.Errorf("set up the manager: %w", err)
-	}
 	ctx := ctrl.SetupSignalHandler()
-	if err := controllers.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
-		return fmt.Errorf("set up the indexes: %w", err)
+	for {
+		err := serve(ctx, o)
+		if !errors.Is(err, rights.ErrMore) || errors.Is(err, context.DeadlineExceeded) {
+			return err // also where a worker did not end in time: then only a new process is safe
+		}
 	}
-	if err := reconcilers(mgr, o); err != nil {
-		return fmt.Errorf("set up the controllers: %w", err)
-	}
-	mgr.GetLogger().Info("Starting", "version", version, "serverImage", o.serverImage)
-	return mgr.Start(ctx)
-}
-
-func manager(o options) (ctrl.Manager, error) {
-	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
-		return nil, err
-	}
-	rest, err := ctrl.GetConfig()
-	if err != nil {
-		return nil, err
-	}
-	// A change must reach clients within seconds also when many come at once, and
-	// a start reads the Secret of every user. The API server has its own fairness.
-	rest.QPS, rest.Burst = 200, 400
-	mgr, err := ctrl.NewManager(rest, ctrl.Options{
-		Scheme:                        scheme,
-		Cache:                         controllers.CacheOptions(split(o.namespaces)),
-		Metrics:                       metricsserver.Options{BindAddress: o.metricsAddress},
-		HealthProbeBindAddress:        o.probeAddress,
-		LeaderElection:                o.leaderElect,
-		LeaderElectionID:              "ftp-operator",
-		LeaderElectionNamespace:       o.namespace,
-		LeaderElectionReleaseOnCancel: true,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return mgr, errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping))
 }
 
 func reconcilers(mgr ctrl.Manager, o options) error {

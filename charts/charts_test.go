@@ -23,6 +23,8 @@ import (
 // root is the repository's.
 const root = ".."
 
+const operatorNamespace = "ftp-operator-system"
+
 func run(t *testing.T, command string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.Command(command, args...)
@@ -43,7 +45,7 @@ func helm(t *testing.T, args ...string) []byte {
 
 func template(t *testing.T, args ...string) map[string]*unstructured.Unstructured {
 	t.Helper()
-	return objects(t, helm(t, append([]string{"template", "ftp-operator", "charts/ftp-operator", "--namespace", "ftp-operator-system", "--kube-version", "1.37"}, args...)...))
+	return objects(t, helm(t, append([]string{"template", "ftp-operator", "charts/ftp-operator", "--namespace", operatorNamespace, "--kube-version", "1.37"}, args...)...))
 }
 
 func kustomize(t *testing.T, dir string) map[string]*unstructured.Unstructured {
@@ -73,6 +75,9 @@ func objects(t *testing.T, manifest []byte) map[string]*unstructured.Unstructure
 			continue
 		}
 		key := u.GetKind() + " " + u.GetName()
+		if n := u.GetNamespace(); n != "" && n != operatorNamespace {
+			key += " in " + n
+		}
 		if out[key] != nil {
 			t.Errorf("%s is there twice", key)
 		}
@@ -103,8 +108,57 @@ func orNil(m map[string]string) map[string]string {
 func TestChartInstallsWhatKustomizeInstalls(t *testing.T) {
 	want := kustomize(t, "config/default")
 	maps.Copy(want, kustomize(t, "config/crd"))
-	delete(want, "Namespace ftp-operator-system") // with Helm the user's, or --create-namespace's
-	got := template(t)
+	compare(t, want, template(t))
+}
+
+// The install without rights over the cluster, for the namespaces team-a and
+// team-b.
+func TestNamespacedChartInstallsWhatKustomizeInstalls(t *testing.T) {
+	want := kustomize(t, "config/namespaced")
+	env, _, err := unstructured.NestedSlice(containers(t, want["Deployment ftp-operator"])[0].(map[string]any), "env")
+	if err != nil || len(env) == 0 {
+		t.Fatal("the operator has no environment", err)
+	}
+	env[len(env)-1].(map[string]any)["value"] = "team-a,team-b"
+	container := containers(t, want["Deployment ftp-operator"])
+	container[0].(map[string]any)["env"] = env
+	if err := unstructured.SetNestedSlice(want["Deployment ftp-operator"].Object, container, "spec", "template", "spec", "containers"); err != nil {
+		t.Fatal(err)
+	}
+	for _, namespace := range []string{"team-a", "team-b"} {
+		for name, u := range kustomize(t, "config/namespaced/served") {
+			u.SetNamespace(namespace)
+			want[name+" in "+namespace] = u
+		}
+	}
+	got := template(t, "--set", "watchNamespaces={team-a,team-b}", "--set", "crds.install=false")
+	compare(t, want, got)
+	for name, u := range got {
+		if strings.HasPrefix(u.GetKind(), "Cluster") || u.GetKind() == "CustomResourceDefinition" {
+			t.Errorf("the chart makes %s, which is of the whole cluster", name)
+		}
+	}
+	for name, u := range want {
+		if strings.HasPrefix(u.GetKind(), "Cluster") {
+			t.Errorf("kustomize makes %s, which is of the whole cluster", name)
+		}
+	}
+}
+
+func containers(t *testing.T, deployment *unstructured.Unstructured) []any {
+	t.Helper()
+	out, _, err := unstructured.NestedSlice(deployment.Object, "spec", "template", "spec", "containers")
+	if err != nil || len(out) != 1 {
+		t.Fatalf("the operator's containers are %v (%v)", out, err)
+	}
+	return out
+}
+
+// compare finds the same in both, but for the operator's namespace: with Helm
+// that is the user's, or --create-namespace's.
+func compare(t *testing.T, want, got map[string]*unstructured.Unstructured) {
+	t.Helper()
+	delete(want, "Namespace "+operatorNamespace)
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		if got[name] == nil {
 			t.Errorf("the chart lacks %s", name)
@@ -162,11 +216,40 @@ func TestValuesReachTheDeployment(t *testing.T) {
 	}
 }
 
-func TestUnknownValueIsRefused(t *testing.T) {
+func TestAggregateRolesCanBeSwitchedOff(t *testing.T) {
+	for _, args := range [][]string{{"--set", "aggregateRoles=false"}, {"--set", "watchNamespaces={team-a}"}} {
+		for name := range template(t, args...) {
+			if name == "ClusterRole ftp-operator-edit" || name == "ClusterRole ftp-operator-view" {
+				t.Errorf("with %v there is %s", args, name)
+			}
+		}
+	}
+}
+
+// Values that could only be a mistake are refused, with a message that names
+// them, before anything is installed.
+func TestWrongValuesAreRefused(t *testing.T) {
 	tool := strings.TrimSpace(string(run(t, "hack/tools/install.sh", "helm")))
-	cmd := exec.Command(tool, "template", "charts/ftp-operator", "--kube-version", "1.37", "--set", "imagee.tag=x")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), "imagee") {
-		t.Errorf("a misspelt value was taken: %v\n%.200s", err, out)
+	for set, named := range map[string]string{
+		"imagee.tag=x":                    "imagee",
+		"watchNamespaces={Team_A}":        "watchNamespaces",
+		"watchNamespaces={a,a}":           "watchNamespaces",
+		"watchNamespaces=a":               "watchNamespaces",
+		"aggregateRoles=maybe":            "aggregateRoles",
+		"image.repository=":               "repository",
+		"logLevel=loud":                   "logLevel",
+		"serverImage.repositroy=registry": "repositroy",
+	} {
+		cmd := exec.Command(tool, "template", "charts/ftp-operator", "--kube-version", "1.37", "--set", set)
+		cmd.Dir = root
+		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), named) {
+			t.Errorf("%s was taken: %v\n%.200s", set, err, out)
+		}
+	}
+}
+
+func TestLint(t *testing.T) {
+	for _, args := range [][]string{nil, {"--set", "watchNamespaces={team-a}"}} {
+		helm(t, append([]string{"lint", "--strict", "charts/ftp-operator"}, args...)...)
 	}
 }

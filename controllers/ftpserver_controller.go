@@ -64,7 +64,7 @@ type FTPServerReconciler struct {
 // The server itself: watched; its status written. The finalizers subresource is
 // what clusters with OwnerReferencesPermissionEnforcement ask of whoever makes
 // owned objects.
-// +kubebuilder:rbac:groups=ftp-operator.io,resources=ftpservers,verbs=get;list;watch
+// +kubebuilder:rbac:groups=ftp-operator.io,resources=ftpservers,verbs=list;watch
 // +kubebuilder:rbac:groups=ftp-operator.io,resources=ftpservers/status,verbs=patch
 // +kubebuilder:rbac:groups=ftp-operator.io,resources=ftpservers/finalizers,verbs=update
 //
@@ -87,7 +87,7 @@ type FTPServerReconciler struct {
 //
 // Pods: watched for their state; patched with an annotation that has the
 // kubelet refresh their volumes.
-// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch;patch
 //
 // Events tell of transitions.
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch

@@ -44,7 +44,7 @@ type FTPUserReconciler struct {
 
 // The user itself: watched; its status written. Its password Secret is created
 // under the rights named beside FTPServerReconciler.
-// +kubebuilder:rbac:groups=ftp-operator.io,resources=ftpusers,verbs=get;list;watch
+// +kubebuilder:rbac:groups=ftp-operator.io,resources=ftpusers,verbs=list;watch
 // +kubebuilder:rbac:groups=ftp-operator.io,resources=ftpusers/status,verbs=patch
 // +kubebuilder:rbac:groups=ftp-operator.io,resources=ftpusers/finalizers,verbs=update
 

@@ -135,6 +135,7 @@ func TestNarrowedLoginOnAnOlderServer(t *testing.T) {
 	pods.set(t, func() { pods.older[host(ns, "files")] = true })
 	reconcileAll(t, ns, "files")
 	says(t, narrow, v1alpha1.ConditionProgrammed, metav1.ConditionFalse, v1alpha1.ReasonUnsupportedByServer)
+	reaches(t, narrow, kstatus.FailedStatus)
 	says(t, plain, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 	says(t, server, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 	quiet(t, ns, "files")

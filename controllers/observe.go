@@ -180,7 +180,7 @@ func (s *scope) programmed() policy.Finding {
 	return policy.Programmed(s.slots, s.answers, s.wanted())
 }
 
-func (s *scope) slotProgrammed(slot string) policy.Finding {
+func (s *scope) slotProgrammed(slot policy.Slot) policy.Finding {
 	if !s.rendered() {
 		return policy.NotWritten()
 	}

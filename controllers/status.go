@@ -77,7 +77,7 @@ func (s *scope) slotStatus() []v1alpha1.SlotStatus {
 		out = append(out, v1alpha1.SlotStatus{
 			Name:       slot.Name,
 			Ready:      policy.SlotAvailable(slot).Status,
-			Programmed: s.slotProgrammed(slot.Name).Status,
+			Programmed: s.slotProgrammed(slot).Status,
 		})
 	}
 	return out

@@ -116,7 +116,7 @@ func asOperator(config *rest.Config) *rest.Config {
 
 // grant applies the operator's roles and their bindings.
 func grant(ctx context.Context) error {
-	for _, name := range []string{"role.yaml", "role_binding.yaml", "own_role.yaml", "own_role_binding.yaml"} {
+	for _, name := range []string{"role.yaml", "role_binding.yaml", "own/role.yaml", "own/role_binding.yaml"} {
 		data, err := os.ReadFile(filepath.Join("..", "config", "rbac", name))
 		if err != nil {
 			return err

@@ -7,6 +7,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
 )
 
 func read(t *testing.T, file string) string {
@@ -37,6 +40,73 @@ func TestEveryReasonIsExplained(t *testing.T) {
 			t.Errorf("docs/troubleshoot.md explains %s, which is no reason", m[1])
 		}
 	}
+}
+
+// TestEveryRightIsExplained: each verb on each resource that the operator's roles
+// hold has a row that says what for, and no row explains a right that it has not.
+func TestEveryRightIsExplained(t *testing.T) {
+	page := read(t, "security.md")
+	for heading, file := range map[string]string{
+		"### In the namespaces that it serves": "../config/rbac/role.yaml",
+		"### In its own namespace":             "../config/rbac/own/role.yaml",
+	} {
+		granted, explained := rights(t, file), explainedRights(t, page, heading)
+		for right := range granted {
+			if !explained[right] {
+				t.Errorf("docs/security.md does not say under %q what the operator needs the right %q for", heading, right)
+			}
+		}
+		for right := range explained {
+			if !granted[right] {
+				t.Errorf("docs/security.md explains under %q the right %q, which %s does not grant", heading, right, file)
+			}
+		}
+	}
+}
+
+// rights are those that a role grants: "get secrets".
+func rights(t *testing.T, file string) map[string]bool {
+	t.Helper()
+	var role rbacv1.ClusterRole
+	if err := yaml.UnmarshalStrict([]byte(read(t, file)), &role); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]bool{}
+	for _, rule := range role.Rules {
+		for _, resource := range rule.Resources {
+			for _, verb := range rule.Verbs {
+				out[verb+" "+resource] = true
+			}
+		}
+	}
+	if len(out) == 0 {
+		t.Fatalf("%s grants nothing", file)
+	}
+	return out
+}
+
+// explainedRights are those of the table under a heading: a row names resources,
+// verbs, and what they are for.
+func explainedRights(t *testing.T, page, heading string) map[string]bool {
+	t.Helper()
+	_, section, found := strings.Cut(page, "\n"+heading+"\n")
+	if !found {
+		t.Fatalf("docs/security.md has no %q", heading)
+	}
+	section, _, _ = strings.Cut(section, "\n#")
+	out := map[string]bool{}
+	quoted := regexp.MustCompile("`([^`]+)`")
+	for _, row := range regexp.MustCompile("(?m)^\\| (`.+?) \\| (`.+?) \\| *(.*?) *\\|$").FindAllStringSubmatch(section, -1) {
+		if row[3] == "" {
+			t.Errorf("docs/security.md says under %q nothing for %s", heading, row[0])
+		}
+		for _, resource := range quoted.FindAllStringSubmatch(row[1], -1) {
+			for _, verb := range quoted.FindAllStringSubmatch(row[2], -1) {
+				out[verb[1]+" "+resource[1]] = true
+			}
+		}
+	}
+	return out
 }
 
 // TestPromisesAreHeld: every test that a page names exists.

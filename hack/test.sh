@@ -38,7 +38,7 @@ gate() {
 	stage "Lint"
 	hack/lint.sh
 	stage "Unit, API and controller tests, with the race detector"
-	go_test unit -race ./api/... ./controllers/... ./ftpserver/... ./charts/... ./docs/...
+	go_test unit -race ./api/... ./controllers/... ./ftpserver/... ./charts/... ./config/... ./docs/...
 	stage "Real clients against the server alone"
 	go_test clients -timeout 20m ./test/clients/...
 	end_to_end
@@ -65,13 +65,35 @@ end_to_end() {
 		local KUBECONFIG
 		KUBECONFIG=$(hack/cluster/cluster kubeconfig)
 		export KUBECONFIG FTP_CLIENT="$PWD/hack/cluster/cluster client" FTP_INSIDE="$PWD/hack/cluster/cluster node 1"
+		export FTP_E2E_MAY_REINSTALL=yes
+		load_previous
 	fi
 	hack/install-operator.sh
-	go_test e2e -timeout 30m -count=1 ./test/e2e/...
+	go_test e2e -timeout 30m -count=1 ./test/e2e
+	if [[ ${FTP_E2E_MAY_REINSTALL:-} ]]; then
+		stage "Install, upgrade and remove"
+		go_test install -timeout 30m -count=1 ./test/e2e/install
+	else
+		echo "Left out: tests that remove the operator of this cluster. FTP_E2E_MAY_REINSTALL=yes runs them."
+	fi
 	if [[ -n $(trap -p EXIT) ]]; then
 		hack/cluster/cluster down
 		trap - EXIT
 	fi
+}
+
+# load_previous puts the previous release into the local cluster; where the
+# history does not hold it, the tests of upgrades say so and are left out.
+load_previous() {
+	local status=0
+	hack/images/previous.sh || status=$?
+	case $status in
+	0) ;;
+	3) return 0 ;;
+	*) return $status ;;
+	esac
+	hack/cluster/cluster load bin/previous/images/*-"$(go env GOARCH)".tar
+	export FTP_PREVIOUS=$PWD/bin/previous/config
 }
 
 case ${1:-} in

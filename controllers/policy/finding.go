@@ -53,6 +53,7 @@ var needsEdit = []v1alpha1.Reason{
 	v1alpha1.ReasonServerFull,
 	v1alpha1.ReasonSecretKeyNotFound,
 	v1alpha1.ReasonInvalidPassword,
+	v1alpha1.ReasonUnsupportedByServer,
 	v1alpha1.ReasonInvalidCertificate,
 	v1alpha1.ReasonCertificateExpired,
 }

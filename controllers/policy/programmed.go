@@ -63,10 +63,10 @@ func Loaded(a Answer, files map[string]config.Expected) Finding {
 }
 
 // SlotProgrammed judges the answers of one slot's pods.
-func SlotProgrammed(slot string, answers []Answer, w Wanted) Finding {
+func SlotProgrammed(slot Slot, answers []Answer, w Wanted) Finding {
 	asked := false
 	for _, a := range answers {
-		if a.Slot != slot {
+		if a.Slot != slot.Name {
 			continue
 		}
 		asked = true
@@ -74,16 +74,21 @@ func SlotProgrammed(slot string, answers []Answer, w Wanted) Finding {
 			return f
 		}
 		if len(w.Newer) > 0 && !a.Status.Current() {
-			return unsupported(a.Pod, strings.Join(w.Newer, ", "))
+			return unsupported(slot, a.Pod, strings.Join(w.Newer, ", "))
 		}
 	}
 	if !asked {
-		return no(v1alpha1.ReasonNoPod, fmt.Sprintf("No pod of %s runs that could load the configuration", slot))
+		return no(v1alpha1.ReasonNoPod, fmt.Sprintf("No pod of %s runs that could load the configuration", slot.Name))
 	}
 	return yes(v1alpha1.ReasonProgrammed, "")
 }
 
-func unsupported(pod, what string) Finding {
+// unsupported is the finding for a pod of an older server. Where it is about to
+// be replaced, nobody has to do anything.
+func unsupported(slot Slot, pod, what string) Finding {
+	if !SlotAvailable(slot).OK() {
+		return no(v1alpha1.ReasonPending, fmt.Sprintf("The pod %s runs an older server and is about to be replaced", pod))
+	}
 	return no(v1alpha1.ReasonUnsupportedByServer, fmt.Sprintf("The pod %s runs an older server, which does not know %s: let it have the image of the operator's version", pod, what))
 }
 
@@ -93,7 +98,7 @@ func Programmed(slots []Slot, answers []Answer, w Wanted) Finding {
 		return yes(v1alpha1.ReasonScaledToZero, "No pod runs, as spec.replicas is 0; one that starts loads all this")
 	}
 	for _, s := range slots {
-		if f := SlotProgrammed(s.Name, answers, w); !f.OK() {
+		if f := SlotProgrammed(s, answers, w); !f.OK() {
 			return f
 		}
 	}
@@ -115,12 +120,12 @@ func UserProgrammed(slots []Slot, answers []Answer, files map[string]config.Expe
 				told = append(told, u.seenIn(a, own.Files[u.File]))
 			}
 		}
-		if f := SlotProgrammed(s.Name, told, own); !f.OK() {
+		if f := SlotProgrammed(s, told, own); !f.OK() {
 			return f
 		}
 		for _, a := range told {
 			if u.Newer && !a.Status.Current() {
-				return unsupported(a.Pod, "all that narrows this login, and refuses it")
+				return unsupported(s, a.Pod, "all that narrows this login, and refuses it")
 			}
 		}
 	}

@@ -3,17 +3,25 @@ package policy_test
 import (
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
+
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers/policy"
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
+
+// settled is a Deployment whose pod is of its newest template, and ready.
+func settled() *appsv1.Deployment {
+	return &appsv1.Deployment{Status: appsv1.DeploymentStatus{UpdatedReplicas: 1, AvailableReplicas: 1}}
+}
 
 func TestProgrammed(t *testing.T) {
 	files := map[string]config.Expected{
 		"config": {Hash: "new", Previous: config.FileStatus{Name: "config.old", Hash: "new for old"}},
 		"users":  {Hash: "new"},
 	}
-	slots := []policy.Slot{{Name: "s0"}, {Name: "s1"}}
+	slots := []policy.Slot{{Name: "s0", Deployment: settled()}, {Name: "s1", Deployment: settled()}}
+	rolling := []policy.Slot{{Name: "s0"}}
 	told := func(slot, config_, users, problem string) policy.Answer {
 		return policy.Answer{Pod: slot + "-pod", Slot: slot, Status: &config.Status{Contract: config.Version, Files: []config.FileStatus{
 			{Name: "config", Hash: config_}, {Name: "users", Hash: users, Error: problem},
@@ -43,6 +51,7 @@ func TestProgrammed(t *testing.T) {
 		"older, all":        {slots, []policy.Answer{old("s0", "new for old"), told("s1", "new", "new", "")}, nil, v1alpha1.ReasonProgrammed},
 		"older, behind":     {slots, []policy.Answer{old("s0", "old"), told("s1", "new", "new", "")}, nil, v1alpha1.ReasonPending},
 		"older, too old":    {slots, []policy.Answer{told("s0", "new", "new", ""), old("s1", "new for old")}, anonymous, v1alpha1.ReasonUnsupportedByServer},
+		"older, leaving":    {rolling, []policy.Answer{old("s0", "new for old")}, anonymous, v1alpha1.ReasonPending},
 		"none is too old":   {slots, []policy.Answer{told("s0", "new", "new", ""), told("s1", "new", "new", "")}, anonymous, v1alpha1.ReasonProgrammed},
 		"nothing ever load": {slots, []policy.Answer{{Slot: "s0", Status: &config.Status{}}}, nil, v1alpha1.ReasonPending},
 	} {
@@ -57,7 +66,7 @@ func TestProgrammed(t *testing.T) {
 // A user is programmed by its own entry, whatever else is still on its way.
 func TestUserProgrammed(t *testing.T) {
 	files := map[string]config.Expected{"config": {Hash: "new"}, "shard": {Hash: "new", Previous: config.FileStatus{Name: "shard.old", Hash: "new for old"}}}
-	slots := []policy.Slot{{Name: "s0"}}
+	slots, rolling := []policy.Slot{{Name: "s0", Deployment: settled()}}, []policy.Slot{{Name: "s0"}}
 	told := func(shard string, users map[string]string) []policy.Answer {
 		return []policy.Answer{{Pod: "p", Slot: "s0", Status: &config.Status{
 			Contract: config.Version,
@@ -81,6 +90,7 @@ func TestUserProgrammed(t *testing.T) {
 		"older, the entry":  {slots, older("old", map[string]string{"alice": "previous"}), false, v1alpha1.ReasonProgrammed},
 		"older, behind":     {slots, older("old", map[string]string{"alice": "digest"}), false, v1alpha1.ReasonPending},
 		"older, too old":    {slots, older("new for old", nil), true, v1alpha1.ReasonUnsupportedByServer},
+		"older, leaving":    {rolling, older("new for old", nil), true, v1alpha1.ReasonPending},
 		"not too old":       {slots, told("new", nil), true, v1alpha1.ReasonProgrammed},
 		"mute":              {slots, []policy.Answer{{Slot: "s0"}}, false, v1alpha1.ReasonStatusUnreachable},
 		"no pod":            {slots, nil, false, v1alpha1.ReasonNoPod},

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # generate.sh: writes everything that follows from the API types and the RBAC
-# markers: deep copies, CRDs, the operator's role, the chart's copies of both,
-# and the API reference.
+# markers: deep copies, CRDs, the operator's role, its form for one namespace,
+# the chart's and the operator's own copies, and the API reference.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -19,10 +19,20 @@ chart_crd() {
 	echo '{{- end }}'
 }
 
-# chart_role FILE: the rules of the role, under the chart's labels.
+# served_role FILE: the same rules as a Role of one namespace. Its name is not
+# that of the operator's own Role, as it may serve its own namespace too.
+served_role() {
+	echo '# Generated from config/rbac/role.yaml: do not edit.'
+	sed -e '/^---$/d' -e 's|^kind: ClusterRole$|kind: Role|' -e 's|^  name: ftp-operator$|&-served|' "$1"
+}
+
+# chart_role FILE: the rules of the role, once for the cluster, or once for each
+# namespace that is served.
 chart_role() {
 	echo '{{- /* Generated from config/rbac/role.yaml: do not edit. */}}'
-	sed -e '/^---$/d' -e 's|^  name: ftp-operator$|&\n  labels:\n    {{- include "ftp-operator.labels" . \| nindent 4 }}|' "$1"
+	echo '{{- define "ftp-operator.rules" }}'
+	sed -n -e '/^rules:$/,$p' "$1"
+	echo '{{- end }}'
 }
 
 "$controller_gen" object paths=./api/...
@@ -31,6 +41,11 @@ chart_role() {
 for kind in ftpservers ftpusers; do
 	chart_crd config/crd/bases/ftp-operator.io_$kind.yaml >$chart/crd-$kind.yaml
 done
-chart_role config/rbac/role.yaml >$chart/role.yaml
+{
+	echo '# A copy of config/rbac/role.yaml: do not edit.'
+	cat config/rbac/role.yaml
+} >controllers/rights/role.yaml
+served_role config/rbac/role.yaml >config/namespaced/served/role.yaml
+chart_role config/rbac/role.yaml >$chart/_rules.tpl
 "$crd_ref_docs" --log-level=ERROR --config=hack/codegen/reference.yaml --source-path=api \
 	--renderer=markdown --output-path=docs/reference/api.md

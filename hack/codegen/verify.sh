@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 state() {
-	git ls-files -co --exclude-standard -z -- api config/crd config/rbac charts docs/reference | sort -z | xargs -0 sha256sum
+	git ls-files -co --exclude-standard -z -- api config/crd config/rbac config/namespaced controllers/rights charts docs/reference | sort -z | xargs -0 sha256sum
 }
 
 before=$(state)
