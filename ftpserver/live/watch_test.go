@@ -74,13 +74,19 @@ func TestWait(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w, events := fake()
 				after, read := waited(t, w, func(cancel func(), poke chan struct{}) { tt.script(events, cancel, poke) })
+				stop := make(chan struct{})
 				go func() { // let a script that is not heard out end
-					for range events {
+					for {
+						select {
+						case <-events:
+						case <-stop:
+							return
+						}
 					}
 				}()
 				synctest.Wait()
 				time.Sleep(time.Second)
-				close(events)
+				close(stop)
 				if after != tt.after || read != tt.read {
 					t.Errorf("wait = %v after %v, want %v after %v", read, after, tt.read, tt.after)
 				}
