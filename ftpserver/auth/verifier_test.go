@@ -166,3 +166,26 @@ func TestCacheForgets(t *testing.T) {
 		}
 	})
 }
+
+// A login that is refused in any case must take its time, right password or
+// not: what is remembered does not make it quick, and is not made by it.
+func TestVerifyAnewRemembersNothing(t *testing.T) {
+	v := NewVerifier(Options{Workers: 1})
+	for _, password := range []string{"password", "wrong"} {
+		if ok, err := v.VerifyAnew(t.Context(), cheap, password); ok != (password == "password") || err != nil {
+			t.Errorf("%s: %v, %v", password, ok, err)
+		}
+	}
+	if v.cache.recent.Len() != 0 {
+		t.Error("it is remembered")
+	}
+	if _, err := v.Verify(t.Context(), cheap, "password"); err != nil {
+		t.Fatal(err)
+	}
+	busy(t, v)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if ok, err := v.VerifyAnew(ctx, cheap, "password"); ok || !errors.Is(err, context.Canceled) {
+		t.Errorf("a login that is remembered: %v, %v, want it to wait for a worker", ok, err)
+	}
+}

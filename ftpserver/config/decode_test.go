@@ -101,6 +101,8 @@ func TestDecodeErrorsQuoteNoValue(t *testing.T) {
 		{"limits: {sessions: hunter2}", "line 1: must be a whole number"},
 		{"limits: {idleTimeout: hunter2}", "line 1: must be a duration such as 5m"},
 		{"active: hunter2", "line 1: must be true or false"},
+		{"users: [{expiresAt: hunter2}]", "expiresAt: must be a time such as 2027-01-31T18:00:00Z"},
+		{"users: [{expiresAt: [hunter2]}]", "line 1: must be a time such as 2027-01-31T18:00:00Z"},
 		{"storage: hunter2", "line 1: must be a mapping of fields"},
 		{"tls: {mode: [hunter2]}", "line 1: must be text"},
 		{"listen: !!int hunter2", "not YAML: a value is not a !!int"},

@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -11,6 +12,8 @@ func FuzzDecode(f *testing.F) {
 		"", minimal, minimal + "users: [{name: a, passwordHash: " + someHash + "}]",
 		minimal + "tls: {mode: Optional, certificates: [{certFile: a, keyFile: b}]}\nactive: true\n",
 		"listen: ':0'\npassive: {ports: [{slot: 0, listen: 1}], addressPending: true}\nstorage: {root: /, durability: None}\n",
+		minimal + "anonymous: {}\nusers: [{name: a, passwordHash: $6$a$b, paths: [{path: /in, role: WriteOnly}, {path: /, role: ReadOnly}], allowedCIDRs: [10.0.0.0/8, '::ffff:0:0/96'], expiresAt: 2027-01-31T18:00:00+02:00, maxSessions: 2}]",
+		minimal + "anonymous: {home: /x, role: WriteOnly}\nusers: [{name: a, passwordHash: $2, paths: [], allowedCIDRs: [], expiresAt: 2027-01-31}]",
 		"a: &a [*a]", "---\n---\n", "listen: !!int x", "{", "\x00", "banner: |\n  a\n  b\n",
 	} {
 		f.Add([]byte(seed))
@@ -57,6 +60,17 @@ func normal(c *Config) Config {
 	}
 	if len(n.Users) == 0 {
 		n.Users = nil
+	}
+	n.Users = slices.Clone(n.Users)
+	for i := range n.Users {
+		u := &n.Users[i]
+		if len(u.Paths) == 0 {
+			u.Paths = nil
+		}
+		if len(u.AllowedCIDRs) == 0 {
+			u.AllowedCIDRs = nil
+		}
+		u.ExpiresAt = u.ExpiresAt.UTC() // the same instant, as UTC or as an offset of 0
 	}
 	return n
 }

@@ -37,6 +37,9 @@ var (
 )
 
 func explain(err error) error {
+	if strings.Contains(err.Error(), "parsing time ") { // goes on with the value
+		return errors.New("expiresAt: must be " + wantedTime)
+	}
 	var mistyped *yaml.TypeError
 	if !errors.As(err, &mistyped) {
 		text := strings.TrimPrefix(err.Error(), "yaml: ")
@@ -64,6 +67,8 @@ func explainLine(line string) string {
 	return line
 }
 
+const wantedTime = "a time such as 2027-01-31T18:00:00Z"
+
 // wanted names a Go type in the words of a YAML file.
 func wanted(goType string) string {
 	switch {
@@ -71,6 +76,8 @@ func wanted(goType string) string {
 		return "a whole number"
 	case goType == "bool":
 		return "true or false"
+	case goType == "time.Time":
+		return wantedTime
 	case goType == "time.Duration":
 		return "a duration such as 5m"
 	case strings.HasPrefix(goType, "[]"):

@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -290,5 +291,14 @@ func TestGuestsDoNotShareUploads(t *testing.T) {
 	begin(one)
 	if !has(one) || has(two) {
 		t.Errorf("one: %v, two: %v", has(one), has(two))
+	}
+}
+
+// An address of IPv4 is one, also where a socket of both families writes it as
+// one of IPv6.
+func TestMappedAddresses(t *testing.T) {
+	got := addrPort(&net.TCPAddr{IP: net.ParseIP("::ffff:10.0.0.1").To16(), Port: 21})
+	if got != netip.MustParseAddrPort("10.0.0.1:21") {
+		t.Errorf("%v", got)
 	}
 }

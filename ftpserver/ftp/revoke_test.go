@@ -153,3 +153,24 @@ func TestRevocationOfGuests(t *testing.T) {
 		}
 	}
 }
+
+// TestChangedWhileThePasswordIsChecked: what has changed meanwhile holds for
+// who then logs in, without waiting for a command.
+func TestChangedWhileThePasswordIsChecked(t *testing.T) {
+	b := newBench(t, nil)
+	c := b.connect()
+	c.do("USER alice", "331")
+	client := addrPort(c.raw.LocalAddr()).Addr()
+	done, err := b.server.turns.wait(t.Context(), client)
+	must(t, err)
+	c.send("PASS " + password)
+	eventually(t, "the login waits for its turn", func() bool {
+		b.server.turns.mu.Lock()
+		defer b.server.turns.mu.Unlock()
+		return b.server.turns.lines[client].length == 2
+	})
+	b.reload(func(c *config.Config) { c.Users[0].Login = config.LoginSuspended })
+	done()
+	c.expect("230")
+	c.expect("421")
+}

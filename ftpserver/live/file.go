@@ -11,6 +11,7 @@ import (
 // file is what is known of one file: the content in force, and what is wrong
 // with newer content.
 type file[T any] struct {
+	name    string // among those that it may have, the one that was read
 	value   T
 	hash    string // config.Hash of the content in force; empty: none
 	newest  string // that of the newest content that was judged
@@ -31,7 +32,13 @@ func (f file[T]) next(path string, decode func([]byte) (T, error)) file[T] {
 	if err != nil {
 		return f.refused(hash, err)
 	}
-	return file[T]{value: value, hash: hash, newest: hash}
+	return file[T]{name: f.name, value: value, hash: hash, newest: hash}
+}
+
+// named is the file under another of its names.
+func (f file[T]) named(name string) file[T] {
+	f.name = name
+	return f
 }
 
 // refused is the file with its old content in force. A newest of "" has the

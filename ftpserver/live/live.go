@@ -35,8 +35,8 @@ type Snapshot struct {
 // Source is the configuration as it changes. It is safe for concurrent use.
 type Source struct {
 	log        *slog.Logger
-	dir        string // the directory of the configuration
-	name       string // its file there; empty: the configuration is fixed
+	dir        string   // the directory of the configuration
+	names      []string // of its file there, the first that is present; none: the configuration is fixed
 	strictness config.Strictness
 
 	current atomic.Pointer[Snapshot]
@@ -48,19 +48,20 @@ type Source struct {
 }
 
 // Open loads the configuration at path: a file, or a directory that holds one
-// named config.FileName. Everything that it names must be there and valid; the
-// error tells all that is not.
+// named config.FileName or, of an operator of the version before,
+// config.PreviousFileName. Everything that it names must be there and valid;
+// the error tells all that is not.
 func Open(path string, s config.Strictness, log *slog.Logger) (*Source, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("configuration: %w", err)
 	}
-	if info.IsDir() {
-		path = filepath.Join(path, config.FileName)
-	}
 	source := newSource(log, s)
-	source.dir, source.name = filepath.Split(path)
-	source.dir = filepath.Clean(source.dir)
+	if info.IsDir() {
+		source.dir, source.names = filepath.Clean(path), []string{config.FileName, config.PreviousFileName}
+	} else {
+		source.dir, source.names = filepath.Dir(path), []string{filepath.Base(path)}
+	}
 	if err := source.first(); err != nil {
 		return nil, err
 	}

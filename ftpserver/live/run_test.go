@@ -49,8 +49,31 @@ func (d *dir) eventuallyBanner(s *Source, want string) {
 }
 
 // volume writes a directory as the kubelet does: the files behind a symlink
-// ..data, which is replaced when they change.
+// ..data, which is replaced when they change; then the names of those that came
+// are made, and of those that went removed.
 func (d *dir) volume(name string, generation int, files map[string]string) {
+	d.t.Helper()
+	d.swap(name, generation, files)
+	for file := range files {
+		top, _, _ := strings.Cut(file, "/")
+		if _, err := os.Lstat(d.path(filepath.Join(name, top))); err != nil {
+			d.symlink(filepath.Join("..data", top), filepath.Join(name, top))
+		}
+	}
+	entries, err := os.ReadDir(d.path(name))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for _, e := range entries {
+		if _, err := os.Stat(d.path(filepath.Join(name, e.Name()))); err != nil {
+			d.remove(filepath.Join(name, e.Name()))
+		}
+	}
+	d.remove(filepath.Join(name, fmt.Sprintf("..2026_%d", generation-1)))
+}
+
+// swap is the first half of what volume does.
+func (d *dir) swap(name string, generation int, files map[string]string) {
 	d.t.Helper()
 	real := fmt.Sprintf("..2026_%d", generation)
 	for file, content := range files {
@@ -60,13 +83,6 @@ func (d *dir) volume(name string, generation int, files map[string]string) {
 	if err := os.Rename(d.path(filepath.Join(name, "..data_tmp")), d.path(filepath.Join(name, "..data"))); err != nil {
 		d.t.Fatal(err)
 	}
-	for file := range files {
-		top, _, _ := strings.Cut(file, "/")
-		if _, err := os.Lstat(d.path(filepath.Join(name, top))); err != nil {
-			d.symlink(filepath.Join("..data", top), filepath.Join(name, top))
-		}
-	}
-	d.remove(filepath.Join(name, fmt.Sprintf("..2026_%d", generation-1)))
 }
 
 func (d *dir) symlink(target, name string) {

@@ -15,7 +15,7 @@ func decodeSettings(data []byte, s config.Strictness) (*settings, error) {
 	if err != nil {
 		return nil, err
 	}
-	users, err := entries(c.Users)
+	users, err := entries(c.Users, nil)
 	if err != nil {
 		return nil, err
 	}

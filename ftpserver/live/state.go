@@ -2,6 +2,7 @@ package live
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -42,10 +43,11 @@ func (s *Source) read() *state {
 // every client away.
 func (s *Source) readConfig(next *state) {
 	old := next.config
-	if s.name != "" {
-		path := config.Resolve(s.dir, s.name)
-		next.watched = append(next.watched, path)
-		next.config = old.next(path, func(data []byte) (*settings, error) {
+	if len(s.names) > 0 {
+		next.watched = append(next.watched, all(s.dir, s.names...)...)
+		chosen := choose(s.dir, s.names...)
+		old = old.named(chosen.name)
+		next.config = old.next(chosen.path, func(data []byte) (*settings, error) {
 			return decodeSettings(data, s.strictness)
 		})
 	}
@@ -87,8 +89,8 @@ func (s *Source) readCertificates(next *state) error {
 // judge tells of every file that the configuration names what came of it.
 func (s *Source) judge(next *state) []judged {
 	var out []judged
-	if s.name != "" {
-		out = append(out, next.config.judged(s.name, next.logins.problems[inConfig]))
+	if len(s.names) > 0 {
+		out = append(out, next.config.judged(next.config.name, next.logins.problems[inConfig]))
 	}
 	if next.config.value != nil && next.config.value.UsersDir != "" {
 		for shard, f := range next.users {
@@ -103,9 +105,9 @@ func (s *Source) judge(next *state) []judged {
 
 func (s *Source) fileName(st *state, place int) string {
 	if place == inConfig {
-		return s.name
+		return st.config.name
 	}
-	return config.NameOf(s.dir, usersPath(st.config.value, place))
+	return config.NameOf(s.dir, filepath.Join(st.config.value.UsersDir, st.users[place].name))
 }
 
 func (st *state) snapshot() *Snapshot {
@@ -124,6 +126,6 @@ func (st *state) differs(from *Snapshot) bool {
 }
 
 func (st *state) sameUsers(old *state) bool {
-	same := func(a, b file[[]entry]) bool { return a.hash == b.hash }
-	return st.config.value == old.config.value && slices.EqualFunc(st.users[:], old.users[:], same)
+	same := func(a, b file[[]entry]) bool { return a.hash == b.hash && a.name == b.name }
+	return st.config.value == old.config.value && st.config.name == old.config.name && slices.EqualFunc(st.users[:], old.users[:], same)
 }

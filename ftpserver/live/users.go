@@ -1,11 +1,11 @@
 package live
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
+	"reflect"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/auth/passhash"
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
@@ -17,39 +17,32 @@ type entry struct {
 	digest string
 }
 
-// readUsers reads the users' files. One that is absent has no users; where the
-// directory itself is missing, everybody stays.
+// readUsers reads the users' files, of each the highest version that is there.
+// One that is absent has no users; where the directory itself is missing,
+// everybody stays.
 func (s *Source) readUsers(next *state) {
 	c := next.config.value
 	if c == nil || c.UsersDir == "" {
 		next.users = [config.UserShards]file[[]entry]{}
 		return
 	}
-	missing := directoryProblem(config.Resolve(s.dir, c.UsersDir))
+	dir := config.Resolve(s.dir, c.UsersDir)
+	missing := directoryProblem(dir)
 	for i, f := range next.users {
-		path := config.Resolve(s.dir, usersPath(c, i))
-		next.watched = append(next.watched, path)
+		names := usersNames(i)
+		next.watched = append(next.watched, all(dir, names...)...)
+		chosen := choose(dir, names...)
 		switch {
 		case missing != nil:
-			next.users[i] = f.refused("", missing)
-		case absent(path):
-			next.users[i] = file[[]entry]{}
+			next.users[i] = f.named(cmp.Or(f.name, chosen.name)).refused("", missing)
+		case !chosen.present:
+			next.users[i] = file[[]entry]{name: chosen.name}
 		default:
-			next.users[i] = f.next(path, func(data []byte) ([]entry, error) {
-				return decodeUsers(data, s.strictness)
+			next.users[i] = f.named(chosen.name).next(chosen.path, func(data []byte) ([]entry, error) {
+				return decodeUsers(data, s.strictness, f.value)
 			})
 		}
 	}
-}
-
-// usersPath is the file of a shard, as the configuration names it.
-func usersPath(c *settings, shard int) string {
-	return filepath.Join(c.UsersDir, config.UsersFileName(shard))
-}
-
-func absent(path string) bool {
-	_, err := os.Stat(path)
-	return errors.Is(err, fs.ErrNotExist)
 }
 
 func directoryProblem(dir string) error {
@@ -63,20 +56,30 @@ func directoryProblem(dir string) error {
 	return nil
 }
 
-func decodeUsers(data []byte, s config.Strictness) ([]entry, error) {
+// decodeUsers takes over, from the content in force, what it knows of users who
+// have not changed: most have not.
+func decodeUsers(data []byte, s config.Strictness, before []entry) ([]entry, error) {
 	users, err := config.DecodeUsers(data, s)
 	if err != nil {
 		return nil, err
 	}
-	return entries(users)
+	known := make(map[string]*entry, len(before))
+	for i := range before {
+		known[before[i].user.Name] = &before[i]
+	}
+	return entries(users, known)
 }
 
 // entries also finds out, now and not at the first login, whether a user could
 // never log in.
-func entries(users []config.User) ([]entry, error) {
+func entries(users []config.User, known map[string]*entry) ([]entry, error) {
 	out := make([]entry, len(users))
 	var errs []error
 	for i, u := range users {
+		if e := known[u.Name]; e != nil && reflect.DeepEqual(e.user, u) {
+			out[i] = *e
+			continue
+		}
 		if err := passhash.Check(u.PasswordHash); err != nil {
 			errs = append(errs, fmt.Errorf("users[%d].passwordHash: %w", i, err))
 		}

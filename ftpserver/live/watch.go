@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -14,7 +13,8 @@ import (
 // How soon a change is noticed.
 const (
 	// quiet is how long the files must rest before they are read, so that a
-	// file written in place is read whole; settle is the longest such wait.
+	// file written in place is read whole; settle is the longest such wait. The
+	// files of a Kubernetes volume change all at once, and need no rest.
 	quiet  = 60 * time.Millisecond
 	settle = 500 * time.Millisecond
 	// netInterval is how often files are read without being told of a change:
@@ -112,7 +112,10 @@ func (w *watch) wait(ctx context.Context, poke <-chan struct{}) bool {
 		case <-timer.C:
 			return true
 		case e := <-w.events():
-			if w.concerns(e) {
+			switch {
+			case swapped(e):
+				return true
+			case w.concerns(e):
 				return w.rest(ctx)
 			}
 		case err := <-w.errors():
@@ -137,7 +140,10 @@ func (w *watch) rest(ctx context.Context) bool {
 		case <-timer.C:
 			return true
 		case e := <-w.events():
-			if w.concerns(e) {
+			switch {
+			case swapped(e):
+				return true
+			case w.concerns(e):
 				timer.Reset(quiet)
 			}
 		}
@@ -145,8 +151,13 @@ func (w *watch) rest(ctx context.Context) bool {
 }
 
 func (w *watch) concerns(e fsnotify.Event) bool {
-	base := filepath.Base(e.Name)
-	return w.names[base] || w.dirs[e.Name] || strings.HasPrefix(base, "..data")
+	return w.names[filepath.Base(e.Name)] || w.dirs[e.Name]
+}
+
+// swapped tells that all files of a Kubernetes volume have been replaced: the
+// new ones were complete before the link to them was renamed.
+func swapped(e fsnotify.Event) bool {
+	return filepath.Base(e.Name) == dataLink && e.Has(fsnotify.Create)
 }
 
 func (w *watch) interval() time.Duration {

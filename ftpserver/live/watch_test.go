@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,7 +38,11 @@ func TestWait(t *testing.T) {
 	say := func(names ...string) script {
 		return func(events chan fsnotify.Event, _ func(), _ chan struct{}) {
 			for _, n := range names {
-				events <- fsnotify.Event{Name: n, Op: fsnotify.Write}
+				op := fsnotify.Write
+				if strings.HasSuffix(n, "..data") {
+					op = fsnotify.Create
+				}
+				events <- fsnotify.Event{Name: n, Op: op}
 				time.Sleep(quiet / 2)
 			}
 		}
@@ -55,7 +60,9 @@ func TestWait(t *testing.T) {
 		"the file":         {say(file), quiet, true},
 		"the file twice":   {say(file, file), quiet + quiet/2, true},
 		"without rest":     {say(many...), settle, true},
-		"the symlink":      {say("/etc/ftp/..data"), quiet, true},
+		"the symlink":      {say("/etc/ftp/..data"), 0, true},
+		"a swap":           {say("/etc/ftp/..2026_1", "/etc/ftp/..data_tmp", "/etc/ftp/..data"), quiet, true}, // its steps, quiet/2 each
+		"swap amid writes": {say(file, file, "/etc/ftp/..data", file), quiet, true},
 		"the directory":    {say("/etc/ftp"), quiet, true},
 		"another file":     {say("/etc/ftp/upload.bin"), netInterval, true},
 		"another and mine": {say("/etc/ftp/upload.bin", file), quiet + quiet/2, true},
@@ -67,13 +74,19 @@ func TestWait(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w, events := fake()
 				after, read := waited(t, w, func(cancel func(), poke chan struct{}) { tt.script(events, cancel, poke) })
+				stop := make(chan struct{})
 				go func() { // let a script that is not heard out end
-					for range events {
+					for {
+						select {
+						case <-events:
+						case <-stop:
+							return
+						}
 					}
 				}()
 				synctest.Wait()
 				time.Sleep(time.Second)
-				close(events)
+				close(stop)
 				if after != tt.after || read != tt.read {
 					t.Errorf("wait = %v after %v, want %v after %v", read, after, tt.read, tt.after)
 				}

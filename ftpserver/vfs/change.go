@@ -105,6 +105,7 @@ func (f *FS) change(op string, at place, needed Operation, do func(*view, *folde
 	if err != nil {
 		return fail(op, at.virtual, err)
 	}
+	defer v.close()
 	d, err := v.dir(at.dir)
 	if err != nil {
 		return fail(op, at.virtual, err)

@@ -27,11 +27,13 @@ func (f *FS) OpenDir(p string) (*Dir, error) {
 		return nil, fail("list", at.virtual, err)
 	}
 	d, err := v.dir(at.rel)
-	if err != nil {
-		return nil, fail("list", at.virtual, err)
+	if err == nil {
+		if err = f.need(d.held, OpList); err != nil {
+			d.close()
+		}
 	}
-	if err := f.need(d.held, OpList); err != nil {
-		d.close()
+	if err != nil {
+		v.close()
 		return nil, fail("list", at.virtual, err)
 	}
 	return &Dir{view: v, folder: d, virtual: at.virtual}, nil
@@ -79,7 +81,10 @@ func (d *Dir) Names(n int) ([]string, error) {
 }
 
 // Close gives the directory's descriptor back.
-func (d *Dir) Close() error { return d.folder.file.Close() }
+func (d *Dir) Close() error {
+	d.view.close()
+	return d.folder.file.Close()
+}
 
 // nameBatch is how many names are held at once where a whole directory is gone
 // through.

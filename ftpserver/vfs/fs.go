@@ -39,6 +39,7 @@ func (f *FS) Stat(p string) (Info, error) {
 	if err != nil {
 		return Info{}, fail("stat", at.virtual, err)
 	}
+	defer v.close()
 	i, err := v.stat(at)
 	if err != nil {
 		return Info{}, fail("stat", at.virtual, err)
@@ -97,6 +98,7 @@ func (f *FS) open(at place) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer v.close()
 	w := walker{fs: f, held: v.held}
 	defer w.close()
 	if err := w.walk(at.rel); err != nil {

@@ -23,6 +23,7 @@ func (f *FS) PartialSize(p string) (size int64, ok bool) {
 	if err != nil {
 		return 0, false
 	}
+	defer v.close()
 	d, err := v.dir(at.dir)
 	if err != nil {
 		return 0, false

@@ -17,6 +17,7 @@ func (f *FS) CheckRename(from string) error {
 	if err != nil {
 		return fail("rename", at.virtual, err)
 	}
+	defer v.close()
 	d, _, err := v.renamed(at)
 	if err != nil {
 		return fail("rename", at.virtual, err)
@@ -45,6 +46,7 @@ func (f *FS) Rename(from, to string) error {
 	if m.view, err = f.view(); err != nil {
 		return fail("rename", src.virtual, err)
 	}
+	defer m.view.close()
 	if m.source, m.what, err = m.renamed(src); err != nil {
 		return fail("rename", src.virtual, err)
 	}

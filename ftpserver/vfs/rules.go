@@ -64,10 +64,14 @@ func (i Info) identity() identity { return identity{i.Device, i.Inode} }
 // lead at this moment. A rule is for the directory that its path leads to, and
 // for what lies below that on the disk. So a symbolic link, or another spelling
 // of a name where the file system knows several, lifts no rule.
+//
+// It holds the directories of the rules open until close: not every file system
+// keeps to the inode number of one that nobody uses.
 type view struct {
 	*FS
-	held  map[identity]Operation // what the role holds in the directories of rules
-	fixed map[identity]bool      // these, and what lies on the way to them, links too
+	held   map[identity]Operation // what the role holds in the directories of rules
+	fixed  map[identity]bool      // these, and what lies on the way to them, links too
+	opened []int
 }
 
 func (f *FS) view() (*view, error) {
@@ -78,10 +82,18 @@ func (f *FS) view() (*view, error) {
 	v.held, v.fixed = map[identity]Operation{}, map[identity]bool{}
 	for _, r := range f.rules {
 		if err := v.find(r); err != nil {
+			v.close()
 			return nil, err
 		}
 	}
 	return v, nil
+}
+
+func (v *view) close() {
+	for _, fd := range v.opened {
+		_ = unix.Close(fd) // only looked at: nothing can be lost
+	}
+	v.opened = nil
 }
 
 // find notes where a rule leads. One whose directory is gone is for nothing:
@@ -108,6 +120,7 @@ func (v *view) find(r rule) error {
 		held = everything
 	}
 	v.held[i.identity()] = held & r.held
+	v.opened = append(v.opened, w.keep())
 	return nil
 }
 

@@ -69,6 +69,7 @@ func (f *FS) Create(p string, mode CreateMode, offset int64) (*Upload, error) {
 	if err != nil {
 		return nil, fail("store", at.virtual, err)
 	}
+	defer v.close()
 	d, err := v.dir(at.dir)
 	if err != nil {
 		return nil, fail("store", at.virtual, err)

@@ -161,6 +161,12 @@ func (w *walker) close() {
 	}
 }
 
+// keep hands the directory that it has come to over to the caller.
+func (w *walker) keep() int {
+	w.open = false
+	return w.fd
+}
+
 // here describes what it has come to.
 func (w *walker) here() (Info, error) {
 	if w.base != "" {

@@ -31,6 +31,8 @@ type server struct {
 	dir  string // of the configuration, certificates included
 	root string // of the files
 	cfg  config.Config
+	// inDirectory: the program is given the directory, as the operator does.
+	inDirectory bool
 	// wrap is put in front of the program's command.
 	wrap []string
 
@@ -125,7 +127,11 @@ func writeByRename(t *testing.T, path string, v any) {
 // start runs the program and waits until it serves.
 func (s *server) start() {
 	s.t.Helper()
-	args := append(append([]string{}, s.wrap...), program, "serve", "--config", s.configPath())
+	path := s.configPath()
+	if s.inDirectory {
+		path = s.dir
+	}
+	args := append(append([]string{}, s.wrap...), program, "serve", "--config", path)
 	s.cmd = exec.Command(args[0], args[1:]...)
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stderr, err := s.cmd.StderrPipe()
