@@ -26,19 +26,43 @@ type fakePods struct {
 	frozen map[string]*config.Status
 	// silent servers do not answer.
 	silent map[string]bool
+	// hanging servers take the question and answer nothing; they count them.
+	hanging map[string]int
+	// hangNow is how many such questions there are now, hangMost how many there
+	// have been at once.
+	hangNow, hangMost int
 	// refusing servers refuse new configurations.
 	refusing map[string]string
 }
 
+// hangFor is how long a question to a hanging server takes: probe.Timeout in
+// small.
+const hangFor = probe.Timeout / 4
+
 func newFakePods() *fakePods {
-	return &fakePods{frozen: map[string]*config.Status{}, silent: map[string]bool{}, refusing: map[string]string{}}
+	return &fakePods{frozen: map[string]*config.Status{}, silent: map[string]bool{}, hanging: map[string]int{}, refusing: map[string]string{}}
 }
 
 // Status implements Prober.
 func (f *fakePods) Status(ctx context.Context, t probe.Target) (*config.Status, error) {
 	f.mu.Lock()
 	silent, frozen, refusal := f.silent[t.Host], f.frozen[t.Host], f.refusing[t.Host]
+	_, hangs := f.hanging[t.Host]
+	if hangs {
+		f.hanging[t.Host]++
+		f.hangNow++
+		f.hangMost = max(f.hangMost, f.hangNow)
+	}
 	f.mu.Unlock()
+	if hangs {
+		ctx, cancel := context.WithTimeout(ctx, hangFor)
+		defer cancel()
+		<-ctx.Done()
+		f.mu.Lock()
+		f.hangNow--
+		f.mu.Unlock()
+		return nil, errors.New("no answer in time")
+	}
 	if silent {
 		return nil, errors.New("no answer in time")
 	}

@@ -192,9 +192,15 @@ func (w *wire) funcs() interceptor.Funcs {
 		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
 			return w.write("Patch "+sub, o, func() error { return c.SubResource(sub).Patch(ctx, o, p, opts...) })
 		},
-		Update:            func(context.Context, client.WithWatch, client.Object, ...client.UpdateOption) error { return errUnforeseen },
-		DeleteAllOf:       func(context.Context, client.WithWatch, client.Object, ...client.DeleteAllOfOption) error { return errUnforeseen },
-		SubResourceUpdate: func(context.Context, client.Client, string, client.Object, ...client.SubResourceUpdateOption) error { return errUnforeseen },
+		Update: func(context.Context, client.WithWatch, client.Object, ...client.UpdateOption) error {
+			return errUnforeseen
+		},
+		DeleteAllOf: func(context.Context, client.WithWatch, client.Object, ...client.DeleteAllOfOption) error {
+			return errUnforeseen
+		},
+		SubResourceUpdate: func(context.Context, client.Client, string, client.Object, ...client.SubResourceUpdateOption) error {
+			return errUnforeseen
+		},
 		SubResourceCreate: func(context.Context, client.Client, string, client.Object, client.Object, ...client.SubResourceCreateOption) error {
 			return errUnforeseen
 		},
@@ -224,4 +230,3 @@ func faultsOf(c apiCall) []faultKind {
 	}
 	return []faultKind{faultRefused, faultConflict, faultLost, faultDied, faultStopped}
 }
-

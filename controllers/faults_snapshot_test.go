@@ -156,4 +156,3 @@ func withoutSecrets(text string) string {
 	}
 	return strings.Join(out, "\n")
 }
-

@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -28,9 +31,9 @@ type world struct {
 	server *FTPServerReconciler
 	user   *FTPUserReconciler
 
-	due    map[string]bool      // passes to make, by key
-	timers map[string]time.Time // when one is due again, by key
-	changed bool // the pass has changed an object that the operator watches
+	due     map[string]bool      // passes to make, by key
+	timers  map[string]time.Time // when one is due again, by key
+	changed bool                 // the pass has changed an object that the operator watches
 
 	mu       sync.Mutex
 	secrets  map[string]string // what is made once, as it was first written
@@ -48,7 +51,14 @@ func newWorld(t *testing.T) *world {
 	w.cluster = newCluster(w.namespace)
 	w.wire.wrote = w.wrote
 	w.boot()
+	t.Cleanup(w.leave)
 	return w
+}
+
+// leave gives back what there is a limited number of, ports and addresses.
+func (w *world) leave() {
+	remove(w.t, newServer(w.namespace, theServer))
+	remove(w.t, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: theServer}})
 }
 
 // boot starts an operator that remembers nothing: it looks at everything.
@@ -133,7 +143,7 @@ func (w *world) settle() {
 		}
 		w.pass(key)
 	}
-	w.t.Fatalf("after %d passes it is still at work; the last calls were %v", maxPasses, w.wire.last(60))
+	w.t.Fatalf("after %d passes it is still at work, the last failed with: %v; the last calls were %v", maxPasses, w.failure, w.wire.last(60))
 }
 
 // next is the pass to make now: the server's first.
@@ -195,12 +205,13 @@ func (w *world) pass(key string) {
 	w.wire.mu.Unlock()
 	w.changed = false
 	delete(w.timers, key)
-	result, err := r.Reconcile(ctx, request(w.namespace, name))
+	var result ctrl.Result
+	result, w.failure = r.Reconcile(ctx, request(w.namespace, name))
 	switch {
 	case w.wire.revive() || stopped:
 		w.boot()
 		return
-	case err != nil:
+	case w.failure != nil:
 		w.due[key] = true
 	case result.RequeueAfter > 0:
 		w.timers[key] = w.clock.Now().Add(result.RequeueAfter)

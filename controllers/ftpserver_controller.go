@@ -43,6 +43,7 @@ type FTPServerReconciler struct {
 	passwords *passwords
 	applier   *applier
 	poker     *poker
+	asking    *asking
 	written   *written
 }
 
@@ -137,7 +138,7 @@ func (r *FTPServerReconciler) tell(ctx context.Context, s *scope) (time.Duration
 
 // next is when to look again if no watch wakes us before.
 func (r *FTPServerReconciler) next(s *scope, behind time.Duration) time.Duration {
-	again := soonest(behind, wait.Jitter(pollSettled, 0.2)) // not all servers at once
+	again := soonest(soonest(behind, s.askAgain), wait.Jitter(pollSettled, 0.2)) // not all servers at once
 	if at := s.credentials.renewAt; !at.IsZero() {
 		again = soonest(again, max(at.Sub(r.Now()), pollFast))
 	}
@@ -151,6 +152,7 @@ func (r *FTPServerReconciler) next(s *scope, behind time.Duration) time.Duration
 func (r *FTPServerReconciler) forget(server client.ObjectKey) {
 	r.applier.forget(server)
 	r.poker.forget(server)
+	r.asking.forget(server)
 	r.passwords.replace(server, nil)
 	r.Board.Forget(server)
 	for _, name := range []string{

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -47,7 +48,8 @@ type scope struct {
 	leaving  []string // children, ours or of that name, that are being deleted
 
 	// observed
-	answers []policy.Answer
+	answers  []policy.Answer
+	askAgain time.Duration // when to ask again a pod that did not answer; 0: none
 }
 
 // gather reads, from the cache, what the server follows from.

@@ -73,6 +73,8 @@ func runSuite(m *testing.M) (code int, err error) {
 		ErrorIfCRDPathMissing: true,
 	}
 	env.ControlPlane.GetAPIServer().Configure().Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
+	// The tests make more Services than there are addresses by default.
+	env.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.0.0.0/16")
 	config, err := env.Start()
 	if err != nil {
 		return 1, fmt.Errorf("start the API server: %w", err)
