@@ -34,6 +34,7 @@ type world struct {
 	due     map[string]bool      // passes to make, by key
 	timers  map[string]time.Time // when one is due again, by key
 	changed bool                 // the pass has changed an object that the operator watches
+	failure error                // what the last pass failed with
 
 	mu       sync.Mutex
 	secrets  map[string]string // what is made once, as it was first written
