@@ -37,8 +37,11 @@ type scope struct {
 	addresses   policy.Addresses
 	accepted    map[types.UID]policy.Finding
 	credentials credentials
-	passwords   map[types.UID]hashed
-	digests     map[types.UID]string // config.User.Digest of those with a login
+	// carried are the Secrets, by name, that keep what was made for them before,
+	// as they were read: nil where there was none.
+	carried   map[string]*corev1.Secret
+	passwords map[types.UID]hashed
+	digests   map[types.UID]string // config.User.Digest of those with a login
 
 	// rendered and applied
 	out      render.Output
