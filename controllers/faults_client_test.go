@@ -54,6 +54,8 @@ type wire struct {
 	dead  bool
 	stop  context.CancelFunc
 
+	// between is called before each call, with its index in calls.
+	between func(at int)
 	// before sees each write just before it is made, wrote each that took effect.
 	before func(verb string, obj client.Object)
 	wrote  func(verb string, obj client.Object)
@@ -72,8 +74,12 @@ func (w *wire) call(write bool, verb, object string, do func() error) error {
 	if len(w.calls) == w.at && w.kind != faultNone {
 		kind, w.fired = w.kind, true
 	}
+	at := len(w.calls)
 	w.calls = append(w.calls, apiCall{verb + " " + object, write})
 	w.mu.Unlock()
+	if w.between != nil {
+		w.between(at)
+	}
 	switch kind {
 	case faultRefused:
 		return apierrors.NewInternalError(errors.New("a fault of the test"))

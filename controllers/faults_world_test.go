@@ -26,7 +26,7 @@ type world struct {
 	namespace string
 	wire      *wire
 	cluster   *cluster
-	clock     testClock
+	clock     *testClock
 
 	server *FTPServerReconciler
 	user   *FTPUserReconciler
@@ -46,7 +46,7 @@ const theServer = "files" // the name of the server in a world
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		t: t, namespace: namespace(t), wire: &wire{at: -1},
+		t: t, namespace: namespace(t), wire: &wire{at: -1}, clock: &testClock{},
 		timers: map[string]time.Time{}, secrets: map[string]string{},
 	}
 	w.cluster = newCluster(w.namespace)
@@ -54,6 +54,34 @@ func newWorld(t *testing.T) *world {
 	w.boot()
 	t.Cleanup(w.leave)
 	return w
+}
+
+// rival is a second operator at work in the same namespace.
+func (w *world) rival() *world {
+	r := &world{
+		t: w.t, namespace: w.namespace, wire: &wire{at: -1}, cluster: w.cluster, clock: w.clock,
+		timers: map[string]time.Time{}, secrets: map[string]string{},
+	}
+	r.wire.wrote = func(verb string, o client.Object) {
+		w.wrote(verb, o) // one book of what is made once, and of what is said
+		r.changed = true
+	}
+	r.boot()
+	return r
+}
+
+// work makes passes until none is due, and nothing else.
+func (w *world) work() {
+	w.t.Helper()
+	w.wakeAll()
+	for range maxPasses {
+		key, ok := w.next()
+		if !ok {
+			return
+		}
+		w.pass(key)
+	}
+	w.t.Fatalf("after %d passes it is still at work, the last failed with: %v", maxPasses, w.failure)
 }
 
 // leave gives back what there is a limited number of, ports and addresses.

@@ -39,6 +39,8 @@ var (
 	// kube speaks to the API server without a cache, operatorKube also with the
 	// operator's own rights.
 	kube, operatorKube client.WithWatch
+	// suiteConfig leads to the API server.
+	suiteConfig *rest.Config
 	// pods answers for the pods that tests make.
 	pods = newFakePods()
 	// clock is what the operator is told the time is.
@@ -150,6 +152,7 @@ func suiteCache() cache.Options {
 
 func startOperator(ctx context.Context, config *rest.Config, stopped chan<- error) error {
 	config.QPS, config.Burst = 1000, 1000
+	suiteConfig = config
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return err
