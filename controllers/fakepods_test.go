@@ -182,14 +182,14 @@ func runPods(t *testing.T, namespace, server string) *corev1.Pod {
 // bindClaim does what the volume controller would do, if there is a claim.
 func bindClaim(t *testing.T, namespace, name string) {
 	t.Helper()
-	var claim corev1.PersistentVolumeClaim
-	if err := kube.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, &claim); err != nil {
-		return
-	}
-	claim.Status.Phase = corev1.ClaimBound
-	if err := kube.Status().Update(t.Context(), &claim); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, func() error { // the operator may be writing it too
+		var claim corev1.PersistentVolumeClaim
+		if err := kube.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, &claim); err != nil {
+			return client.IgnoreNotFound(err)
+		}
+		claim.Status.Phase = corev1.ClaimBound
+		return kube.Status().Update(t.Context(), &claim)
+	})
 }
 
 // reportDeployment writes the status of a Deployment that has acted on its
