@@ -49,11 +49,28 @@ func newApplier(c client.Client, live client.Reader) *applier {
 	return &applier{client: c, live: live, kept: map[client.ObjectKey]map[string]applied{}}
 }
 
-// apply writes one object of the server, which find has found, or nothing
-// where found is nil. It returns the object as it is now. The error is a
-// conflict where something else has come in its place since then: nothing is
+// target is what an object is written onto.
+type target struct {
+	// found is what find has found, or nil.
+	found client.Object
+	// uid is that of the object to write onto; empty: there must be none.
+	uid types.UID
+	// version is what the object must be at; empty: it may have been changed.
+	version string
+}
+
+// onto is what was found, at whatever version it is by now.
+func onto(found client.Object) target {
+	if found == nil {
+		return target{}
+	}
+	return target{found: found, uid: found.GetUID()}
+}
+
+// apply writes one object of the server, and returns it as it is now. The error
+// is a conflict where something else is in the target's place: nothing is
 // written, and the next pass judges what is there.
-func (a *applier) apply(ctx context.Context, owner *v1alpha1.FTPServer, obj, found client.Object) (client.Object, error) {
+func (a *applier) apply(ctx context.Context, owner *v1alpha1.FTPServer, obj client.Object, base target) (client.Object, error) {
 	body, err := json.Marshal(obj)
 	if err != nil {
 		return nil, err
@@ -64,17 +81,20 @@ func (a *applier) apply(ctx context.Context, owner *v1alpha1.FTPServer, obj, fou
 		return nil, err
 	}
 	unstructured.RemoveNestedField(u.Object, "status")
-	options := []client.ApplyOption{client.FieldOwner(fieldOwner)}
-	if found != nil {
+	if found := base.found; found != nil {
 		want.uid, want.resourceVersion = found.GetUID(), found.GetResourceVersion()
 		if a.last(owner, u) == want {
 			return found, nil
 		}
-		// Not another object that takes its place in between.
-		u.SetUID(found.GetUID())
-		options = append(options, client.ForceOwnership)
-	} else {
+	}
+	options := []client.ApplyOption{client.FieldOwner(fieldOwner)}
+	if base.uid == "" {
 		u.SetResourceVersion(absent)
+	} else {
+		// Not another object that takes its place in between.
+		u.SetUID(base.uid)
+		u.SetResourceVersion(base.version)
+		options = append(options, client.ForceOwnership)
 	}
 	if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), options...); err != nil {
 		return nil, err

@@ -63,6 +63,10 @@ func (r *FTPServerReconciler) credentials(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
+	s.carried = map[string]*corev1.Secret{
+		render.ConfigSecretName(s.server.Name): configSecret,
+		render.TLSSecretName(s.server.Name):    tlsSecret,
+	}
 	if c.statusToken = string(data(configSecret, render.KeyStatusToken)); c.statusToken == "" {
 		c.statusToken = randomText(32)
 	}

@@ -26,6 +26,11 @@ type fakePods struct {
 	frozen map[string]*config.Status
 	// silent servers do not answer.
 	silent map[string]bool
+	// hanging servers take the question and answer nothing; they count them.
+	hanging map[string]int
+	// hangNow is how many such questions there are now, hangMost how many there
+	// have been at once.
+	hangNow, hangMost int
 	// refusing servers refuse new configurations.
 	refusing map[string]string
 	// older servers know the previous version of the contract only.
@@ -34,9 +39,13 @@ type fakePods struct {
 	roots map[string]string
 }
 
+// hangFor is how long a question to a hanging server takes: probe.Timeout in
+// small.
+const hangFor = probe.Timeout / 4
+
 func newFakePods() *fakePods {
 	return &fakePods{
-		frozen: map[string]*config.Status{}, silent: map[string]bool{}, refusing: map[string]string{},
+		frozen: map[string]*config.Status{}, silent: map[string]bool{}, hanging: map[string]int{}, refusing: map[string]string{},
 		older: map[string]bool{}, roots: map[string]string{},
 	}
 }
@@ -46,7 +55,22 @@ func (f *fakePods) Status(ctx context.Context, t probe.Target) (*config.Status, 
 	f.mu.Lock()
 	silent, frozen, refusal, older := f.silent[t.Host], f.frozen[t.Host], f.refusing[t.Host], f.older[t.Host]
 	f.roots[t.Host] = string(t.Roots)
+	_, hangs := f.hanging[t.Host]
+	if hangs {
+		f.hanging[t.Host]++
+		f.hangNow++
+		f.hangMost = max(f.hangMost, f.hangNow)
+	}
 	f.mu.Unlock()
+	if hangs {
+		ctx, cancel := context.WithTimeout(ctx, hangFor)
+		defer cancel()
+		<-ctx.Done()
+		f.mu.Lock()
+		f.hangNow--
+		f.mu.Unlock()
+		return nil, errors.New("no answer in time")
+	}
 	if silent {
 		return nil, errors.New("no answer in time")
 	}
@@ -186,14 +210,14 @@ func runPods(t *testing.T, namespace, server string) *corev1.Pod {
 // bindClaim does what the volume controller would do, if there is a claim.
 func bindClaim(t *testing.T, namespace, name string) {
 	t.Helper()
-	var claim corev1.PersistentVolumeClaim
-	if err := kube.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, &claim); err != nil {
-		return
-	}
-	claim.Status.Phase = corev1.ClaimBound
-	if err := kube.Status().Update(t.Context(), &claim); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, func() error { // the operator may be writing it too
+		var claim corev1.PersistentVolumeClaim
+		if err := kube.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: name}, &claim); err != nil {
+			return client.IgnoreNotFound(err)
+		}
+		claim.Status.Phase = corev1.ClaimBound
+		return kube.Status().Update(t.Context(), &claim)
+	})
 }
 
 // reportDeployment writes the status of a Deployment that has acted on its

@@ -54,6 +54,8 @@ type wire struct {
 	dead  bool
 	stop  context.CancelFunc
 
+	// between is called before each call, with its index in calls.
+	between func(at int)
 	// before sees each write just before it is made, wrote each that took effect.
 	before func(verb string, obj client.Object)
 	wrote  func(verb string, obj client.Object)
@@ -72,8 +74,12 @@ func (w *wire) call(write bool, verb, object string, do func() error) error {
 	if len(w.calls) == w.at && w.kind != faultNone {
 		kind, w.fired = w.kind, true
 	}
+	at := len(w.calls)
 	w.calls = append(w.calls, apiCall{verb + " " + object, write})
 	w.mu.Unlock()
+	if w.between != nil {
+		w.between(at)
+	}
 	switch kind {
 	case faultRefused:
 		return apierrors.NewInternalError(errors.New("a fault of the test"))
@@ -123,9 +129,11 @@ func (w *wire) live() client.WithWatch { return interceptor.NewClient(operatorKu
 // others share with it, only what carries its label.
 func (w *wire) cached() client.WithWatch {
 	funcs := w.funcs()
-	funcs.Get = func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	funcs.Get = func(ctx context.Context, _ client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 		return w.call(false, "Get", fmt.Sprintf("%T %s", o, key.Name), func() error {
-			err := c.Get(ctx, key, o, opts...)
+			// Not as the operator: what the cache reads by list and watch, it may
+			// have no right to get.
+			err := kube.Get(ctx, key, o, opts...)
 			if err == nil && labelled(o) && !render.ManagedSelector().Matches(labels.Set(o.GetLabels())) {
 				return apierrors.NewNotFound(schema.GroupResource{Resource: fmt.Sprintf("%T", o)}, key.Name)
 			}

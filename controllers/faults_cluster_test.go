@@ -90,6 +90,9 @@ func (c *cluster) tick(ctx context.Context) (moved bool, err error) {
 	}
 	for i := range deployments.Items {
 		d := &deployments.Items[i]
+		if d.Labels[render.LabelServer] == "" {
+			continue // somebody else's
+		}
 		pod := unwanted[d.Name]
 		delete(unwanted, d.Name)
 		did, err := c.roll(ctx, d, pod)

@@ -1,6 +1,9 @@
 package controllers
 
 import (
+	"fmt"
+	"strings"
+
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -55,6 +58,19 @@ var flows = []flow{
 		w.create(w.newServer(func(s *v1alpha1.FTPServer) { s.Spec.Service.Type = v1alpha1.ServiceNodePort }))
 		w.settle()
 		edit(w, theServer, &v1alpha1.FTPServer{}, func(s *v1alpha1.FTPServer) { s.Spec.Passive.PortsPerReplica = 12 })
+		w.settle()
+	}, func(w *world) {
+		serverReady(w)
+		checkNodePorts(w.t, w.namespace, 12)
+	}},
+	{"widen while node ports are given out", serverOnly, func(w *world) {
+		w.wire.before = func(_ string, o client.Object) {
+			if u, ok := o.(interface{ UnstructuredContent() map[string]any }); ok && strings.Contains(fmt.Sprint(u.UnstructuredContent()), "type:NodePort") {
+				w.wire.before = nil // the pass that is under way writes 8 ports, the next has 12 to write
+				edit(w, theServer, &v1alpha1.FTPServer{}, func(s *v1alpha1.FTPServer) { s.Spec.Passive.PortsPerReplica = 12 })
+			}
+		}
+		edit(w, theServer, &v1alpha1.FTPServer{}, func(s *v1alpha1.FTPServer) { s.Spec.Service.Type = v1alpha1.ServiceNodePort })
 		w.settle()
 	}, func(w *world) {
 		serverReady(w)

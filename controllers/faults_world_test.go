@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
@@ -24,7 +27,7 @@ type world struct {
 	namespace string
 	wire      *wire
 	cluster   *cluster
-	clock     testClock
+	clock     *testClock
 
 	server *FTPServerReconciler
 	user   *FTPUserReconciler
@@ -32,6 +35,7 @@ type world struct {
 	due     map[string]bool      // passes to make, by key
 	timers  map[string]time.Time // when one is due again, by key
 	changed bool                 // the pass has changed an object that the operator watches
+	failure error                // what the last pass failed with
 
 	mu       sync.Mutex
 	secrets  map[string]string // what is made once, as it was first written
@@ -43,13 +47,48 @@ const theServer = "files" // the name of the server in a world
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		t: t, namespace: namespace(t), wire: &wire{at: -1},
+		t: t, namespace: namespace(t), wire: &wire{at: -1}, clock: &testClock{},
 		timers: map[string]time.Time{}, secrets: map[string]string{},
 	}
 	w.cluster = newCluster(w.namespace)
 	w.wire.wrote = w.wrote
 	w.boot()
+	t.Cleanup(w.leave)
 	return w
+}
+
+// rival is a second operator at work in the same namespace.
+func (w *world) rival() *world {
+	r := &world{
+		t: w.t, namespace: w.namespace, wire: &wire{at: -1}, cluster: w.cluster, clock: w.clock,
+		timers: map[string]time.Time{}, secrets: map[string]string{},
+	}
+	r.wire.wrote = func(verb string, o client.Object) {
+		w.wrote(verb, o) // one book of what is made once, and of what is said
+		r.changed = true
+	}
+	r.boot()
+	return r
+}
+
+// work makes passes until none is due, and nothing else.
+func (w *world) work() {
+	w.t.Helper()
+	w.wakeAll()
+	for range maxPasses {
+		key, ok := w.next()
+		if !ok {
+			return
+		}
+		w.pass(key)
+	}
+	w.t.Fatalf("after %d passes it is still at work, the last failed with: %v", maxPasses, w.failure)
+}
+
+// leave gives back what there is a limited number of, ports and addresses.
+func (w *world) leave() {
+	remove(w.t, newServer(w.namespace, theServer))
+	remove(w.t, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: theServer}})
 }
 
 // boot starts an operator that remembers nothing: it looks at everything.
@@ -135,7 +174,7 @@ func (w *world) settle() {
 		}
 		w.pass(key)
 	}
-	w.t.Fatalf("after %d passes it is still at work; the last calls were %v", maxPasses, w.wire.last(60))
+	w.t.Fatalf("after %d passes it is still at work, the last failed with: %v; the last calls were %v", maxPasses, w.failure, w.wire.last(60))
 }
 
 // next is the pass to make now: the server's first.
@@ -197,12 +236,13 @@ func (w *world) pass(key string) {
 	w.wire.mu.Unlock()
 	w.changed = false
 	delete(w.timers, key)
-	result, err := r.Reconcile(ctx, request(w.namespace, name))
+	var result ctrl.Result
+	result, w.failure = r.Reconcile(ctx, request(w.namespace, name))
 	switch {
 	case w.wire.revive() || stopped:
 		w.boot()
 		return
-	case err != nil:
+	case w.failure != nil:
 		w.due[key] = true
 	case result.RequeueAfter > 0:
 		w.timers[key] = w.clock.Now().Add(result.RequeueAfter)

@@ -54,6 +54,7 @@ type FTPServerReconciler struct {
 	passwords    *passwords
 	applier      *applier
 	poker        *poker
+	asking       *asking
 	written      *written
 	expiry       *expiry
 }
@@ -154,7 +155,7 @@ func (r *FTPServerReconciler) tell(ctx context.Context, s *scope) (time.Duration
 
 // next is when to look again if no watch wakes us before.
 func (r *FTPServerReconciler) next(s *scope, behind time.Duration) time.Duration {
-	again := soonest(behind, wait.Jitter(cmp.Or(r.ResyncInterval, DefaultResyncInterval), 0.2))
+	again := soonest(soonest(behind, s.askAgain), wait.Jitter(cmp.Or(r.ResyncInterval, DefaultResyncInterval), 0.2))
 	if at := s.credentials.renewAt; !at.IsZero() {
 		again = soonest(again, max(at.Sub(r.Now()), pollFast))
 	}
@@ -168,6 +169,7 @@ func (r *FTPServerReconciler) next(s *scope, behind time.Duration) time.Duration
 func (r *FTPServerReconciler) forget(server client.ObjectKey) {
 	r.applier.forget(server)
 	r.poker.forget(server)
+	r.asking.forget(server)
 	r.passwords.replace(server, nil)
 	r.certificates.replace(server, nil)
 	r.expiry.forget(server)

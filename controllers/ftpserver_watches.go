@@ -50,6 +50,7 @@ func (r *FTPServerReconciler) start() {
 	r.passwords = newPasswords()
 	r.applier = newApplier(r.Client, r.Live)
 	r.poker = newPoker()
+	r.asking = newAsking()
 	r.written = newWritten()
 	r.expiry = newExpiry()
 }

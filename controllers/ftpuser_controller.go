@@ -144,7 +144,7 @@ func (r *FTPUserReconciler) patchStatus(ctx context.Context, u *v1alpha1.FTPUser
 	if equality.Semantic.DeepEqual(before.Status, u.Status) {
 		return nil
 	}
-	if err := r.Client.Status().Patch(ctx, u, client.MergeFrom(before), client.FieldOwner(fieldOwner)); err != nil {
+	if err := r.Client.Status().Patch(ctx, u, onlyOnto(before), client.FieldOwner(fieldOwner)); err != nil {
 		return client.IgnoreNotFound(err)
 	}
 	r.written.note(u)

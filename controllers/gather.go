@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -33,9 +34,12 @@ type scope struct {
 	claimGone bool // the existing claim that the spec names is not there
 
 	// decided and made
-	addresses    policy.Addresses
-	accepted     map[types.UID]policy.Finding
-	credentials  credentials
+	addresses   policy.Addresses
+	accepted    map[types.UID]policy.Finding
+	credentials credentials
+	// carried are the Secrets, by name, that keep what was made for them before,
+	// as they were read: nil where there was none.
+	carried      map[string]*corev1.Secret
 	certificates []render.Certificate // given ones that can be shown, in the order of the spec
 	references   []policy.Finding     // what the spec refers to, that was looked at
 	validity     policy.Finding       // of ConditionCertificatesValid
@@ -50,7 +54,8 @@ type scope struct {
 	leaving  []string // children, ours or of that name, that are being deleted
 
 	// observed
-	answers []policy.Answer
+	answers  []policy.Answer
+	askAgain time.Duration // when to ask again a pod that did not answer; 0: none
 }
 
 // gather reads, from the cache, what the server follows from.

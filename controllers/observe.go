@@ -2,10 +2,12 @@ package controllers
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers/policy"
@@ -25,6 +27,7 @@ func (r *FTPServerReconciler) observe(ctx context.Context, s *scope) {
 	if s.credentials.ca == nil {
 		return // nothing to verify an answer with
 	}
+	r.asking.keep(client.ObjectKeyFromObject(s.server), s.pods)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	for _, slot := range s.slots {
@@ -33,20 +36,40 @@ func (r *FTPServerReconciler) observe(ctx context.Context, s *scope) {
 				continue
 			}
 			wg.Go(func() {
-				a := r.ask(ctx, s, slot.Name, pod)
+				a, again := r.ask(ctx, s, slot.Name, pod)
 				mu.Lock()
 				defer mu.Unlock()
 				s.answers = append(s.answers, a)
+				s.askAgain = soonest(s.askAgain, again)
 			})
 		}
 	}
 	wg.Wait()
 }
 
-// ask asks one pod, and once more for each user's digest where its files are
-// not all the newest.
-func (r *FTPServerReconciler) ask(ctx context.Context, s *scope, slot string, pod *corev1.Pod) policy.Answer {
-	a := policy.Answer{Pod: pod.Name, Slot: slot}
+// ask asks one pod, if it is its turn, and tells when to ask again one that is
+// ready and did not answer (0: nothing is to be asked again).
+func (r *FTPServerReconciler) ask(ctx context.Context, s *scope, slot string, pod *corev1.Pod) (a policy.Answer, again time.Duration) {
+	a = policy.Answer{Pod: pod.Name, Slot: slot}
+	done, twice, problem, in := r.asking.turn(client.ObjectKeyFromObject(s.server), pod, r.Now())
+	if done != nil {
+		var err error
+		if a.Status, err = r.question(ctx, s, pod, twice && ready(pod)); err != nil {
+			problem = err.Error()
+		}
+		in = done(problem, r.Now())
+	}
+	a.Problem = problem
+	if !ready(pod) {
+		return a, 0 // that it has become ready wakes us
+	}
+	return a, in
+}
+
+// question asks one pod, and once more for each user's digest where its files
+// are not all the newest. twice tells to try again where there is no answer: one
+// lost packet is no news.
+func (r *FTPServerReconciler) question(ctx context.Context, s *scope, pod *corev1.Pod, twice bool) (*config.Status, error) {
 	t := probe.Target{
 		IP:    pod.Status.PodIP,
 		Port:  render.StatusPort,
@@ -55,19 +78,14 @@ func (r *FTPServerReconciler) ask(ctx context.Context, s *scope, slot string, po
 		Token: s.credentials.statusToken,
 	}
 	status, err := r.Prober.Status(ctx, t)
-	if err != nil && ready(pod) {
-		status, err = r.Prober.Status(ctx, t) // one lost packet is no news
+	if err != nil && twice {
+		status, err = r.Prober.Status(ctx, t)
 	}
 	if err == nil && len(s.users) > 0 && !policy.Loaded(policy.Answer{Status: status}, s.out.Files).OK() {
 		t.Users = len(s.users)
 		status, err = r.Prober.Status(ctx, t)
 	}
-	if err != nil {
-		a.Problem = err.Error()
-		return a
-	}
-	a.Status = status
-	return a
+	return status, err
 }
 
 // Bounds of FTPServerReconciler.ResyncInterval: a pod that was cut off is found
@@ -127,6 +145,11 @@ func (s *scope) caughtUp(pod *corev1.Pod) bool {
 		}
 	}
 	return false
+}
+
+// answered tells that a pod has answered.
+func (s *scope) answered(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(s.answers, func(a policy.Answer) bool { return a.Pod == pod.Name && a.Status != nil })
 }
 
 func ready(pod *corev1.Pod) bool {

@@ -12,151 +12,16 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers/pki"
 	"github.com/ftp-operator/ftp-operator/controllers/render"
 )
-
-// children are the objects that a server has, by kind.
-var children = map[string]func(meta metav1.ObjectMeta) client.Object{
-	"Deployment files-0": func(m metav1.ObjectMeta) client.Object {
-		labels := map[string]string{"x": "y"}
-		return &appsv1.Deployment{ObjectMeta: m, Spec: appsv1.DeploymentSpec{
-			Selector: &metav1.LabelSelector{MatchLabels: labels},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels},
-				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "x", Image: "x"}}},
-			},
-		}}
-	},
-	"Service files": func(m metav1.ObjectMeta) client.Object {
-		return &corev1.Service{ObjectMeta: m, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
-	},
-	"ServiceAccount files":    func(m metav1.ObjectMeta) client.Object { return &corev1.ServiceAccount{ObjectMeta: m} },
-	"NetworkPolicy files-ftp": func(m metav1.ObjectMeta) client.Object { return &networkingv1.NetworkPolicy{ObjectMeta: m} },
-	"ConfigMap files-ca":      func(m metav1.ObjectMeta) client.Object { return &corev1.ConfigMap{ObjectMeta: m} },
-	"PersistentVolumeClaim files-data": func(m metav1.ObjectMeta) client.Object {
-		c := &corev1.PersistentVolumeClaim{ObjectMeta: m}
-		c.Spec.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce}
-		c.Spec.Resources.Requests = corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Mi")}
-		return c
-	},
-	"Secret files-config":  secretWith("config.v2.yaml"),
-	"Secret files-tls":     secretWith("tls.crt"),
-	"Secret files-keys":    secretWith("password-salt"),
-	"Secret files-users-3": secretWith("users-3.v2.yaml"),
-}
-
-func secretWith(key string) func(metav1.ObjectMeta) client.Object {
-	return func(m metav1.ObjectMeta) client.Object {
-		return &corev1.Secret{ObjectMeta: m, Data: map[string][]byte{key: []byte("somebody else's")}}
-	}
-}
-
-// whole is an object as the API server holds it.
-func whole(t *testing.T, o client.Object) string {
-	t.Helper()
-	gvk, err := apiutil.GVKForObject(o, kube.Scheme())
-	if err != nil {
-		t.Fatal(err)
-	}
-	u := &unstructured.Unstructured{}
-	u.SetGroupVersionKind(gvk)
-	get(t, o.GetNamespace(), o.GetName(), u)
-	return fmt.Sprint(u.Object)
-}
-
-// For each child, an object of that name which is somebody else's is left byte
-// for byte as it was; once it is gone the server takes the name.
-func TestNameTaken(t *testing.T) {
-	for kind, build := range children {
-		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
-			ns := namespace(t)
-			_, name, _ := strings.Cut(kind, " ")
-			// Labels alone make nothing ours.
-			theirs := build(metav1.ObjectMeta{Namespace: ns, Name: name, Labels: map[string]string{render.LabelManagedBy: render.FieldOwner}})
-			create(t, theirs)
-			before := whole(t, theirs)
-			server := newServer(ns, "files")
-			create(t, server)
-			c := says(t, server, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonNameTaken)
-			if !strings.Contains(c.Message, kind) {
-				t.Errorf("the message does not name %s: %s", kind, c.Message)
-			}
-			reaches(t, server, kstatus.FailedStatus)
-			noPodUses(t, theirs)
-			if after := whole(t, theirs); after != before {
-				t.Errorf("it was changed from\n%s to\n%s", before, after)
-			}
-			remove(t, theirs)
-			clearFinalizers(t, theirs)
-			eventually(t, func() error { // the operator itself looks again after pollNoted
-				reconcileAll(t, ns, "files")
-				get(t, ns, "files", server)
-				for _, c := range server.Status.Conditions {
-					if c.Type == v1alpha1.ConditionStalled {
-						return fmt.Errorf("still stalled: %s", c.Message)
-					}
-				}
-				return nil
-			})
-		})
-	}
-}
-
-// noPodUses finds that no Deployment was made whose pod would run with, or
-// mount, somebody else's object.
-func noPodUses(t *testing.T, theirs client.Object) {
-	t.Helper()
-	var list appsv1.DeploymentList
-	if err := kube.List(t.Context(), &list, client.InNamespace(theirs.GetNamespace())); err != nil {
-		t.Fatal(err)
-	}
-	for _, d := range list.Items {
-		if d.UID != theirs.GetUID() {
-			t.Errorf("the Deployment %s was made beside somebody else's %s", d.Name, theirs.GetName())
-		}
-	}
-}
-
-// clearFinalizers does what the cluster's controllers would do on deletion:
-// there are none here.
-func clearFinalizers(t *testing.T, o client.Object) {
-	t.Helper()
-	if err := kube.Get(t.Context(), client.ObjectKeyFromObject(o), o); err != nil {
-		return
-	}
-	o.SetFinalizers(nil)
-	if err := kube.Update(t.Context(), o); client.IgnoreNotFound(err) != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestGeneratedPasswordNameTaken(t *testing.T) {
-	ns := namespace(t)
-	theirs := secretWith("password")(metav1.ObjectMeta{Namespace: ns, Name: "alice-password"})
-	user := newUser(ns, "alice", "files")
-	create(t, theirs, newServer(ns, "files"), user)
-	before := whole(t, theirs)
-	says(t, user, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonNameTaken)
-	if after := whole(t, theirs); after != before {
-		t.Errorf("it was changed from\n%s to\n%s", before, after)
-	}
-	if _, err := findLogin(t, ns, "files", "alice"); err == nil {
-		t.Error("somebody else's Secret became a password")
-	}
-}
 
 func TestDriftIsCorrected(t *testing.T) {
 	ns := namespace(t)
@@ -257,28 +122,6 @@ func TestTerminatingNamespaceIsLeftAlone(t *testing.T) {
 		return err
 	})
 	reconcileAll(t, ns, "files") // fails the test where an error comes back
-}
-
-func TestRetainedClaimIsTakenUpAgain(t *testing.T) {
-	ns := namespace(t)
-	server := newServer(ns, "files")
-	create(t, server)
-	claim := &corev1.PersistentVolumeClaim{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "files-data"}}
-	eventually(t, func() error { return kube.Get(t.Context(), client.ObjectKeyFromObject(claim), claim) })
-	uid := claim.UID
-	remove(t, server)
-	gone(t, server)
-	again := newServer(ns, "files", func(s *v1alpha1.FTPServer) {
-		s.Spec.Storage.Volume.DeletionPolicy = v1alpha1.DeletionDelete
-	})
-	create(t, again)
-	collect(t, ns, server.UID, again)
-	runPods(t, ns, "files")
-	says(t, again, v1alpha1.ConditionWorkloadAvailable, metav1.ConditionTrue, v1alpha1.ReasonWorkloadAvailable)
-	get(t, ns, "files-data", claim)
-	if claim.UID != uid || !metav1.IsControlledBy(claim, again) {
-		t.Errorf("the claim was not taken up: owners %v", claim.OwnerReferences)
-	}
 }
 
 // collect does what the garbage collector would do for a server that is gone,

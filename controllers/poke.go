@@ -118,7 +118,10 @@ func (r *FTPServerReconciler) poke(ctx context.Context, s *scope) (time.Duration
 				return 0, fmt.Errorf("poke pod %s: %w", pod.Name, err)
 			}
 		}
-		again = soonest(again, soonest(next, pollInterval(now.Sub(state.since))))
+		again = soonest(again, next)
+		if s.answered(pod) { // when to ask the others, they have told by their silence
+			again = soonest(again, pollInterval(now.Sub(state.since)))
+		}
 	}
 	return again, nil
 }

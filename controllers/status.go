@@ -38,12 +38,19 @@ func (r *FTPServerReconciler) writeStatus(ctx context.Context, before, server *v
 	if equality.Semantic.DeepEqual(before.Status, server.Status) {
 		return nil
 	}
-	if err := r.Client.Status().Patch(ctx, server, client.MergeFrom(before), client.FieldOwner(fieldOwner)); err != nil {
+	if err := r.Client.Status().Patch(ctx, server, onlyOnto(before), client.FieldOwner(fieldOwner)); err != nil {
 		return client.IgnoreNotFound(err)
 	}
 	r.written.note(server)
 	announce(r.Recorder, server, before.Status.Conditions, server.Status.Conditions)
 	return nil
+}
+
+// onlyOnto is the patch of a status that takes effect only on the object as it
+// was judged. It holds what differs, so that on any other it would leave a
+// status that nobody has found.
+func onlyOnto(before client.Object) client.Patch {
+	return client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 }
 
 func (s *scope) findings() []policy.Named {

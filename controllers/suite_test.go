@@ -40,6 +40,8 @@ var (
 	// kube speaks to the API server without a cache, operatorKube also with the
 	// operator's own rights.
 	kube, operatorKube client.WithWatch
+	// suiteConfig leads to the API server.
+	suiteConfig *rest.Config
 	// pods answers for the pods that tests make.
 	pods = newFakePods()
 	// clock is what the operator is told the time is.
@@ -74,6 +76,8 @@ func runSuite(m *testing.M) (code int, err error) {
 		ErrorIfCRDPathMissing: true,
 	}
 	env.ControlPlane.GetAPIServer().Configure().Append("enable-admission-plugins", "OwnerReferencesPermissionEnforcement")
+	// The tests make more Services than there are addresses by default.
+	env.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.0.0.0/16")
 	config, err := env.Start()
 	if err != nil {
 		return 1, fmt.Errorf("start the API server: %w", err)
@@ -149,6 +153,7 @@ func suiteCache() cache.Options {
 
 func startOperator(ctx context.Context, config *rest.Config, stopped chan<- error) error {
 	config.QPS, config.Burst = 1000, 1000
+	suiteConfig = config
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return err

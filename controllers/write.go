@@ -36,7 +36,7 @@ func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
 		if found[i] != nil && leaving(found[i]) != nil {
 			continue
 		}
-		now, err := r.applier.apply(ctx, s.server, obj, found[i])
+		now, err := r.applyOne(ctx, s, obj, found[i])
 		if err == nil {
 			err = s.follow(now)
 		}
@@ -49,6 +49,26 @@ func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
 		}
 	}
 	return r.prune(ctx, s)
+}
+
+// applyOne writes one object. A Secret with what was made for it before is
+// written onto the very version that this was read from, or where there was
+// none: another operator, whose lease is lost and who does not know it yet, may
+// have made the same meanwhile, and what it has handed out stays.
+func (r *FTPServerReconciler) applyOne(ctx context.Context, s *scope, obj render.Object, found client.Object) (client.Object, error) {
+	read, carried := s.carried[obj.GetName()]
+	if _, isSecret := obj.(*corev1.Secret); !carried || !isSecret {
+		return r.applier.apply(ctx, s.server, obj, onto(found))
+	}
+	base := target{found: found}
+	if read != nil && found != nil {
+		base.uid, base.version = read.UID, read.ResourceVersion
+	}
+	now, err := r.applier.apply(ctx, s.server, obj, base)
+	if err != nil || now != found {
+		r.secrets.forget(client.ObjectKeyFromObject(obj)) // it is to be read as it is now
+	}
+	return now, err
 }
 
 // survey looks at what has the names of the objects, in their order. hold tells

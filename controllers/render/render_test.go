@@ -278,3 +278,20 @@ func TestCertificateNames(t *testing.T) {
 		t.Errorf("names are %v, want %v", got, want)
 	}
 }
+
+// A port that is new while others are moved to their node ports must not get the
+// number that one of those leaves: it would inherit its node port.
+func TestNewPassivePortKeepsOffOldNumbers(t *testing.T) {
+	s := input(func(in *render.Input) {
+		in.Server.Spec.Service = v1alpha1.ServiceSpec{Type: v1alpha1.ServiceNodePort, Port: 21}
+		in.Server.Spec.Passive = v1alpha1.PassiveSpec{FirstPort: 30000, PortsPerReplica: 4}
+	}).Server
+	live := &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{
+		{Name: "ftp", Port: 21, NodePort: 31111},
+		{Name: "s0p0", Port: 30000, NodePort: 32728},
+		{Name: "s0p1", Port: 30001, NodePort: 30003},
+	}}}
+	if got, want := render.PassivePorts(s, live), []int32{32728, 30003, 30002, 30004}; !slices.Equal(got, want) {
+		t.Errorf("the ports are %v, want %v", got, want)
+	}
+}

@@ -94,7 +94,8 @@ func allocated(svc *corev1.Service) map[string]int32 {
 // PassivePorts are the public numbers of slot 0's passive ports: firstPort and
 // on, or with type NodePort those that Kubernetes has allocated, so that one
 // number fits clients inside and outside. Until it has, a number is taken that
-// no other port of the Service has.
+// no other port of the Service has, nor had: a new port of an old one's number
+// would inherit its node port, which is still in use.
 func PassivePorts(s *v1alpha1.FTPServer, live *corev1.Service) []int32 {
 	out := make([]int32, s.Spec.Passive.PortsPerReplica)
 	nodePorts := map[string]int32{}
@@ -102,8 +103,10 @@ func PassivePorts(s *v1alpha1.FTPServer, live *corev1.Service) []int32 {
 		nodePorts = allocated(live)
 	}
 	taken := map[int32]bool{s.Spec.Service.Port: true}
-	for _, n := range nodePorts {
-		taken[n] = true
+	if len(nodePorts) > 0 {
+		for _, p := range live.Spec.Ports {
+			taken[p.NodePort], taken[p.Port] = true, true
+		}
 	}
 	next := s.Spec.Passive.FirstPort
 	for i := range out {
