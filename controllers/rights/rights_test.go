@@ -162,7 +162,7 @@ func TestDivide(t *testing.T) {
 	if !slices.Equal(s.Namespaces, []string{"good", "unwritable"}) || s.All || s.None() {
 		t.Errorf("it serves %v (all: %t)", s.Namespaces, s.All)
 	}
-	if len(lines) != 3 || !strings.Contains(lines[0], "nowhere") ||
+	if len(lines) != 3 || !strings.Contains(lines[0], "nowhere") || !strings.Contains(lines[0], "all of") ||
 		!strings.Contains(lines[1], "watch pods") || !strings.Contains(lines[2], "is served, but") || !strings.Contains(lines[2], "create services") {
 		t.Errorf("it says\n%s", strings.Join(lines, "\n"))
 	}

@@ -70,13 +70,13 @@ func (s *Served) sort(namespace string, missing []Right) {
 	switch {
 	case !readable && namespace == "":
 		s.log.Error(nil, "Nothing is served: the operator may not read all namespaces. Bind its ClusterRole, or name the namespaces to serve in --namespaces",
-			"missing", list(missing))
+			"missing", s.list(missing))
 	case !readable:
 		s.log.Error(nil, "Namespace is not served: does it exist, and has it the operator's Role and RoleBinding? It is served as soon as it has",
-			"namespace", namespace, "missing", list(missing))
+			"namespace", namespace, "missing", s.list(missing))
 	case len(missing) > 0:
 		s.log.Error(nil, "Namespace is served, but the operator lacks rights of its role there: what needs them fails",
-			"namespace", namespace, "missing", list(missing))
+			"namespace", namespace, "missing", s.list(missing))
 	}
 	value := 0.0
 	switch {
@@ -91,8 +91,11 @@ func (s *Served) sort(namespace string, missing []Right) {
 }
 
 // list is short enough for a line of the log.
-func list(rights []Right) string {
+func (s *Served) list(rights []Right) string {
 	const most = 6
+	if len(rights) == len(s.wanted) {
+		return "all of the operator's role"
+	}
 	var out []string
 	for _, r := range rights {
 		if len(out) == most {

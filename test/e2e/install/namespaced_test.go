@@ -15,6 +15,13 @@ import (
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 )
 
+func serverIn(t *testing.T, namespace string) *v1alpha1.FTPServer {
+	t.Helper()
+	server := &v1alpha1.FTPServer{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "files"}}
+	get(t, server)
+	return server
+}
+
 // served gives the operator its rights in a namespace.
 func served(t *testing.T, namespace string) {
 	t.Helper()
@@ -57,13 +64,24 @@ func TestNamespaced(t *testing.T) {
 		}
 		untouched(t, stranger)
 	})
-	t.Run("a right that is withdrawn", func(t *testing.T) {
-		kubectl(t, "-n", b, "delete", "rolebinding", "ftp-operator-served")
-		server := &v1alpha1.FTPServer{ObjectMeta: metav1.ObjectMeta{Namespace: a, Name: "files"}}
-		get(t, server)
-		ready(t, newUser(t, server, "bob"))
+	t.Run("rights that are withdrawn", func(t *testing.T) {
+		binding := []string{"-n", b, "delete", "rolebinding", "ftp-operator-served"}
+		good, poor := serverIn(t, a), serverIn(t, b)
+		kubectl(t, binding...)
+		waiting := newUser(t, poor, "bob")
+		eventually(t, func() string {
+			if strings.Contains(kubectl(t, "-n", operatorNamespace, "logs", "deployment/ftp-operator"), "is forbidden") {
+				return ""
+			}
+			return "the operator has not met the missing right"
+		})
+		ready(t, newUser(t, good, "bob"))
+		served(t, b)
+		ready(t, waiting)
+
+		kubectl(t, binding...)
 		restartOperator(t) // also with a cache that is made anew
-		ready(t, newUser(t, server, "carol"))
+		ready(t, newUser(t, good, "carol"))
 	})
 	t.Run("one more namespace", func(t *testing.T) {
 		served(t, other)

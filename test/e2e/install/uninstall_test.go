@@ -73,7 +73,7 @@ func chart(more ...string) []string {
 // unmoved finds that no object of the server's namespace was written or made anew.
 func unmoved(t *testing.T, before map[string]string, s *v1alpha1.FTPServer, what string) {
 	t.Helper()
-	if diff := cmp.Diff(before, state(t, s.Namespace)); diff != "" {
+	if diff := cmp.Diff(before, settled(t, s.Namespace)); diff != "" {
 		t.Errorf("%s moved objects (-before +after):\n%s", what, diff)
 	}
 }
