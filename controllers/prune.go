@@ -29,7 +29,7 @@ func (r *FTPServerReconciler) prune(ctx context.Context, s *scope) error {
 		return nil // what should be there is not known
 	}
 	for _, kind := range prunable {
-		list := kind.DeepCopyObject().(client.ObjectList) //nolint:errcheck // a copy is of the same type
+		list := kind.DeepCopyObject().(client.ObjectList)
 		err := r.Client.List(ctx, list, client.InNamespace(s.server.Namespace), client.MatchingLabels(render.Labels(s.server.Name)))
 		if err != nil {
 			return &stepError{"look for what is no longer needed", err}

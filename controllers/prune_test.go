@@ -47,7 +47,7 @@ func TestPrune(t *testing.T) {
 	}
 	var names []string
 	for _, p := range left.Items {
-		if p.Name != theServer { // which may be rendered
+		if p.Name != render.NetworkPolicyName(theServer) { // which is rendered
 			names = append(names, p.Name)
 		}
 	}

@@ -49,6 +49,8 @@ gate() {
 full() {
 	prepare
 	export FTP_TEST_FULL=1 NODES=2
+	stage "The operator: every flow with every fault at every call"
+	go_test faults -timeout 120m -run '^(TestFaults|TestRivals)$' ./controllers
 	stage "Real clients against the server alone: every mode, large files, race detector"
 	RACE=1 go_test clients -timeout 60m ./test/clients/...
 	stage "The local cluster's own cycles"
