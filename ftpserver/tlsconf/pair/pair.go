@@ -8,6 +8,7 @@ package pair
 import (
 	"bytes"
 	"crypto"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -36,7 +37,28 @@ func Parse(n Names, certPEM, keyPEM []byte) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, keyProblem(n, chain, keyPEM)
 	}
+	if err := serves(&cert); err != nil {
+		return tls.Certificate{}, fmt.Errorf("%s: %w", n.Cert, err)
+	}
 	return cert, nil
+}
+
+// serves refuses a key that no handshake would succeed with: one that TLS 1.3
+// has no signature for (RFC 8446 §4.2.3), and short ones of RSA, which
+// crypto/rsa refuses to sign with.
+func serves(cert *tls.Certificate) error {
+	all := &tls.ClientHelloInfo{
+		SupportedVersions: []uint16{tls.VersionTLS13},
+		SignatureSchemes: []tls.SignatureScheme{
+			tls.ECDSAWithP256AndSHA256, tls.ECDSAWithP384AndSHA384, tls.ECDSAWithP521AndSHA512, tls.Ed25519,
+			tls.PSSWithSHA256, tls.PSSWithSHA384, tls.PSSWithSHA512,
+		},
+	}
+	key, isRSA := cert.Leaf.PublicKey.(*rsa.PublicKey)
+	if all.SupportsCertificate(cert) != nil || (isRSA && key.N.BitLen() < 1024) {
+		return errors.New("its key is of a kind or size that TLS cannot use: take ECDSA P-256, Ed25519 or RSA of at least 2048 bits")
+	}
+	return nil
 }
 
 // wholePEM refuses what was caught while it was being written.

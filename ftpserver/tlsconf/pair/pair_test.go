@@ -1,6 +1,7 @@
 package pair_test
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -80,6 +81,25 @@ func TestEveryKindOfKey(t *testing.T) {
 	}
 	if _, err := pair.Parse(names, []byte(ecCert), []byte(rsaPKCS8)); err == nil || !strings.Contains(err.Error(), "tls.key: the key does not belong to the certificate in tls.crt") {
 		t.Errorf("the key of another: %v", err)
+	}
+}
+
+// A key that every handshake would fail with is told of before.
+func TestKeysThatTLSCannotUse(t *testing.T) {
+	t.Setenv("GODEBUG", "rsa1024min=0") // to make one at all
+	ec, err := ecdsa.GenerateKey(elliptic.P224(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, err := rsa.GenerateKey(rand.Reader, 768)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, key := range map[string]crypto.Signer{"P-224": ec, "RSA of 768 bits": short} {
+		cert, private := selfSigned(t, key, key.Public())
+		if _, err := pair.Parse(names, []byte(cert), []byte(private)); err == nil || !strings.Contains(err.Error(), "tls.crt: its key is of a kind or size that TLS cannot use") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
