@@ -1,7 +1,6 @@
 package vfs
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -358,50 +357,5 @@ func TestOnly(t *testing.T) {
 	}
 	if err := f.Only(OpDelete).Remove("/file"); err != nil {
 		t.Error(err)
-	}
-}
-
-func BenchmarkPathRules(b *testing.B) {
-	root := b.TempDir()
-	s, err := OpenStore(root, Options{BootID: "b", Durability: config.DurabilityNone})
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, n := range []int{0, 1, 16} {
-		u := config.User{Name: "u", Home: "/home", Role: config.RoleReadWrite}
-		for i := range n {
-			u.Paths = append(u.Paths, config.PathRule{Path: fmt.Sprintf("/a/rule/%d", i), Role: config.RoleReadOnly})
-		}
-		f, err := s.FS(u)
-		if err != nil {
-			b.Fatal(err)
-		}
-		_ = f.Mkdir("/a")
-		_ = f.Mkdir("/a/dir")
-		if err := publish(f.Create("/a/dir/file", CreateTruncate, 0)); err != nil {
-			b.Fatal(err)
-		}
-		b.Run(fmt.Sprintf("stat/rules=%d", n), func(b *testing.B) {
-			for b.Loop() {
-				if _, err := f.Stat("/a/dir/file"); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-		b.Run(fmt.Sprintf("store/rules=%d", n), func(b *testing.B) {
-			for b.Loop() {
-				u, err := f.Create("/a/dir/file", CreateTruncate, 0)
-				if err == nil {
-					err = u.Prepare(context.Background())
-				}
-				if err == nil {
-					_, err = u.Commit()
-				}
-				if err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-		_ = f.Close()
 	}
 }

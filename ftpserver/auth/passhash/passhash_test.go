@@ -161,22 +161,27 @@ func TestUnknownKindCanBeTold(t *testing.T) {
 
 // What Check lets pass can be verified, without panic and within its bounds.
 func FuzzCheck(f *testing.F) {
-	for _, seed := range []string{argonReference, bcryptA, bcryptB, bcryptY, "", "$2", "$2b$04$", "$argon2id$v=19$m=8,t=1,p=1$$"} {
+	for _, seed := range []string{argonReference, bcryptA, bcryptB, bcryptY, sha512Plain, sha512Few, sha512NoSalt, "$6$", "$6$rounds=$", "", "$2", "$2b$04$", "$argon2id$v=19$m=8,t=1,p=1$$"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, hash string) {
 		if Check(hash) != nil {
 			return
 		}
-		if strings.HasPrefix(hash, argon2idPrefix) {
+		switch { // what is slow is true as well
+		case strings.HasPrefix(hash, argon2idPrefix):
 			h, err := parseArgon2id(hash)
 			if err != nil || h.String() != hash {
 				t.Fatalf("parsed %+v (%v), written %s", h, err, h.String())
 			}
 			if h.memory > 64 || h.passes > 1 {
-				return // true as well, and slow
+				return
 			}
-		} else if hash[4:6] != "04" {
+		case strings.HasPrefix(hash, sha512Prefix):
+			if h, err := parseSHA512(hash); err != nil || h.rounds > sha512DefaultRounds {
+				return
+			}
+		case hash[4:6] != "04":
 			return
 		}
 		if _, err := Verify(hash, "password"); err != nil {
