@@ -5,6 +5,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -25,8 +27,8 @@ const (
 )
 
 // CacheOptions says what the operator keeps in memory: of what others share
-// with it, only what it made itself. Secrets are watched as metadata. No
-// namespaces means all.
+// with it, only what it made itself. Secrets are watched as metadata, and of
+// those of others little is kept even of that. No namespaces means all.
 func CacheOptions(namespaces []string) cache.Options {
 	mine := cache.ByObject{Label: render.ManagedSelector()}
 	options := cache.Options{
@@ -39,6 +41,7 @@ func CacheOptions(namespaces []string) cache.Options {
 
 			&networkingv1.NetworkPolicy{}: mine,
 		},
+		DefaultTransform: slim,
 	}
 	if len(namespaces) == 0 {
 		return options
@@ -48,6 +51,17 @@ func CacheOptions(namespaces []string) cache.Options {
 		options.DefaultNamespaces[n] = cache.Config{}
 	}
 	return options
+}
+
+// slim drops what takes up memory and is never asked for: the annotations and
+// the managed fields of Secrets that are not the operator's. kubectl apply keeps
+// a whole Secret once more in an annotation.
+func slim(o any) (any, error) {
+	m, ok := o.(*metav1.PartialObjectMetadata)
+	if ok && !render.ManagedSelector().Matches(labels.Set(m.Labels)) {
+		m.Annotations, m.ManagedFields = nil, nil
+	}
+	return o, nil
 }
 
 // AddIndexes teaches the cache the indexes that both controllers use.

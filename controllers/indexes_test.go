@@ -4,6 +4,10 @@ import (
 	"maps"
 	"slices"
 	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/ftp-operator/ftp-operator/controllers/render"
 )
 
 // An operator for single namespaces must not ask for anything outside them.
@@ -19,5 +23,33 @@ func TestCacheStaysInItsNamespaces(t *testing.T) {
 	}
 	if everywhere := CacheOptions(nil); len(everywhere.DefaultNamespaces) != 0 {
 		t.Errorf("without a list it watches %v", everywhere.DefaultNamespaces)
+	}
+}
+
+// Of Secrets that are others' the operator keeps no annotations, which can be as
+// large as the Secrets; its own it keeps whole.
+func TestCacheIsSlim(t *testing.T) {
+	secret := func(labels map[string]string) *metav1.PartialObjectMetadata {
+		return &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{
+			Name: "a", Labels: labels, Annotations: map[string]string{"large": "text"}, ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "m"}},
+		}}
+	}
+	transform := CacheOptions(nil).DefaultTransform
+	for name, tt := range map[string]struct {
+		labels map[string]string
+		kept   bool
+	}{
+		"somebody else's": {nil, false},
+		"another tool's":  {map[string]string{render.LabelManagedBy: "helm", "a": "label"}, false},
+		"its own":         {map[string]string{render.LabelManagedBy: render.FieldOwner}, true},
+	} {
+		o, err := transform(secret(tt.labels))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := o.(*metav1.PartialObjectMetadata)
+		if kept := len(got.Annotations) > 0 && len(got.ManagedFields) > 0; kept != tt.kept || got.Name != "a" || len(got.Labels) != len(tt.labels) {
+			t.Errorf("%s: it keeps %+v", name, got.ObjectMeta)
+		}
 	}
 }
