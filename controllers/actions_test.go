@@ -253,6 +253,15 @@ func reconcileAll(t *testing.T, namespace, server string) {
 	}
 }
 
+// wake has the operator itself look at the server "files" again, as it would by
+// the clock: a pass that is forced beside one that writes would write too.
+func wake(t *testing.T, namespace string) {
+	t.Helper()
+	change(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "files"}}, func(a *corev1.ServiceAccount) {
+		a.Annotations = map[string]string{"example.com/woken": clock.Now().String()}
+	})
+}
+
 // pass forces one pass, again where the cache still had to catch up or one of
 // the operator's own passes was first.
 func pass(t *testing.T, r reconcile.Reconciler, req ctrl.Request) {

@@ -15,9 +15,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/resourceversion"
 	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/ftp-operator/ftp-operator/controllers/render"
 )
@@ -46,7 +44,7 @@ func (r *rotation) twelfths(t *testing.T, n int, after time.Duration) {
 	t.Helper()
 	at := r.began.Add(r.ended.Sub(r.began) / 12 * time.Duration(n)).Add(after)
 	clock.Advance(at.Sub(clock.Now()))
-	reconcileAll(t, r.ns, "files")
+	wake(t, r.ns)
 }
 
 func (r *rotation) authority(t *testing.T) map[string][]byte {
@@ -97,8 +95,9 @@ func (r *rotation) verifies(t *testing.T, bundle []byte) error {
 	return nil
 }
 
-// settles waits until the authority's Secret has just these keys and the bundle
-// as many certificates, and finds that it verifies and that nothing moves.
+// settles waits until the authority's Secret has just these keys, the bundle has
+// as many certificates and what signs has signed what the pods show, and finds
+// that nothing moves any more.
 func (r *rotation) settles(t *testing.T, certificates int, keys ...string) []byte {
 	t.Helper()
 	var bundle []byte
@@ -115,7 +114,7 @@ func (r *rotation) settles(t *testing.T, certificates int, keys ...string) []byt
 		if roots != string(bundle) {
 			return errors.New("pods are not verified with the whole bundle")
 		}
-		return r.verifies(t, bundle)
+		return errors.Join(r.verifies(t, bundle), r.verifies(t, r.authority(t)[corev1.TLSCertKey]))
 	})
 	reaches(t, newServer(r.ns, "files"), kstatus.CurrentStatus)
 	quiet(t, r.ns, "files")
@@ -194,17 +193,6 @@ func (r *rotation) restore(t *testing.T, backup map[string][]byte) {
 	t.Helper()
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: r.ns, Name: render.AuthoritySecretName("files")}}
 	change(t, secret, func(s *corev1.Secret) { s.Data = maps.Clone(backup) })
-	eventually(t, func() error { // the cache has seen it too
-		m, err := serverReconciler.secrets.metadata(t.Context(), client.ObjectKeyFromObject(secret))
-		if err != nil || m == nil {
-			return fmt.Errorf("the cache has no Secret: %w", err)
-		}
-		if order, err := resourceversion.CompareResourceVersion(m.ResourceVersion, secret.ResourceVersion); err != nil || order < 0 {
-			return fmt.Errorf("the cache has not seen it yet (%w)", err)
-		}
-		return nil
-	})
-	reconcileAll(t, r.ns, "files")
 }
 
 // Operators that find it due at the same instant make one next authority, and
