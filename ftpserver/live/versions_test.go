@@ -202,3 +202,19 @@ func TestRunSeesVersions(t *testing.T) {
 		t.Error("anna was lost on the way")
 	}
 }
+
+// The same content under another name is told under that name, also to a file
+// that did not change.
+func TestAConflictFollowsTheName(t *testing.T) {
+	d := newDir(t)
+	d.write(config.FileName, configured("usersDir: .\n"))
+	s := d.open()
+	d.write("users-6.v2.yaml", usersFile(user("anna", hashB)))
+	for _, name := range []string{annaV1, annaV2} {
+		d.remove(annaV1)
+		d.write(name, usersFile(user("anna", hashA)))
+		if err := s.Reload(); err == nil || !strings.Contains(err.Error(), "is also in "+name) {
+			t.Errorf("Reload = %v, want %s named", err, name)
+		}
+	}
+}

@@ -271,6 +271,9 @@ func (b *bench) resumeDownload(t *testing.T) {
 	eventually(t, 20*time.Second, "half of the download", func() bool { return size(local) > enough })
 	must(t, p.Kill())
 	_, _ = p.Wait()
+	if size(local) == resumeSize {
+		must(t, os.Truncate(local, enough)) // the client was quicker than the kill
+	}
 	b.lastTransfer(t, "/down", "") // complete, where all of it was in the kernel's buffers
 	must(t, b.ResumeDownload(soon(t), "/down", local))
 	sameContent(t, local, remote)
