@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 events=bin/test
 rm -rf "$events"
 mkdir -p "$events"
+export FTP_FIGURES=$PWD/$events/figures.txt
 
 stage() { printf '\n== %s (%s)\n' "$1" "$(date -u +%T)"; }
 
@@ -22,6 +23,10 @@ go_test() {
 summary() {
 	printf '\n== Summary\n'
 	"$gotestsum" --format dots --raw-command -- cat "$events"/*.json
+	if [[ -s $FTP_FIGURES ]]; then
+		printf '\n== Figures\n'
+		cat "$FTP_FIGURES"
+	fi
 }
 
 prepare() {
@@ -41,7 +46,7 @@ gate() {
 	go_test unit -race ./api/... ./controllers/... ./ftpserver/... ./charts/... ./docs/...
 	stage "Real clients against the server alone"
 	go_test clients -timeout 20m ./test/clients/...
-	end_to_end
+	end_to_end 30m
 }
 
 full() {
@@ -51,10 +56,10 @@ full() {
 	RACE=1 go_test clients -timeout 60m ./test/clients/...
 	stage "The local cluster's own cycles"
 	hack/cluster/test.sh
-	end_to_end
+	end_to_end 90m
 }
 
-# end_to_end runs against the cluster of KUBECONFIG, if that is set, else
+# end_to_end TIMEOUT runs against the cluster of KUBECONFIG, if that is set, else
 # against a local one of its own that is ended afterwards.
 end_to_end() {
 	stage "End to end"
@@ -64,10 +69,11 @@ end_to_end() {
 		make --no-print-directory cluster-up cluster-load
 		local KUBECONFIG
 		KUBECONFIG=$(hack/cluster/cluster kubeconfig)
-		export KUBECONFIG FTP_CLIENT="$PWD/hack/cluster/cluster client" FTP_INSIDE="$PWD/hack/cluster/cluster node 1"
+		export KUBECONFIG FTP_CLIENT="$PWD/hack/cluster/cluster client"
+		export FTP_INSIDE="$PWD/hack/cluster/cluster node 1" FTP_NODE="$PWD/hack/cluster/cluster node"
 	fi
 	hack/install-operator.sh
-	go_test e2e -timeout 30m -count=1 ./test/e2e/...
+	go_test e2e -timeout "$1" -count=1 ./test/e2e/...
 	if [[ -n $(trap -p EXIT) ]]; then
 		hack/cluster/cluster down
 		trap - EXIT

@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -38,7 +40,21 @@ func (f *figures) log(t *testing.T, title string) {
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t  %s\t\n", len(d), rounded(quantile(d, 50)), rounded(quantile(d, 95)), rounded(d[len(d)-1]), kind)
 	}
 	_ = w.Flush()
-	t.Logf("%s\n%s", title, text.String())
+	record(t, title+"\n"+text.String())
+}
+
+// record logs what was measured, and adds it to the file FTP_FIGURES.
+func record(t *testing.T, text string) {
+	t.Helper()
+	t.Log(text)
+	name := os.Getenv("FTP_FIGURES")
+	if name == "" {
+		return
+	}
+	file, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	must(t, err)
+	_, err = fmt.Fprintf(file, "%s: %s\n", t.Name(), text)
+	must(t, errors.Join(err, file.Close()))
 }
 
 // quantile is the smallest value that so many percent do not exceed.

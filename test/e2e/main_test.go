@@ -6,7 +6,9 @@
 // program as a client outside the cluster, if that is not this machine itself;
 // FTP_INSIDE the one that runs it where ClusterIPs are reachable, and FTP_NODE
 // the one that runs it in the node whose number is its first argument.
-// FTP_TEST_FULL=1 asks for what is too long for the gate.
+// FTP_TEST_FULL=1 asks for what is too long for the gate. What was measured is
+// added to the file FTP_FIGURES. The tests that are not parallel come first, one
+// by one: they measure, or have the operator restarted.
 package e2e
 
 import (
@@ -21,6 +23,7 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 )
@@ -59,15 +62,16 @@ func run(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer stop()
-	code = m.Run()
+	code, othersEnded = m.Run(), true
 	everything := func(string, string) (bool, error) { return true, nil }
-	if !testing.RunTests(everything, []testing.InternalTest{{Name: "TestNoSecretLeaks", F: noSecretLeaks}}) {
+	if !testing.RunTests(everything, []testing.InternalTest{{Name: "TestNoSecretLeaks", F: TestNoSecretLeaks}}) {
 		code = 1
 	}
 	return code, nil
 }
 
 func connect() error {
+	ctrl.SetLogger(zap.New())
 	var err error
 	if cluster, err = ctrl.GetConfig(); err != nil {
 		return fmt.Errorf("no cluster: set KUBECONFIG, or run make test: %w", err)

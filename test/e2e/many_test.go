@@ -67,7 +67,7 @@ func memory(t *testing.T, pod *corev1.Pod, when string) {
 		must(t, err)
 		peak = kilobytes << 10
 	}
-	t.Logf("The operator, %s: %d MiB, at most %d MiB", when, now>>20, peak>>20)
+	record(t, fmt.Sprintf("The operator, %s: %d MiB, at most %d MiB", when, now>>20, peak>>20))
 	if now == 0 || peak > operatorMemory {
 		t.Errorf("The operator has needed %d MiB, want at most %d MiB", peak>>20, operatorMemory>>20)
 	}

@@ -48,7 +48,7 @@ func TestQuiet(t *testing.T) {
 	after := operatorMetrics(t, pod)
 
 	made := since(before.requests(), after.requests())
-	t.Logf("%d passes over %d servers, %d objects in the namespace; requests: %v", passes(after)-passes(before), servers, len(objects), made)
+	record(t, fmt.Sprintf("%d passes over %d servers, %d objects in the namespace; requests: %v", passes(after)-passes(before), servers, len(objects), made))
 	for method, n := range made {
 		switch method {
 		case "GET":

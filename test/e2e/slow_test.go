@@ -182,9 +182,9 @@ func (s *session) retrieve(path string, w io.Writer) (int64, error) {
 	return n, s.next().is(226)
 }
 
-// curlTransfers begins, in the first round, a slow download and upload by a real
-// client, which take longer than all the changes of that round; the function
-// that it returns waits for them, and fails where one was cut.
+// curlTransfers begins, in the first round, a download and an upload of half a
+// minute by a real client; the function that it returns waits for them, and
+// fails where one was cut.
 func (s *stage) curlTransfers(i int) (wait func()) {
 	s.t.Helper()
 	if i > 0 {
