@@ -1,9 +1,16 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/pem"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -35,10 +42,8 @@ func (e *evidence) noteSecret(s *corev1.Secret) {
 				e.noteText(hash[strings.LastIndex(hash, "$")+1:], origin)
 			}
 		case strings.Contains(string(value), "PRIVATE KEY-----"):
-			for line := range strings.Lines(string(value)) {
-				if line = strings.TrimSpace(line); !strings.HasPrefix(line, "-----") {
-					e.noteText(line, origin)
-				}
+			for _, line := range privateLines(value) {
+				e.noteText(line, origin)
 			}
 		default:
 			if text := strings.TrimSpace(string(value)); utf8.ValidString(text) {
@@ -50,6 +55,25 @@ func (e *evidence) noteSecret(s *corev1.Secret) {
 			e.noteText(hex.EncodeToString(value), origin)
 		}
 	}
+}
+
+// privateLines are the lines of a private key in PEM, without those in which
+// only its public half stands: a certificate may hold the very same line.
+func privateLines(key []byte) (out []string) {
+	var public []byte
+	if block, _ := pem.Decode(key); block != nil {
+		if parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
+			public, _ = x509.MarshalPKIXPublicKey(parsed.(crypto.Signer).Public())
+		}
+	}
+	for line := range strings.Lines(string(key)) {
+		line = strings.TrimSpace(line)
+		content, err := base64.StdEncoding.DecodeString(line)
+		if err == nil && len(content) > 0 && !bytes.Contains(public, content) {
+			out = append(out, line)
+		}
+	}
+	return out
 }
 
 var passwordHash = regexp.MustCompile(`\$(?:argon2id|2[abxy]?|6)\$[^\s"']+`)
@@ -149,6 +173,22 @@ func TestNoSecretLeaks(t *testing.T) {
 }
 
 const plantedName = "planted"
+
+// TestPrivateLines: of a private key, the lines with the private half are looked
+// for, and none of those that a certificate may show.
+func TestPrivateLines(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	must(t, err)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	must(t, err)
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	all := strings.Split(strings.TrimSpace(string(text)), "\n")
+	// A scalar of 32 bytes ends in the second line of 48; the third is public.
+	if got := privateLines(text); !slices.Equal(got, all[1:3]) {
+		t.Errorf("%d lines are looked for, want the first two of %d", len(got), len(all)-2)
+	}
+}
 
 // plant puts a secret where it does not belong, and returns it.
 func plant(t *testing.T) string {

@@ -23,6 +23,7 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 )
@@ -70,6 +71,7 @@ func run(m *testing.M) (code int, err error) {
 }
 
 func connect() error {
+	ctrl.SetLogger(zap.New())
 	var err error
 	if cluster, err = ctrl.GetConfig(); err != nil {
 		return fmt.Errorf("no cluster: set KUBECONFIG, or run make test: %w", err)
