@@ -34,10 +34,10 @@ const (
 	LoginSuspended LoginState = "Suspended"
 )
 
-// AnnotationRotatePassword, set to any new value on an FTPUser without
-// passwordSecretRef, has the operator make a new password, once for each value.
-// Sessions under the old one end after their running transfer.
-const AnnotationRotatePassword = "ftp-operator.io/rotate-password"
+// AnnotationRotatePassword is set to any new value, on an FTPUser without
+// passwordSecretRef, to have the operator make a new password, once for each
+// value. Sessions under the old one end after their running transfer.
+const AnnotationRotatePassword = "ftp-operator.io/rotate-password" //nolint:gosec // asks for a password and is none
 
 // FTPUserSpec is the wanted state of an FTPUser.
 //

@@ -31,7 +31,7 @@ const (
 // refresh its volumes.
 const AnnotationPoked = "ftp-operator.io/poked"
 
-// AnnotationRotated, on the Secret with a generated password, is the value of
+// AnnotationRotated is on the Secret with a generated password: the value of
 // v1alpha1.AnnotationRotatePassword that the password was made for.
 const AnnotationRotated = "ftp-operator.io/rotated"
 

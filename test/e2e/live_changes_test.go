@@ -15,7 +15,7 @@ import (
 // liveChanges are the kinds of changes, in the order of a round. It begins
 // without the user and ends so.
 func liveChanges() []liveChange {
-	return slices.Concat(userChanges(), serverChanges())
+	return slices.Concat(userChanges(), serverChanges(), certificateChanges())
 }
 
 func theUser(s *stage) client.Object   { return s.user }
@@ -81,10 +81,13 @@ func userChanges() []liveChange {
 			return s.byCurl(s.word(i), false) + s.byCurl(s.word(i)+", renewed", true)
 		},
 	}, {
-		name:   "role changed",
-		of:     theUser,
-		before: hold,
-		apply:  func(s *stage, _ int) { s.setUser(func(u *v1alpha1.FTPUserSpec) { u.Role = v1alpha1.RoleReadOnly }) },
+		name: "role changed",
+		of:   theUser,
+		before: func(s *stage, i int) {
+			hold(s, i)
+			must(s.t, s.held.do("MKD "+below(i)).is(257)) // for the path rule that comes next
+		},
+		apply: func(s *stage, _ int) { s.setUser(func(u *v1alpha1.FTPUserSpec) { u.Role = v1alpha1.RoleReadOnly }) },
 		effect: func(s *stage, i int) string {
 			// A new name each time: one that is left over would be refused too.
 			if got := s.held.do("MKD /" + rand.Text()); got.code != 550 {
@@ -98,6 +101,45 @@ func userChanges() []liveChange {
 			if err := c.Mkdir(soon(s.t), "/by-curl"); err == nil || !strings.Contains(err.Error(), "550") {
 				return fmt.Sprintf("curl: want a 550, got %v", err)
 			}
+			return ""
+		},
+	}, {
+		name:   "path rule added",
+		of:     theUser,
+		before: hold,
+		apply: func(s *stage, i int) {
+			s.setUser(func(u *v1alpha1.FTPUserSpec) { u.Paths = []v1alpha1.PathRule{{Path: below(i), Role: "ReadWrite"}} })
+		},
+		effect: func(s *stage, i int) string {
+			// The user is a reader by now, but below the rule's directory.
+			if got := s.held.do("MKD " + below(i) + "/" + rand.Text()); got.code != 257 {
+				return fmt.Sprintf("MKD: %d %s", got.code, got.text)
+			}
+			return ""
+		},
+		confirm: func(s *stage, i int) string {
+			c := s.curl
+			c.Target.User, c.Target.Password = "carol", s.word(i)+", renewed"
+			if err := c.Mkdir(soon(s.t), below(i)+"/by-curl"); err != nil {
+				return err.Error()
+			}
+			return ""
+		},
+	}, {
+		name:   "network forbidden",
+		of:     theUser,
+		apart:  true, // a session is sent away right after the configuration is swapped
+		before: hold,
+		apply: func(s *stage, _ int) {
+			s.setUser(func(u *v1alpha1.FTPUserSpec) { u.AllowedCIDRs = []string{"198.51.100.0/24"} })
+		},
+		effect: func(s *stage, _ int) string { return s.held.ends(lookEvery) },
+		after: func(s *stage, i int) string {
+			if problem := s.refused(s.word(i)+", renewed") + s.byCurl(s.word(i)+", renewed", false); problem != "" {
+				return problem
+			}
+			s.setUser(func(u *v1alpha1.FTPUserSpec) { u.AllowedCIDRs = nil })
+			ready(s.t, s.user)
 			return ""
 		},
 	}, {
@@ -130,6 +172,9 @@ func userChanges() []liveChange {
 		confirm: func(s *stage, i int) string { return s.byCurl(s.word(i)+", renewed", false) },
 	}}
 }
+
+// below is the directory of a round's path rule.
+func below(i int) string { return fmt.Sprintf("/round-%d", i) }
 
 // greets looks what a new connection is greeted with.
 func (s *stage) greets(code int) string {

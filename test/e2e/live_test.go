@@ -48,11 +48,14 @@ type stage struct {
 	server          *v1alpha1.FTPServer
 	user, bystander *v1alpha1.FTPUser
 	secret          *corev1.Secret
-	door            door
-	curl            ftpclient.Connection // as the bystander
-	log             *podLog
-	held            *session // the user's, during a change
-	watcher         *session // the bystander's, for looking
+	// authority is somebody else's, and given what it has signed for the server.
+	authority authority
+	given     *corev1.Secret
+	door      door
+	curl      ftpclient.Connection // as the bystander
+	log       *podLog
+	held      *session // the user's, during a change
+	watcher   *session // the bystander's, for looking
 }
 
 // TestChangesAreLive: a change is seen by clients within seconds, while pods
