@@ -54,7 +54,7 @@ func parse() options {
 	flag.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")
 	flag.BoolVar(&o.leaderElect, "leader-elect", false, "work only while holding the lease, so that several replicas can run")
 	flag.StringVar(&o.namespaces, "namespaces", "", "namespaces to serve, separated by commas; empty: all")
-	flag.StringVar(&o.namespace, "operator-namespace", os.Getenv("POD_NAMESPACE"), "namespace of the operator's lease; default: $POD_NAMESPACE")
+	flag.StringVar(&o.namespace, "operator-namespace", os.Getenv("POD_NAMESPACE"), "namespace of the operator itself: of its lease, and what servers' NetworkPolicies let in; default: $POD_NAMESPACE")
 	flag.StringVar(&o.clusterDomain, "cluster-domain", "cluster.local", "DNS domain of the cluster's Services")
 	flag.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	flag.DurationVar(&o.lifetimes.Leaf, "certificate-lifetime", pki.DefaultLifetimes.Leaf, "how long the certificates that it makes are valid; renewed at two thirds")

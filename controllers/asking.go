@@ -16,7 +16,8 @@ const (
 	askAgainFirst = 500 * time.Millisecond
 	askAgainLast  = 30 * time.Second
 	// silentAtOnce is how many pods that did not answer the last time are asked
-	// at once: each may hold up a worker until probe.Timeout.
+	// at once: each may hold up a worker until probe.Timeout. Of one namespace it
+	// is one, so that a tenant with many takes no other's turn.
 	silentAtOnce = serverWorkers / 2
 )
 
@@ -32,14 +33,13 @@ type silence struct {
 // asking bounds what pods cost that take connections and do not answer, so that
 // one tenant's cannot keep the workers from the servers of the others.
 type asking struct {
-	slots chan struct{}
-
 	mu   sync.Mutex
 	pods map[client.ObjectKey]map[types.UID]silence // by server
+	busy map[string]bool                            // namespaces of which a silent pod is being asked
 }
 
 func newAsking() *asking {
-	return &asking{slots: make(chan struct{}, silentAtOnce), pods: map[client.ObjectKey]map[types.UID]silence{}}
+	return &asking{pods: map[client.ObjectKey]map[types.UID]silence{}, busy: map[string]bool{}}
 }
 
 // turn tells whether to ask a pod now. If not, problem is why it did not answer
@@ -55,17 +55,22 @@ func (a *asking) turn(server client.ObjectKey, pod *corev1.Pod, now time.Time) (
 		if in := a.pause(s, pod).Sub(now); in > 0 {
 			return nil, false, s.problem, in
 		}
-		select {
-		case a.slots <- struct{}{}:
-			release = func() { <-a.slots }
-		default:
+		if a.busy[server.Namespace] || len(a.busy) >= silentAtOnce {
 			return nil, false, s.problem, wait.Jitter(askAgainFirst, 1)
 		}
+		a.busy[server.Namespace] = true
+		release = func() { a.free(server.Namespace) }
 	}
 	return func(problem string, at time.Time) time.Duration {
 		release()
 		return a.note(server, pod, problem, at)
 	}, s.count == 0, "", 0
+}
+
+func (a *asking) free(namespace string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.busy, namespace)
 }
 
 // pause is until when a silent pod is left alone. One that has become ready

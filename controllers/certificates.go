@@ -35,6 +35,9 @@ type givenCertificate struct {
 	// be used, what it held before. leaf is nil where there is neither.
 	pair pki.KeyPair
 	leaf *x509.Certificate
+	// from is the Secret that the pair is from; empty where only the copy of it
+	// is known.
+	from string
 }
 
 // certificates remembers, for each server, the given certificates by name, so
@@ -85,7 +88,7 @@ func (r *FTPServerReconciler) readCertificates(ctx context.Context, s *scope) er
 		}
 		s.certificates = append(s.certificates, render.Certificate{Name: spec.Name, Pair: g.pair})
 		shown = append(shown, policy.Certificate{
-			Name: spec.Name, Secret: spec.SecretRef.Name, NotBefore: g.leaf.NotBefore, NotAfter: g.leaf.NotAfter,
+			Name: spec.Name, Secret: g.from, NotBefore: g.leaf.NotBefore, NotAfter: g.leaf.NotAfter,
 		})
 		s.credentials.ends[spec.Name] = g.leaf.NotAfter
 	}
@@ -120,6 +123,7 @@ func (r *FTPServerReconciler) readCertificate(ctx context.Context, s *scope, spe
 	if found != nil {
 		now.source.secret, now.source.resourceVersion = found.UID, found.ResourceVersion
 		if problem = now.take(found); problem == "" {
+			now.from = found.Name
 			now.finding = policy.Resolved()
 			return now, nil
 		}
@@ -128,9 +132,9 @@ func (r *FTPServerReconciler) readCertificate(ctx context.Context, s *scope, spe
 		return givenCertificate{}, err
 	}
 	if found == nil {
-		now.finding = policy.CertificateMissing(spec, now.leaf != nil)
+		now.finding = policy.CertificateMissing(spec, now.kept())
 	} else {
-		now.finding = policy.InvalidCertificate(spec, problem, now.leaf != nil)
+		now.finding = policy.InvalidCertificate(spec, problem, now.kept())
 	}
 	return now, nil
 }
@@ -143,6 +147,11 @@ func (g *givenCertificate) take(s *corev1.Secret) (problem string) {
 	return policy.CertificateProblem(s, func(cert, key []byte) error {
 		return g.parse(pki.KeyPair{Cert: cert, Key: key})
 	})
+}
+
+// kept is what is shown instead of a Secret that can't be used.
+func (g *givenCertificate) kept() policy.Kept {
+	return policy.Kept{There: g.leaf != nil, From: g.from}
 }
 
 func (g *givenCertificate) parse(p pki.KeyPair) error {
@@ -158,7 +167,7 @@ func (g *givenCertificate) parse(p pki.KeyPair) error {
 // know yet of one that was just written, and it would be lost.
 func (r *FTPServerReconciler) keepCertificate(ctx context.Context, s *scope, name string, before givenCertificate, known bool, now *givenCertificate) error {
 	if known {
-		now.pair, now.leaf = before.pair, before.leaf
+		now.pair, now.leaf, now.from = before.pair, before.leaf, before.from
 		return nil
 	}
 	copies, err := r.secrets.content(ctx, s.key(render.TLSSecretName(s.server.Name)))

@@ -170,7 +170,7 @@ func (s *scope) entries() ([]config.User, error) {
 
 // loginOf is what pods tell of a user whom they have loaded.
 func loginOf(entry config.User) (l policy.Login, err error) {
-	l = policy.Login{Name: entry.Name, File: render.UsersFile(entry.Name), Newer: !entry.SameInPrevious()}
+	l = policy.Login{Name: entry.Name, File: render.UsersFile(entry.Name), Newer: entry.UnknownInPrevious()}
 	if l.Digest, err = entry.Digest(); err != nil {
 		return l, err
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -48,24 +48,34 @@ func (r *FTPUserReconciler) password(ctx context.Context, u *v1alpha1.FTPUser) (
 	if problem = passwordProblem(u, m); problem != nil {
 		return problem, nil
 	}
-	return nil, r.rotate(ctx, u, m)
+	return r.rotate(ctx, u, m)
 }
 
 // rotate puts a new password in the user's Secret where one was asked for that
-// was not made yet. The version that was judged goes along, so that of two
-// operators one makes it.
-func (r *FTPUserReconciler) rotate(ctx context.Context, u *v1alpha1.FTPUser, m *metav1.PartialObjectMetadata) error {
+// was not made yet; problem tells that Kubernetes will not have it. What was made
+// is read from the API server, as the cache keeps no annotations of a Secret that
+// has lost the operator's label. The version that was read goes along, so that of
+// two operators one makes it.
+func (r *FTPUserReconciler) rotate(ctx context.Context, u *v1alpha1.FTPUser, m *metav1.PartialObjectMetadata) (problem *policy.Finding, err error) {
 	asked := u.Annotations[v1alpha1.AnnotationRotatePassword]
 	if asked == "" || m.Annotations[render.AnnotationRotated] == asked {
-		return nil
+		return nil, nil
 	}
-	before := &corev1.Secret{}
-	before.Namespace, before.Name, before.ResourceVersion = m.Namespace, m.Name, m.ResourceVersion
-	after := before.DeepCopy()
-	after.Annotations = map[string]string{render.AnnotationRotated: asked}
-	after.Data = map[string][]byte{render.KeyPassword: []byte(randomText(generatedPassword))}
-	patch := client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
-	return client.IgnoreNotFound(r.Client.Patch(ctx, after, patch, client.FieldOwner(fieldOwner)))
+	found, err := r.secrets.content(ctx, client.ObjectKeyFromObject(m))
+	if err != nil || found == nil || found.Annotations[render.AnnotationRotated] == asked {
+		return nil, err
+	}
+	if problem = passwordProblem(u, found); problem != nil {
+		return problem, nil
+	}
+	after := render.Rotated(found, asked, randomText(generatedPassword))
+	patch := client.MergeFromWithOptions(found, client.MergeFromWithOptimisticLock{})
+	err = r.Client.Patch(ctx, after, patch, client.FieldOwner(fieldOwner))
+	if apierrors.IsInvalid(err) {
+		refused := policy.RotationRefused(found.Name)
+		return &refused, nil
+	}
+	return nil, client.IgnoreNotFound(err)
 }
 
 // passwordProblem judges what stands where the user's password would be made;

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -125,10 +126,11 @@ func (s *scope) follow(now client.Object) error {
 
 // rejected tells that the API server, or a policy in it, will not have the
 // object: that a volume cannot grow, or that a quota is used up. An admission
-// webhook answers with a code of its choice. What is left out passes by itself.
+// webhook answers with a code of its choice. What is left out passes by itself,
+// or is not the spec's fault.
 func rejected(err error) bool {
 	var status apierrors.APIStatus
-	if !errors.As(err, &status) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+	if !errors.As(err, &status) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) || unauthorised(status) {
 		return false
 	}
 	switch code := status.Status().Code; code {
@@ -137,4 +139,13 @@ func rejected(err error) bool {
 	default:
 		return code >= 400 && code < 500
 	}
+}
+
+// withoutRight is how the API server's authoriser says no; quotas and policies,
+// whose answers have the same code, say otherwise.
+var withoutRight = regexp.MustCompile(`is forbidden: User "[^"]*" cannot `)
+
+// unauthorised tells that the operator lacks a right.
+func unauthorised(status apierrors.APIStatus) bool {
+	return status.Status().Code == http.StatusForbidden && withoutRight.MatchString(status.Status().Message)
 }

@@ -27,7 +27,7 @@ const ConditionStalled = "Stalled"
 // FTPServer reasons: Accepted, InvalidSpec, NameTaken, ChildRejected,
 // ChildLeaving.
 // FTPUser reasons: Accepted, InvalidSpec, ServerNotFound, UsernameConflict,
-// ServerFull, NameTaken, ChildLeaving.
+// ServerFull, NameTaken, ChildRejected, ChildLeaving.
 const ConditionAccepted = "Accepted"
 
 // ConditionResolvedRefs tells whether what the spec refers to is there and

@@ -46,16 +46,26 @@ const (
 // NetworkPolicySpec says what may reach the pods, in clusters whose network
 // enforces NetworkPolicies.
 //
-// +kubebuilder:validation:XValidation:rule="self.mode == 'Managed' || !has(self.metricsFrom)",message="metricsFrom needs networkPolicy.mode Managed: set the mode or remove the field"
+// +kubebuilder:validation:XValidation:rule="self.mode == 'Managed' || (!has(self.metricsFrom) && !has(self.ftpFrom))",message="metricsFrom and ftpFrom need networkPolicy.mode Managed: set the mode or remove the field"
 type NetworkPolicySpec struct {
-	// mode is Managed (the operator keeps a NetworkPolicy: FTP from everywhere,
-	// the status port from the operator, metrics from metricsFrom; out of the
-	// pods only DNS, where a host name is to be resolved) or None (it makes
-	// none). Absent: Managed.
+	// mode is Managed (the operator keeps a NetworkPolicy: FTP from ftpFrom, the
+	// status port from the operator, metrics from metricsFrom; out of the pods
+	// only DNS, where a host name is to be resolved) or None (it makes none).
+	// Policies add up: another one that narrows FTP needs ftpFrom, or None.
+	// Absent: Managed.
 	//
 	// +optional
 	// +default="Managed"
 	Mode NetworkPolicyMode `json:"mode,omitempty"`
+
+	// ftpFrom are the peers that may connect by FTP. Absent: everybody.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(p, has(p.podSelector) || has(p.namespaceSelector) || has(p.ipBlock))",message="each of ftpFrom needs a podSelector, a namespaceSelector or an ipBlock"
+	FTPFrom []networkingv1.NetworkPolicyPeer `json:"ftpFrom,omitempty"`
 
 	// metricsFrom are the peers that may read the metrics. Absent: none.
 	//
@@ -63,5 +73,6 @@ type NetworkPolicySpec struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(p, has(p.podSelector) || has(p.namespaceSelector) || has(p.ipBlock))",message="each of metricsFrom needs a podSelector, a namespaceSelector or an ipBlock"
 	MetricsFrom []networkingv1.NetworkPolicyPeer `json:"metricsFrom,omitempty"`
 }

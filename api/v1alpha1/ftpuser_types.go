@@ -121,9 +121,10 @@ type FTPUserSpec struct {
 
 	// expiresAt is when the login ends: from that instant on it is refused and
 	// running sessions are ended, also while the operator is away. A later time
-	// brings it back. Absent: never.
+	// brings it back. Between the years 2000 and 9999. Absent: never.
 	//
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self > timestamp('2000-01-01T00:00:00Z') && self < timestamp('9999-01-01T00:00:00Z')",message="expiresAt must lie between the years 2000 and 9999: leave it out for a login that never ends"
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
 
 	// limits bound what the user may use. Absent: only the server's limits hold.

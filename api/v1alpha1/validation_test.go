@@ -135,7 +135,10 @@ func TestCreateIsRefused(t *testing.T) {
 		"anonymous home":          {server, []set{{"spec.anonymous", fields("home", "/a/../b")}}, "home must be a plain path"},
 		"anonymous relative home": {server, []set{{"spec.anonymous", fields("home", "pub")}}, "begin it with /"},
 		"network policy mode":     {server, []set{{"spec.networkPolicy", fields("mode", "Off")}}, `supported values: "Managed", "None"`},
-		"metrics without policy":  {server, []set{{"spec.networkPolicy", fields("mode", "None", "metricsFrom", list(fields("podSelector", fields())))}}, "metricsFrom needs networkPolicy.mode Managed"},
+		"metrics without policy":  {server, []set{{"spec.networkPolicy", fields("mode", "None", "metricsFrom", list(fields("podSelector", fields())))}}, "need networkPolicy.mode Managed"},
+		"ftp peers without":       {server, []set{{"spec.networkPolicy", fields("mode", "None", "ftpFrom", list(fields("podSelector", fields())))}}, "need networkPolicy.mode Managed"},
+		"no ftp peer":             {server, []set{{"spec.networkPolicy", fields("ftpFrom", list(fields()))}}, "each of ftpFrom needs a podSelector, a namespaceSelector or an ipBlock"},
+		"no metrics peer":         {server, []set{{"spec.networkPolicy", fields("metricsFrom", list(fields()))}}, "each of metricsFrom needs a podSelector"},
 		"metrics from nobody":     {server, []set{{"spec.networkPolicy", fields("metricsFrom", list())}}, "at least 1 items"},
 		"too many secrets": {server, []set{{"spec.pod.imagePullSecrets", many(17, func(i int) any {
 			return fields("name", fmt.Sprint("s", i))
@@ -161,6 +164,8 @@ func TestCreateIsRefused(t *testing.T) {
 		"network":               {user, []set{{"spec.allowedCIDRs", list("10.0.0.1")}}, "allowedCIDRs must be networks such as 10.0.0.0/8"},
 		"no network":            {user, []set{{"spec.allowedCIDRs", list()}}, "at least 1 items"},
 		"expiry":                {user, []set{{"spec.expiresAt", "tomorrow"}}, "must be of type date-time"},
+		"expiry never":          {user, []set{{"spec.expiresAt", "9999-12-31T23:59:59-05:00"}}, "leave it out for a login that never ends"},
+		"expiry of nothing":     {user, []set{{"spec.expiresAt", "0001-01-01T00:00:00Z"}}, "must lie between the years 2000 and 9999"},
 		"no sessions":           {user, []set{{"spec.limits.sessionsPerReplica", int64(0)}}, "should be greater than or equal to 1"},
 		"password without name": {user, []set{{"spec.passwordSecretRef", fields("key", "k")}}, "spec.passwordSecretRef.name: Required value"},
 		"password in clear":     {user, []set{{"spec.password", "x"}}, `unknown field "spec.password"`},
@@ -244,7 +249,7 @@ func TestDefaults(t *testing.T) {
 	got := fmt.Sprintln(*s.Spec.Replicas, s.Spec.TLS, s.Spec.Passive, s.Spec.Service.Type, s.Spec.Service.Port,
 		s.Spec.Storage.Volume.DeletionPolicy, s.Spec.Logging, s.Spec.Pod.RunAsUser, s.Spec.Pod.FSGroup,
 		s.Spec.Pod.Resources.Requests.Cpu(), s.Spec.Pod.Resources.Requests.Memory(), s.Spec.NetworkPolicy, s.Status.ObservedGeneration)
-	want := "1 {Required 1.2 []} {8 30000 []} ClusterIP 21 Retain {Info} 65532 65532 50m 128Mi {Managed []} -1\n"
+	want := "1 {Required 1.2 []} {8 30000 []} ClusterIP 21 Retain {Info} 65532 65532 50m 128Mi {Managed [] []} -1\n"
 	if got != want {
 		t.Errorf("defaults are\n%s, want\n%s", got, want)
 	}

@@ -55,6 +55,13 @@ func RotationIgnored(f Finding) Finding {
 	return f
 }
 
+// RotationRefused is the finding for a generated password that can't be made
+// anew, as its Secret can't be changed.
+func RotationRefused(secret string) Finding {
+	return no(v1alpha1.ReasonChildRejected, fmt.Sprintf(
+		"Kubernetes refuses a new password in the Secret %s, perhaps as it is immutable: delete it to have one made anew", secret))
+}
+
 // SecretMissing is the finding for a password Secret that is not there.
 func SecretMissing(ref v1alpha1.SecretKeyReference) Finding {
 	return no(v1alpha1.ReasonSecretNotFound,

@@ -36,8 +36,9 @@ type Login struct {
 	// Digest is the config.User.Digest that a server tells; Previous that of a
 	// server of the previous version of the contract.
 	Digest, Previous string
-	// Newer tells that the latter does not serve the user as it should.
-	Newer bool
+	// Newer names what the latter does not know of the user, and refuses the
+	// login for; empty: nothing.
+	Newer string
 }
 
 // Loaded judges an answer: it is OK where the pod has loaded every file.
@@ -124,8 +125,8 @@ func UserProgrammed(slots []Slot, answers []Answer, files map[string]config.Expe
 			return f
 		}
 		for _, a := range told {
-			if u.Newer && !a.Status.Current() {
-				return unsupported(s, a.Pod, "all that narrows this login, and refuses it")
+			if u.Newer != "" && !a.Status.Current() {
+				return unsupported(s, a.Pod, u.Newer+", and refuses the login")
 			}
 		}
 	}

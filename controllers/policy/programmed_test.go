@@ -79,22 +79,22 @@ func TestUserProgrammed(t *testing.T) {
 	for name, tc := range map[string]struct {
 		slots   []policy.Slot
 		answers []policy.Answer
-		newer   bool
+		newer   string
 		want    v1alpha1.Reason
 	}{
-		"the whole file":    {slots, told("new", nil), false, v1alpha1.ReasonProgrammed},
-		"the entry":         {slots, told("old", map[string]string{"alice": "digest"}), false, v1alpha1.ReasonProgrammed},
-		"an older entry":    {slots, told("old", map[string]string{"alice": "older"}), false, v1alpha1.ReasonPending},
-		"another's entry":   {slots, told("old", map[string]string{"bob": "digest"}), false, v1alpha1.ReasonPending},
-		"older, the file":   {slots, older("new for old", nil), false, v1alpha1.ReasonProgrammed},
-		"older, the entry":  {slots, older("old", map[string]string{"alice": "previous"}), false, v1alpha1.ReasonProgrammed},
-		"older, behind":     {slots, older("old", map[string]string{"alice": "digest"}), false, v1alpha1.ReasonPending},
-		"older, too old":    {slots, older("new for old", nil), true, v1alpha1.ReasonUnsupportedByServer},
-		"older, leaving":    {rolling, older("new for old", nil), true, v1alpha1.ReasonPending},
-		"not too old":       {slots, told("new", nil), true, v1alpha1.ReasonProgrammed},
-		"mute":              {slots, []policy.Answer{{Slot: "s0"}}, false, v1alpha1.ReasonStatusUnreachable},
-		"no pod":            {slots, nil, false, v1alpha1.ReasonNoPod},
-		"nothing is to run": {nil, nil, false, v1alpha1.ReasonScaledToZero},
+		"the whole file":    {slots, told("new", nil), "", v1alpha1.ReasonProgrammed},
+		"the entry":         {slots, told("old", map[string]string{"alice": "digest"}), "", v1alpha1.ReasonProgrammed},
+		"an older entry":    {slots, told("old", map[string]string{"alice": "older"}), "", v1alpha1.ReasonPending},
+		"another's entry":   {slots, told("old", map[string]string{"bob": "digest"}), "", v1alpha1.ReasonPending},
+		"older, the file":   {slots, older("new for old", nil), "", v1alpha1.ReasonProgrammed},
+		"older, the entry":  {slots, older("old", map[string]string{"alice": "previous"}), "", v1alpha1.ReasonProgrammed},
+		"older, behind":     {slots, older("old", map[string]string{"alice": "digest"}), "", v1alpha1.ReasonPending},
+		"older, too old":    {slots, older("new for old", nil), "paths", v1alpha1.ReasonUnsupportedByServer},
+		"older, leaving":    {rolling, older("new for old", nil), "paths", v1alpha1.ReasonPending},
+		"not too old":       {slots, told("new", nil), "paths", v1alpha1.ReasonProgrammed},
+		"mute":              {slots, []policy.Answer{{Slot: "s0"}}, "", v1alpha1.ReasonStatusUnreachable},
+		"no pod":            {slots, nil, "", v1alpha1.ReasonNoPod},
+		"nothing is to run": {nil, nil, "", v1alpha1.ReasonScaledToZero},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := policy.UserProgrammed(tc.slots, tc.answers, files, policy.Login{

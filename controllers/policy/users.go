@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -29,11 +31,28 @@ const (
 // entrySize is the most that a user takes of its shard, in bytes: its entry is
 // there in two versions of the contract.
 func entrySize(u *v1alpha1.FTPUser) int {
-	size := 2 * (userOverhead + 2*len(u.Username()) + len(u.Spec.Home))
+	size := 2 * (userOverhead + 2*written(u.Username()) + written(u.Spec.Home))
 	for _, p := range u.Spec.Paths {
-		size += ruleOverhead + len(p.Path)
+		size += ruleOverhead + written(p.Path)
 	}
 	return size + cidrOverhead*len(u.Spec.AllowedCIDRs) + narrowOverhead
+}
+
+// written is the most bytes that a text takes in YAML, where what is not
+// printable there is escaped, as \U0001F600.
+func written(text string) int {
+	n := 0
+	for _, r := range text {
+		switch {
+		case r == '"', r == '\'', r == '\\':
+			n += 2
+		case r > unicode.MaxLatin1 && r <= 0xD7FF, r >= ' ' && r <= '~', r > 0xDFFF && r < 0xFEFF:
+			n += utf8.RuneLen(r)
+		default:
+			n += len(`\U0001F600`)
+		}
+	}
+	return n
 }
 
 // AcceptUsers decides which FTPUsers the server takes, by UID. Older ones come
@@ -49,6 +68,12 @@ func AcceptUsers(users []*v1alpha1.FTPUser) map[types.UID]Finding {
 		name := u.Username()
 		if err := config.UsernameProblem(name); err != nil {
 			out[u.UID] = no(v1alpha1.ReasonInvalidSpec, fmt.Sprintf("username: %v: set spec.username in a new FTPUser", err))
+			continue
+		}
+		// The schema refuses this before; should it not, the user's file must not
+		// be refused for it, with everybody else who is in it.
+		if err := UserEntry(u, "").Problem(); err != nil {
+			out[u.UID] = no(v1alpha1.ReasonInvalidSpec, fmt.Sprintf("The server would refuse it: %v", err))
 			continue
 		}
 		if first := owner[name]; first != nil {
@@ -93,6 +118,9 @@ func UserEntry(u *v1alpha1.FTPUser, passwordHash string) config.User {
 	}
 	if at := u.Spec.ExpiresAt; at != nil {
 		entry.ExpiresAt = at.UTC()
+		if at.IsZero() { // to the server that would be: never
+			entry.Login = config.LoginSuspended
+		}
 	}
 	return entry
 }

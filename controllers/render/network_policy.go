@@ -17,7 +17,9 @@ import (
 // OperatorApp is the value of LabelName on the operator's own pods.
 const OperatorApp = "ftp-operator"
 
-const dnsPort = 53
+// dnsPorts are those of DNS servers: of the Service, and of pods behind it where
+// the network judges by them.
+var dnsPorts = []int32{53, 5353}
 
 // networkPolicy bounds what reaches the pods and what they reach, or is nil
 // where the spec wants none. Probes come from the node, which network policies
@@ -34,7 +36,7 @@ func networkPolicy(in Input) *networkingv1.NetworkPolicy {
 			PodSelector: metav1.LabelSelector{MatchLabels: ServiceSelector(in.Server.Name)},
 			PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress},
 			Ingress: []networkingv1.NetworkPolicyIngressRule{
-				{Ports: []networkingv1.NetworkPolicyPort{
+				{From: spec.FTPFrom, Ports: []networkingv1.NetworkPolicyPort{
 					port(corev1.ProtocolTCP, controlListen, 0),
 					port(corev1.ProtocolTCP, passiveListen, passiveListen+maxPassivePorts-1),
 				}},
@@ -48,9 +50,10 @@ func networkPolicy(in Input) *networkingv1.NetworkPolicy {
 		})
 	}
 	if slices.ContainsFunc(in.PassiveAddresses, isHostname) {
-		p.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{Ports: []networkingv1.NetworkPolicyPort{
-			port(corev1.ProtocolUDP, dnsPort, 0), port(corev1.ProtocolTCP, dnsPort, 0),
-		}}}
+		p.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{}}
+		for _, n := range dnsPorts {
+			p.Spec.Egress[0].Ports = append(p.Spec.Egress[0].Ports, port(corev1.ProtocolUDP, n, 0), port(corev1.ProtocolTCP, n, 0))
+		}
 	}
 	return p
 }

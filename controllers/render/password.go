@@ -26,3 +26,17 @@ func Password(u *v1alpha1.FTPUser, password string) *corev1.Secret {
 	}
 	return made
 }
+
+// Rotated is the Secret with another password, made because the user's
+// annotation has this value. It has the operator's label again, should that have
+// been lost.
+func Rotated(found *corev1.Secret, asked, password string) *corev1.Secret {
+	after := found.DeepCopy()
+	metav1.SetMetaDataLabel(&after.ObjectMeta, LabelManagedBy, FieldOwner)
+	metav1.SetMetaDataAnnotation(&after.ObjectMeta, AnnotationRotated, asked)
+	if after.Data == nil {
+		after.Data = map[string][]byte{}
+	}
+	after.Data[KeyPassword] = []byte(password)
+	return after
+}

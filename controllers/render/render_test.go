@@ -88,7 +88,9 @@ func tuned(in *render.Input) {
 func guarded(in *render.Input) {
 	s := &in.Server.Spec
 	s.Anonymous = &v1alpha1.AnonymousSpec{Home: "/pub", Role: "ReadOnly"}
-	s.NetworkPolicy = v1alpha1.NetworkPolicySpec{Mode: v1alpha1.NetworkPolicyManaged, MetricsFrom: []networkingv1.NetworkPolicyPeer{
+	s.NetworkPolicy = v1alpha1.NetworkPolicySpec{Mode: v1alpha1.NetworkPolicyManaged, FTPFrom: []networkingv1.NetworkPolicyPeer{
+		{IPBlock: &networkingv1.IPBlock{CIDR: "198.51.100.0/24"}},
+	}, MetricsFrom: []networkingv1.NetworkPolicyPeer{
 		{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": "monitoring"}}},
 	}}
 	in.PassiveAddresses = []config.PassiveAddress{{Address: "lb.example.com"}}

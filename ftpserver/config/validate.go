@@ -222,6 +222,9 @@ func (u *User) validateNarrowing(at string) error {
 			errs = append(errs, fmt.Errorf("%s.allowedCIDRs: %q is not a network such as 10.0.0.0/8", at, c))
 		}
 	}
+	if year := u.ExpiresAt.UTC().Year(); year < 1 || year > 9999 {
+		errs = append(errs, fmt.Errorf("%s.expiresAt: must be before the year 10000 (RFC 3339): leave it out for a login that never ends", at))
+	}
 	if u.MaxSessions < 0 {
 		errs = append(errs, fmt.Errorf("%s.maxSessions: must be 0 (none) or more, is %d", at, u.MaxSessions))
 	}
@@ -240,6 +243,15 @@ func absolute(field, p string) error {
 		return fmt.Errorf("%s: %q must be an absolute path without . or .. in it", field, p)
 	}
 	return nil
+}
+
+// Problem says what a server would refuse about the user, or nil. The hash of
+// the password is not judged.
+func (u User) Problem() error {
+	u.PasswordHash = hashPrefixes[0]
+	users := []User{u}
+	setUserDefaults(users)
+	return errors.Join(validateUsers("user", users)...)
 }
 
 var hashPrefixes = []string{"$argon2id$", "$2", "$6$"}

@@ -76,10 +76,19 @@ func (u User) Previous() (User, bool) {
 	return u, true
 }
 
-// SameInPrevious tells that a server of the version before serves the user just
-// as it should.
-func (u User) SameInPrevious() bool {
-	return !strings.HasPrefix(u.PasswordHash, "$6$") && !u.narrowed()
+// UnknownInPrevious names what a server of the version before does not know of
+// the user, who is refused there for it; it is empty where the server does just
+// as it should, which is to refuse whoever is suspended.
+func (u User) UnknownInPrevious() string {
+	switch {
+	case u.Login == LoginSuspended:
+		return ""
+	case strings.HasPrefix(u.PasswordHash, "$6$"):
+		return "the kind of hash that the password is kept as"
+	case u.narrowed():
+		return "what narrows the login (paths, allowedCIDRs, expiresAt, limits)"
+	}
+	return ""
 }
 
 func (u User) narrowed() bool {

@@ -33,8 +33,11 @@ func TestThePreviousVersionFailsClosed(t *testing.T) {
 		if there != tt.there || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, %v, want %+v, %v", name, got, there, want, tt.there)
 		}
-		if u.SameInPrevious() == tt.closed {
-			t.Errorf("%s: SameInPrevious is %v", name, !tt.closed)
+		if unknown := u.UnknownInPrevious(); (unknown != "") != tt.closed {
+			t.Errorf("%s: unknown is %q", name, unknown)
+		}
+		if u.Login = LoginSuspended; u.UnknownInPrevious() != "" {
+			t.Errorf("%s: something is unknown of a login that is refused anyway", name)
 		}
 	}
 }
