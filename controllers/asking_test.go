@@ -90,19 +90,32 @@ func TestSilentPodThatComesBack(t *testing.T) {
 // forgotten while it is there.
 func TestSilentPodsDoNotTakeAllWorkers(t *testing.T) {
 	a, server, now := newAsking(), client.ObjectKey{Name: "files"}, time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	tenant := func(i int) client.ObjectKey {
+		return client.ObjectKey{Namespace: fmt.Sprint("tenant-", i), Name: "files"}
+	}
 	var pods []*corev1.Pod
 	for i := range 3 * serverWorkers {
 		pods = append(pods, aPod(fmt.Sprint(i), corev1.ConditionTrue))
 		a.note(server, pods[i], "no answer", now)
+		a.note(tenant(i), pods[i], "no answer", now)
 	}
 	later := now.Add(time.Hour)
 	var asking []func(string, time.Time) time.Duration
-	for _, p := range pods {
-		if done, _, _, in := a.turn(server, p, later); done != nil {
+	ask := func(of client.ObjectKey, p *corev1.Pod) {
+		if done, _, _, in := a.turn(of, p, later); done != nil {
 			asking = append(asking, done)
 		} else if in <= 0 {
 			t.Error("it is not told when to come back")
 		}
+	}
+	for _, p := range pods {
+		ask(server, p)
+	}
+	if len(asking) != 1 {
+		t.Fatalf("of one namespace %d are asked at once", len(asking))
+	}
+	for i, p := range pods {
+		ask(tenant(i), p)
 	}
 	if len(asking) != silentAtOnce {
 		t.Fatalf("%d are asked at once", len(asking))
@@ -116,6 +129,9 @@ func TestSilentPodsDoNotTakeAllWorkers(t *testing.T) {
 		t.Errorf("%d are remembered", n)
 	}
 	a.forget(server)
+	for i := range pods {
+		a.forget(tenant(i))
+	}
 	if len(a.pods) != 0 {
 		t.Errorf("still remembered: %v", a.pods)
 	}

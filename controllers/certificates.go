@@ -35,9 +35,6 @@ type givenCertificate struct {
 	// be used, what it held before. leaf is nil where there is neither.
 	pair pki.KeyPair
 	leaf *x509.Certificate
-	// from is the Secret that the pair is from; empty where only the copy of it
-	// is known.
-	from string
 }
 
 // certificates remembers, for each server, the given certificates by name, so
@@ -87,9 +84,11 @@ func (r *FTPServerReconciler) readCertificates(ctx context.Context, s *scope) er
 			continue
 		}
 		s.certificates = append(s.certificates, render.Certificate{Name: spec.Name, Pair: g.pair})
-		shown = append(shown, policy.Certificate{
-			Name: spec.Name, Secret: g.from, NotBefore: g.leaf.NotBefore, NotAfter: g.leaf.NotAfter,
-		})
+		told := policy.Certificate{Name: spec.Name, NotBefore: g.leaf.NotBefore, NotAfter: g.leaf.NotAfter}
+		if g.finding.OK() {
+			told.Secret = spec.SecretRef.Name
+		}
+		shown = append(shown, told)
 		s.credentials.ends[spec.Name] = g.leaf.NotAfter
 	}
 	r.certificates.replace(client.ObjectKeyFromObject(s.server), all)
@@ -123,7 +122,6 @@ func (r *FTPServerReconciler) readCertificate(ctx context.Context, s *scope, spe
 	if found != nil {
 		now.source.secret, now.source.resourceVersion = found.UID, found.ResourceVersion
 		if problem = now.take(found); problem == "" {
-			now.from = found.Name
 			now.finding = policy.Resolved()
 			return now, nil
 		}
@@ -132,9 +130,9 @@ func (r *FTPServerReconciler) readCertificate(ctx context.Context, s *scope, spe
 		return givenCertificate{}, err
 	}
 	if found == nil {
-		now.finding = policy.CertificateMissing(spec, now.kept())
+		now.finding = policy.CertificateMissing(spec, now.leaf != nil)
 	} else {
-		now.finding = policy.InvalidCertificate(spec, problem, now.kept())
+		now.finding = policy.InvalidCertificate(spec, problem, now.leaf != nil)
 	}
 	return now, nil
 }
@@ -147,11 +145,6 @@ func (g *givenCertificate) take(s *corev1.Secret) (problem string) {
 	return policy.CertificateProblem(s, func(cert, key []byte) error {
 		return g.parse(pki.KeyPair{Cert: cert, Key: key})
 	})
-}
-
-// kept is what is shown instead of a Secret that can't be used.
-func (g *givenCertificate) kept() policy.Kept {
-	return policy.Kept{There: g.leaf != nil, From: g.from}
 }
 
 func (g *givenCertificate) parse(p pki.KeyPair) error {
@@ -167,7 +160,7 @@ func (g *givenCertificate) parse(p pki.KeyPair) error {
 // know yet of one that was just written, and it would be lost.
 func (r *FTPServerReconciler) keepCertificate(ctx context.Context, s *scope, name string, before givenCertificate, known bool, now *givenCertificate) error {
 	if known {
-		now.pair, now.leaf, now.from = before.pair, before.leaf, before.from
+		now.pair, now.leaf = before.pair, before.leaf
 		return nil
 	}
 	copies, err := r.secrets.content(ctx, s.key(render.TLSSecretName(s.server.Name)))

@@ -146,7 +146,7 @@ func TestBrokenCertificateLeavesTheOldInPlace(t *testing.T) {
 			reaches(t, server, kstatus.CurrentStatus)
 			change(t, secret, func(s *corev1.Secret) { s.Data = tlsSecret(ns, "", tc.broken).Data })
 			c := says(t, server, v1alpha1.ConditionResolvedRefs, metav1.ConditionFalse, v1alpha1.ReasonInvalidCertificate)
-			for _, want := range []string{tc.want, "web-tls", "What it held before goes on serving"} {
+			for _, want := range []string{tc.want, "web-tls", "The copy that was made before goes on serving"} {
 				if !strings.Contains(c.Message, want) {
 					t.Errorf("the message leaves out %q: %s", want, c.Message)
 				}

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -25,6 +26,17 @@ func TestRejected(t *testing.T) {
 		err := fmt.Errorf("apply: %w", &apierrors.StatusError{ErrStatus: metav1.Status{Code: code}})
 		if got := rejected(err); got != want {
 			t.Errorf("%d: got %v", code, got)
+		}
+	}
+	// A lack of a right is not the spec's fault, where a quota's answer is.
+	pvc := schema.GroupResource{Resource: "persistentvolumeclaims"}
+	for why, want := range map[string]bool{
+		"exceeded quota: storage, requested: requests.storage=1Gi, used: 9Gi, limited: 9Gi": true,
+		`violates PodSecurity "restricted:latest": a User that cannot`:                      true,
+		`User "system:serviceaccount:a:b" cannot patch resource "persistentvolumeclaims"`:   false,
+	} {
+		if err := apierrors.NewForbidden(pvc, "files-data", errors.New(why)); rejected(err) != want {
+			t.Errorf("want %v: %v", want, err)
 		}
 	}
 	if rejected(errors.New("connection refused")) {

@@ -59,6 +59,71 @@ func TestPasswordIsMadeAnewOnRequest(t *testing.T) {
 	}
 }
 
+// A Secret that has lost the operator's label is kept in the cache without its
+// annotations: that must not look like a request that was never met.
+func TestRotationWithoutTheLabel(t *testing.T) {
+	ns := namespace(t)
+	user := newUser(ns, "alice", "files")
+	create(t, newServer(ns, "files"), user)
+	login(t, ns, "files", "alice")
+	change(t, user, func(u *v1alpha1.FTPUser) {
+		u.Annotations = map[string]string{v1alpha1.AnnotationRotatePassword: "1"}
+	})
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "alice-password"}}
+	eventually(t, func() error {
+		get(t, ns, "alice-password", secret)
+		if secret.Annotations[render.AnnotationRotated] != "1" {
+			return errors.New("not yet made anew")
+		}
+		return nil
+	})
+	change(t, secret, func(s *corev1.Secret) { delete(s.Labels, render.LabelManagedBy) })
+	without := secret.ResourceVersion
+	eventually(t, func() error { // the cache has it so
+		m, err := userReconciler.secrets.metadata(t.Context(), client.ObjectKeyFromObject(secret))
+		if err == nil && m.ResourceVersion != without {
+			err = errors.New("the cache lags behind")
+		}
+		return err
+	})
+	for range 5 {
+		reconcileAll(t, ns, "files")
+	}
+	if get(t, ns, "alice-password", secret); secret.ResourceVersion != without {
+		t.Fatal("the password was made again")
+	}
+	change(t, user, func(u *v1alpha1.FTPUser) { u.Annotations[v1alpha1.AnnotationRotatePassword] = "2" })
+	eventually(t, func() error {
+		get(t, ns, "alice-password", secret)
+		if secret.Annotations[render.AnnotationRotated] != "2" || secret.Labels[render.LabelManagedBy] != render.FieldOwner {
+			return fmt.Errorf("labels %v, annotations %v", secret.Labels, secret.Annotations)
+		}
+		return nil
+	})
+}
+
+// A Secret that nobody may change is told of, and goes on being the password.
+func TestRotationOfAnImmutableSecretIsTold(t *testing.T) {
+	ns := namespace(t)
+	user := newUser(ns, "alice", "files")
+	create(t, newServer(ns, "files"), user)
+	hash := login(t, ns, "files", "alice").PasswordHash
+	immutable := true
+	change(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "alice-password"}}, func(s *corev1.Secret) { s.Immutable = &immutable })
+	change(t, user, func(u *v1alpha1.FTPUser) {
+		u.Annotations = map[string]string{v1alpha1.AnnotationRotatePassword: "1"}
+	})
+	c := says(t, user, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonChildRejected)
+	if !strings.Contains(c.Message, "alice-password") {
+		t.Errorf("the message names no Secret: %s", c.Message)
+	}
+	if login(t, ns, "files", "alice").PasswordHash != hash {
+		t.Error("the login has another password")
+	}
+	change(t, user, func(u *v1alpha1.FTPUser) { u.Annotations = nil })
+	says(t, user, v1alpha1.ConditionAccepted, metav1.ConditionTrue, v1alpha1.ReasonAccepted)
+}
+
 // Of a given Secret only its owner makes a new password, and the user is told.
 func TestRotationOfAGivenPasswordIsTold(t *testing.T) {
 	ns := namespace(t)

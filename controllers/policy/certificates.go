@@ -44,36 +44,24 @@ func CertificateProblem(s *corev1.Secret, parse func(cert, key []byte) error) st
 const OperatorsOwnSecret = "it is one that the operator makes: name a Secret of your own"
 
 // CertificateMissing is the finding for a given certificate whose Secret is not
-// there.
-func CertificateMissing(c v1alpha1.TLSCertificate, kept Kept) Finding {
+// there. kept tells that an older copy goes on serving.
+func CertificateMissing(c v1alpha1.TLSCertificate, kept bool) Finding {
 	return no(v1alpha1.ReasonCertificateNotFound, fmt.Sprintf(
-		"The Secret %s of the certificate %s does not exist: create it, of type %s. %s", c.SecretRef.Name, c.Name, corev1.SecretTypeTLS, kept.meanwhile(c)))
+		"The Secret %s of the certificate %s does not exist: create it, of type %s. %s", c.SecretRef.Name, c.Name, corev1.SecretTypeTLS, meanwhile(kept)))
 }
 
 // InvalidCertificate is the finding for a given certificate that can't be used.
-func InvalidCertificate(c v1alpha1.TLSCertificate, problem string, kept Kept) Finding {
+func InvalidCertificate(c v1alpha1.TLSCertificate, problem string, kept bool) Finding {
 	return no(v1alpha1.ReasonInvalidCertificate, fmt.Sprintf(
-		"The Secret %s of the certificate %s can't be used: %s. %s", c.SecretRef.Name, c.Name, problem, kept.meanwhile(c)))
+		"The Secret %s of the certificate %s can't be used: %s. %s", c.SecretRef.Name, c.Name, problem, meanwhile(kept)))
 }
 
-// Kept is what clients are shown instead of a Secret that can't be used.
-type Kept struct {
-	// There tells that there is something: what was copied before.
-	There bool
-	// From is the Secret that it was copied from, where that is known.
-	From string
-}
-
-func (k Kept) meanwhile(c v1alpha1.TLSCertificate) string {
-	switch {
-	case !k.There:
-		return "Clients are shown the other certificates meanwhile"
-	case k.From == c.SecretRef.Name:
-		return "What it held before goes on serving"
-	case k.From != "":
-		return fmt.Sprintf("The copy of the Secret %s goes on serving", k.From)
+// meanwhile names no Secret: which one a copy is of, a new process doesn't know.
+func meanwhile(kept bool) string {
+	if kept {
+		return "The copy that was made before goes on serving"
 	}
-	return "The copy that was made before goes on serving"
+	return "Clients are shown the other certificates meanwhile"
 }
 
 // References joins what was found of all that the spec refers to. The message
@@ -95,8 +83,8 @@ func References(findings ...Finding) Finding {
 
 // Certificate is a given certificate that clients are shown.
 type Certificate struct {
-	// Name is its name in the spec, Secret the one that it is from, where that
-	// is known.
+	// Name is its name in the spec. Secret is the one that it is from; empty
+	// where it is a copy that was made before.
 	Name, Secret        string
 	NotBefore, NotAfter time.Time
 }
@@ -120,7 +108,7 @@ func CertificatesValid(mode v1alpha1.TLSMode, shown []Certificate, now time.Time
 	}
 	var expired, early, ending []string
 	for _, c := range shown {
-		told := c.Name
+		told := c.Name + " (the copy that was made before)"
 		if c.Secret != "" {
 			told = fmt.Sprintf("%s (Secret %s)", c.Name, c.Secret)
 		}

@@ -87,10 +87,8 @@ func TestCertificateProblem(t *testing.T) {
 
 func TestReferences(t *testing.T) {
 	web := v1alpha1.TLSCertificate{Name: "web", SecretRef: v1alpha1.LocalReference{Name: "web-tls"}}
-	missing, kept := policy.CertificateMissing(web, policy.Kept{}), policy.CertificateMissing(web, policy.Kept{There: true, From: "web-tls"})
-	invalid := policy.InvalidCertificate(web, "tls.key: no", policy.Kept{})
-	others := policy.CertificateMissing(web, policy.Kept{There: true, From: "old-tls"})
-	unknown := policy.InvalidCertificate(web, "tls.key: no", policy.Kept{There: true})
+	missing, kept := policy.CertificateMissing(web, false), policy.CertificateMissing(web, true)
+	invalid := policy.InvalidCertificate(web, "tls.key: no", false)
 	for name, tc := range map[string]struct {
 		findings []policy.Finding
 		want     v1alpha1.Reason
@@ -99,9 +97,7 @@ func TestReferences(t *testing.T) {
 		"nothing is referred to": {nil, v1alpha1.ReasonResolvedRefs, nil},
 		"all is there":           {[]policy.Finding{policy.Resolved(), policy.Resolved()}, v1alpha1.ReasonResolvedRefs, nil},
 		"one is not":             {[]policy.Finding{policy.Resolved(), missing}, v1alpha1.ReasonCertificateNotFound, []string{"web-tls of the certificate web does not exist", "the other certificates"}},
-		"kept":                   {[]policy.Finding{kept}, v1alpha1.ReasonCertificateNotFound, []string{"What it held before goes on serving"}},
-		"kept of another":        {[]policy.Finding{others}, v1alpha1.ReasonCertificateNotFound, []string{"The copy of the Secret old-tls goes on serving"}},
-		"kept of who knows what": {[]policy.Finding{unknown}, v1alpha1.ReasonInvalidCertificate, []string{"The copy that was made before goes on serving"}},
+		"kept":                   {[]policy.Finding{kept}, v1alpha1.ReasonCertificateNotFound, []string{"The copy that was made before goes on serving"}},
 		"what needs an edit":     {[]policy.Finding{missing, invalid}, v1alpha1.ReasonInvalidCertificate, []string{"does not exist", "can't be used: tls.key: no"}},
 		"the claim first":        {[]policy.Finding{policy.ClaimMissing("c"), missing}, v1alpha1.ReasonClaimNotFound, []string{"PersistentVolumeClaim c", "web-tls"}},
 	} {

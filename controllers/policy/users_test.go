@@ -78,6 +78,8 @@ func TestServerFull(t *testing.T) {
 		"narrowed":      {12_000, func(s *v1alpha1.FTPUserSpec) { s.ExpiresAt, s.Limits.SessionsPerReplica = &until, 100_000 }},
 		"many paths":    {3_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 500) }},
 		"short paths":   {6_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 1) }},
+		"emoji":         {3_000, func(s *v1alpha1.FTPUserSpec) { s.Home, s.Paths = "/"+strings.Repeat("\U0001F600", 500), emoji(32) }},
+		"quotes":        {6_000, func(s *v1alpha1.FTPUserSpec) { s.Home = "/" + strings.Repeat("'", 500) }},
 		"many networks": {6_000, func(s *v1alpha1.FTPUserSpec) { s.AllowedCIDRs = networks(32) }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -96,6 +98,14 @@ func rules(n, length int) []v1alpha1.PathRule {
 	out := make([]v1alpha1.PathRule, n)
 	for i := range out {
 		out[i] = v1alpha1.PathRule{Path: fmt.Sprintf("/%02d%s", i, strings.Repeat("p", length)), Role: "ReadWrite"}
+	}
+	return out
+}
+
+func emoji(n int) []v1alpha1.PathRule {
+	out := rules(n, 1)
+	for i := range out {
+		out[i].Path += strings.Repeat("\U0001F600", 100)
 	}
 	return out
 }
@@ -145,6 +155,34 @@ func entrySize(t *testing.T, users ...config.User) int {
 		t.Fatal(err)
 	}
 	return len(data)
+}
+
+// What the schema should refuse, and a server would with all of the file, is not
+// taken; a time that would mean "never" there means "over".
+func TestUserThatAServerWouldRefuse(t *testing.T) {
+	at := func(when string) *v1alpha1.FTPUser {
+		parsed, err := time.Parse(time.RFC3339, when)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := user("a", "", 0)
+		u.Spec.ExpiresAt = &metav1.Time{Time: parsed}
+		return u
+	}
+	bad := user("a", "", 0)
+	bad.Spec.Home = "no/path"
+	for name, u := range map[string]*v1alpha1.FTPUser{"too late": at("9999-12-31T23:59:59-05:00"), "a home": bad} {
+		if got := policy.AcceptUsers([]*v1alpha1.FTPUser{u})["a"]; got.Reason != v1alpha1.ReasonInvalidSpec {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	zero := at("0001-01-01T00:00:00Z")
+	if got := policy.AcceptUsers([]*v1alpha1.FTPUser{zero})["a"]; !got.OK() {
+		t.Errorf("got %+v", got)
+	}
+	if got := policy.UserEntry(zero, "").Login; got != config.LoginSuspended {
+		t.Errorf("a login that ended in the year 1 is %s", got)
+	}
 }
 
 func TestReadPassword(t *testing.T) {
