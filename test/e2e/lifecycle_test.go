@@ -132,7 +132,7 @@ func TestPodKilled(t *testing.T) {
 	c := connection(t, ftpclient.Curl{}, server, user)
 	local := randomFile(t, 1<<20)
 	must(t, c.Upload(soon(t), local, "/older"))
-	newer := randomFile(t, 8<<20)
+	newer := randomFile(t, 64<<20) // a minute, however slow the kubelet is
 	p, err := c.Start(soon(t), ftpclient.Operation{Kind: ftpclient.Upload, Remote: "/older", Local: newer, Rate: 1 << 20})
 	must(t, err)
 	pod := pods(t, server)[0]

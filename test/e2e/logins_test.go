@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -79,9 +80,18 @@ func TestNarrowedInNumber(t *testing.T) {
 	must(t, c.Upload(soon(t), randomFile(t, 4<<20), "/file"))
 	change(t, user, func() { user.Spec.Limits.SessionsPerReplica = 1 })
 	ready(t, user)
-	down, err := c.Start(soon(t), ftpclient.Operation{Kind: ftpclient.Download, Remote: "/file", Local: filepath.Join(t.TempDir(), "down"), Rate: 512 << 10})
+	local := filepath.Join(t.TempDir(), "down")
+	down, err := c.Start(soon(t), ftpclient.Operation{Kind: ftpclient.Download, Remote: "/file", Local: local, Rate: 128 << 10})
 	must(t, err)
-	refusedLogin(t, c)
+	eventually(t, func() string { // it must be in before others ask
+		if info, err := os.Stat(local); err != nil || info.Size() == 0 {
+			return "the download has not begun"
+		}
+		return ""
+	})
+	if problem := loginProblem(t, c); !strings.Contains(problem, "421") {
+		t.Errorf("Want a 421, got %q", problem)
+	}
 	if _, err := down.Wait(); err != nil {
 		t.Errorf("The first session was cut: %v", err)
 	}
@@ -134,8 +144,9 @@ func TestAnonymous(t *testing.T) {
 	change(t, server, func() { server.Spec.Anonymous = &v1alpha1.AnonymousSpec{} })
 	ready(t, server)
 	ready(t, admin)
-	local := randomFile(t, 1000)
-	must(t, connection(t, ftpclient.Curl{}, server, admin).Upload(soon(t), local, "/pub/notice"))
+	local, publisher := randomFile(t, 1000), connection(t, ftpclient.Curl{}, server, admin)
+	must(t, publisher.Mkdir(soon(t), "/pub"))
+	must(t, publisher.Upload(soon(t), local, "/pub/notice"))
 	holds(t, anyone, "/notice", local)
 	if anyone.Upload(soon(t), local, "/other") == nil {
 		t.Error("An anonymous client could upload")

@@ -220,6 +220,7 @@ func (s *stage) curlTransfers(i int) (wait func()) {
 			must(s.t, err)
 		}
 		same(s.t, local, down)
+		curl.Target.CAFile = caFile(s.t, s.server) // it may be another by now
 		holds(s.t, curl, "/up", local)
 	}
 }
