@@ -29,6 +29,7 @@ const leaseEvery = 2 * time.Second
 // operator's requests.
 func TestQuiet(t *testing.T) {
 	ns := newNamespace(t)
+	alone(t, ns)
 	servers, all := manyStates(t, ns)
 	pod, restore := restartOperator(t, "--resync-interval=1s")
 	defer restore()
@@ -72,6 +73,22 @@ func TestQuiet(t *testing.T) {
 	for _, difference := range differences(objects, versions(t, ns)) {
 		t.Error(difference)
 	}
+}
+
+// alone waits until the namespaces of earlier tests are gone: what leaves there
+// keeps the operator at work.
+func alone(t *testing.T, ns string) {
+	t.Helper()
+	eventually(t, func() string {
+		var list corev1.NamespaceList
+		must(t, kube.List(soon(t), &list))
+		for _, n := range list.Items {
+			if strings.HasPrefix(n.Name, "ftp-e2e-") && n.Name != ns {
+				return n.Name + " is still there"
+			}
+		}
+		return ""
+	})
 }
 
 // manyStates makes servers and users in many states, and returns how many
