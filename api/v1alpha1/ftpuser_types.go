@@ -78,6 +78,7 @@ type FTPUserSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="self.startsWith('/')",message="home must be an absolute path: begin it with /"
+	// +kubebuilder:validation:XValidation:rule="!self.lowerAscii().contains('/.ftpserver-')",message="home must hold no name that begins with .ftpserver-: those are the server's own"
 	// +kubebuilder:validation:XValidation:rule="self == '/' || !self.matches('/$|//|/[.][.]?(/|$)|[\\\\x00-\\\\x1f\\\\x7f]')",message="home must be a plain path: without //, . or .. in it, without / at its end, without control characters"
 	Home string `json:"home,omitempty"`
 
@@ -148,6 +149,7 @@ type PathRule struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="self.startsWith('/')",message="path must be an absolute path: begin it with /"
+	// +kubebuilder:validation:XValidation:rule="!self.lowerAscii().contains('/.ftpserver-')",message="path must hold no name that begins with .ftpserver-: those are the server's own"
 	// +kubebuilder:validation:XValidation:rule="self == '/' || !self.matches('/$|//|/[.][.]?(/|$)|[\\\\x00-\\\\x1f\\\\x7f]')",message="path must be a plain path: without //, . or .. in it, without / at its end, without control characters"
 	Path string `json:"path,omitempty"`
 

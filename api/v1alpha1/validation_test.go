@@ -156,6 +156,8 @@ func TestCreateIsRefused(t *testing.T) {
 		"home ending in slash":  {user, []set{{"spec.home", "/a/"}}, "home must be a plain path"},
 		"role":                  {user, []set{{"spec.role", "Root"}}, `supported values: "ReadOnly", "ReadWrite", "WriteOnly", "Admin"`},
 		"login":                 {user, []set{{"spec.login", "No"}}, `supported values: "Enabled", "Suspended"`},
+		"home of our own":       {user, []set{{"spec.home", "/a/.FTPserver-tmp"}}, "those are the server's own"},
+		"path of our own":       {user, []set{{"spec.paths", list(fields("path", "/.ftpserver-x", "role", "ReadOnly"))}}, "those are the server's own"},
 		"path climbing":         {user, []set{{"spec.paths", list(fields("path", "/a/..", "role", "ReadOnly"))}}, "path must be a plain path"},
 		"relative path":         {user, []set{{"spec.paths", list(fields("path", "in", "role", "ReadOnly"))}}, "begin it with /"},
 		"path for an admin":     {user, []set{{"spec.paths", list(fields("path", "/in", "role", "Admin"))}}, `supported values: "ReadOnly", "ReadWrite", "WriteOnly"`},
