@@ -87,8 +87,7 @@ func (s *session) setProtection(private bool, text string) {
 // askUser takes the name of who logs in. After a login it starts over
 // (RFC 959 §4.1.1).
 func (s *session) askUser(arg string) {
-	if s.config().TLS.Mode == config.TLSRequired && !s.secure {
-		s.reply(530, "This server needs TLS: send AUTH TLS first")
+	if s.needsTLS() {
 		return
 	}
 	s.dropData()
@@ -100,6 +99,15 @@ func (s *session) askUser(arg string) {
 		return
 	}
 	s.reply(331, "Password please")
+}
+
+// needsTLS refuses a login in clear where TLS is required.
+func (s *session) needsTLS() bool {
+	if s.secure || s.config().TLS.Mode != config.TLSRequired {
+		return false
+	}
+	s.reply(530, "This server needs TLS: send AUTH TLS first")
+	return true
 }
 
 func (s *session) forgetLogin() {
@@ -127,6 +135,9 @@ func (s *session) pass(arg string) {
 	}
 	name := s.asked
 	s.asked = ""
+	if s.needsTLS() { // it may have become required since USER
+		return
+	}
 	snapshot := s.server.Live.Current()
 	c := s.candidate(snapshot, name)
 	reason, err := s.verify(c, arg)
@@ -175,7 +186,9 @@ func (s *session) welcome(c candidate) {
 	s.server.Metrics.LoginResult("accepted")
 	s.setState(telemetry.StateIdle)
 	s.reply(230, "Logged in")
-	s.follow() // what has changed while the password was checked
+	// Whatever snapshot the password was checked under, what holds now counts.
+	s.revoke(s.server.Live.Current())
+	s.follow()
 }
 
 // quit ends the session, after a running transfer (RFC 959 §4.1.1).

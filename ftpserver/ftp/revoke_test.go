@@ -157,20 +157,50 @@ func TestRevocationOfGuests(t *testing.T) {
 // TestChangedWhileThePasswordIsChecked: what has changed meanwhile holds for
 // who then logs in, without waiting for a command.
 func TestChangedWhileThePasswordIsChecked(t *testing.T) {
-	b := newBench(t, nil)
-	c := b.connect()
-	c.do("USER alice", "331")
+	for name, change := range map[string]func(*config.Config){
+		"suspended":    func(c *config.Config) { c.Users[0].Login = config.LoginSuspended },
+		"TLS required": func(c *config.Config) { c.TLS.Mode = config.TLSRequired },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			c := b.connect()
+			c.do("USER alice", "331")
+			done := b.heldUp(c)
+			b.reload(change)
+			done()
+			c.expect("230")
+			c.expect("421")
+		})
+	}
+}
+
+// heldUp sends the right password, and returns when its check waits for done.
+func (b *bench) heldUp(c *client) (done func()) {
+	b.t.Helper()
 	client := addrPort(c.raw.LocalAddr()).Addr()
-	done, err := b.server.turns.wait(t.Context(), client)
-	must(t, err)
+	done, err := b.server.turns.wait(b.t.Context(), client)
+	must(b.t, err)
 	c.send("PASS " + password)
-	eventually(t, "the login waits for its turn", func() bool {
+	eventually(b.t, "the login waits for its turn", func() bool {
 		b.server.turns.mu.Lock()
 		defer b.server.turns.mu.Unlock()
 		return b.server.turns.lines[client].length == 2
 	})
-	b.reload(func(c *config.Config) { c.Users[0].Login = config.LoginSuspended })
-	done()
-	c.expect("230")
-	c.expect("421")
+	return done
+}
+
+// TestTLSRequiredBetweenUserAndPass: no login in clear comes through, a guest's
+// neither.
+func TestTLSRequiredBetweenUserAndPass(t *testing.T) {
+	for _, name := range []string{"alice", "anonymous"} {
+		b := newBench(t, func(c *config.Config) { c.Anonymous = &config.Anonymous{} })
+		c := b.connect()
+		c.do("USER "+name, "331")
+		b.reload(func(c *config.Config) { c.TLS.Mode = config.TLSRequired })
+		c.do("PASS "+password, "530 This server needs TLS")
+		c.do("PWD", "530")
+		c.secure()
+		c.do("USER "+name, "331")
+		c.do("PASS "+password, "230")
+	}
 }
