@@ -22,6 +22,9 @@ const (
 	// sha512MaxRounds and sha512MaxPassword together keep a verification near a
 	// second: its time grows with both. Common tools make 5,000 to 656,000 rounds.
 	sha512MaxRounds = 1_000_000
+	// sha512AsDear is from how many rounds on a verification takes no less than
+	// one of Hash's, also of a short password.
+	sha512AsDear = 100_000
 	// sha512MaxPassword is the longest password, in bytes, that crypt(3) hashes.
 	sha512MaxPassword = 511
 
