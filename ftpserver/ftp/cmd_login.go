@@ -181,7 +181,9 @@ func (s *session) welcome(c candidate) {
 		return
 	}
 	s.cwd = s.fs.Start()
-	s.failures = 0
+	if !c.guest { // whoever has shown no password goes on with the count
+		s.failures = 0
+	}
 	s.log.Info("Login", "user", c.Name, "tls", s.secure)
 	s.server.Metrics.LoginResult("accepted")
 	s.setState(telemetry.StateIdle)
