@@ -29,7 +29,8 @@ func (f *FS) Close() error { return f.home.Close() }
 func (f *FS) Start() string { return f.start }
 
 // Stat describes what a path names; links are followed inside the home. A role
-// that may not read files is told of directories only.
+// that may not read files is told of directories only, and for all else ErrRole,
+// whether it is there or not.
 func (f *FS) Stat(p string) (Info, error) {
 	at, err := locate("stat", p)
 	if err != nil {
@@ -102,7 +103,7 @@ func (f *FS) open(at place) (*os.File, error) {
 	w := walker{fs: f, held: v.held}
 	defer w.close()
 	if err := w.walk(at.rel); err != nil {
-		return nil, err
+		return nil, w.inside.untold(err)
 	}
 	if err := f.need(w.inside, OpRead); err != nil {
 		return nil, err

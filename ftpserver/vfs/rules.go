@@ -182,7 +182,7 @@ func (v *view) stat(at place) (Info, error) {
 	if len(v.rules) == 0 {
 		fi, err := v.home.Stat(at.rel)
 		if err != nil {
-			return Info{}, walkError(err)
+			return Info{}, v.FS.held.untold(walkError(err))
 		}
 		i := infoOfFile(at.base, fi)
 		v.judge(&i, v.FS.held)
@@ -191,11 +191,11 @@ func (v *view) stat(at place) (Info, error) {
 	w := walker{fs: v.FS, held: v.held}
 	defer w.close()
 	if err := w.walk(at.rel); err != nil {
-		return Info{}, err
+		return Info{}, w.inside.untold(err)
 	}
 	i, err := w.here()
 	if err != nil {
-		return Info{}, err
+		return Info{}, w.inside.untold(err)
 	}
 	in := w.inside
 	if i.Dir {
