@@ -16,6 +16,7 @@ type FS struct {
 	start    string
 	held     Operation // what the user's role holds
 	rules    []rule    // where other roles count
+	homeRule bool      // held is what a rule for the home gives
 	only     Operation // what the command that is carried out needs
 	identity string    // tells this user's partial uploads from others'
 }
@@ -100,7 +101,7 @@ func (f *FS) open(at place) (*os.File, error) {
 		return nil, err
 	}
 	defer v.close()
-	w := walker{fs: f, held: v.held}
+	w := v.walker()
 	defer w.close()
 	if err := w.walk(at.rel); err != nil {
 		return nil, w.inside.untold(err)

@@ -29,7 +29,7 @@ func (f *FS) setRules(paths []config.PathRule) error {
 			return err
 		}
 		if at.isHome() {
-			f.held = held
+			f.held, f.homeRule = held, true
 			continue
 		}
 		f.rules = append(f.rules, rule{at, held})
@@ -69,6 +69,7 @@ func (i Info) identity() identity { return identity{i.Device, i.Inode} }
 // keeps to the inode number of one that nobody uses.
 type view struct {
 	*FS
+	top    *folder                // the home; nil without rules
 	held   map[identity]Operation // what the role holds in the directories of rules
 	fixed  map[identity]bool      // these, and what lies on the way to them, links too
 	opened []int
@@ -80,6 +81,10 @@ func (f *FS) view() (*view, error) {
 		return v, nil
 	}
 	v.held, v.fixed = map[identity]Operation{}, map[identity]bool{}
+	if err := v.openTop(); err != nil {
+		v.close()
+		return nil, err
+	}
 	for _, r := range f.rules {
 		if err := v.find(r); err != nil {
 			v.close()
@@ -89,7 +94,26 @@ func (f *FS) view() (*view, error) {
 	return v, nil
 }
 
+// openTop opens the home, where all walks begin. If there is a rule for it, that
+// is one of those that lead to this directory.
+func (v *view) openTop() (err error) {
+	if v.top, err = openDir(v.home, "."); err != nil || !v.homeRule {
+		return err
+	}
+	i, err := v.top.lstat(".")
+	if err == nil {
+		v.held[i.identity()] = v.FS.held
+	}
+	return err
+}
+
+func (v *view) walker() walker { return walker{top: v.top.fd(), role: v.FS.held, held: v.held} }
+
 func (v *view) close() {
+	if v.top != nil {
+		v.top.close()
+		v.top = nil
+	}
 	for _, fd := range v.opened {
 		_ = unix.Close(fd) // only looked at: nothing can be lost
 	}
@@ -100,7 +124,8 @@ func (v *view) close() {
 // whoever makes it again, makes it under the rule. Of two that lead to one
 // directory, it gets what both hold.
 func (v *view) find(r rule) error {
-	w := walker{fs: v.FS, met: func(i Info) { v.fixed[i.identity()] = true }}
+	w := v.walker()
+	w.met = func(i Info) { v.fixed[i.identity()] = true }
 	defer w.close()
 	err := w.walk(r.at.rel)
 	switch {
@@ -166,7 +191,7 @@ func (v *view) dir(rel string) (*folder, error) {
 		}
 		return d, err
 	}
-	w := walker{fs: v.FS, held: v.held}
+	w := v.walker()
 	defer w.close()
 	if err := w.walk(rel); err != nil {
 		return nil, err
@@ -188,7 +213,7 @@ func (v *view) stat(at place) (Info, error) {
 		v.judge(&i, v.FS.held)
 		return i, nil
 	}
-	w := walker{fs: v.FS, held: v.held}
+	w := v.walker()
 	defer w.close()
 	if err := w.walk(at.rel); err != nil {
 		return Info{}, w.inside.untold(err)

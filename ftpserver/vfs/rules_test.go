@@ -79,6 +79,10 @@ func TestTheRuleOfAPath(t *testing.T) {
 			map[string]config.Role{"/l": ro, "/a": ro, "/a/x": ro, "/": rw}},
 		"two rules for one directory": {rw, rulesOf("/a ReadOnly", "/l ReadWrite"), map[string]string{"l": "a"},
 			map[string]config.Role{"/a": ro, "/l": ro}},
+		"two rules for the home": {rw, rulesOf("/ ReadOnly", "/l ReadWrite", "/x/l ReadWrite"), map[string]string{"l": ".", "x/l": "../a/.."},
+			map[string]config.Role{"/": ro, "/l": ro, "/a": ro, "/x/l/a": ro}},
+		"a rule for the home through a link": {rw, rulesOf("/l ReadOnly", "/a ReadWrite"), map[string]string{"l": "."},
+			map[string]config.Role{"/": ro, "/x": ro, "/a": rw}},
 		"Admin": {config.RoleAdmin, rulesOf("/home/a ReadOnly"), nil,
 			map[string]config.Role{"/": rw, "/home": rw, "/home/a": ro, "/home/a/x": ro}},
 	} {
