@@ -72,7 +72,14 @@ type view struct {
 	top    *folder                // the home; nil without rules
 	held   map[identity]Operation // what the role holds in the directories of rules
 	fixed  map[identity]bool      // these, and what lies on the way to them, links too
+	gone   map[entry]bool         // what is missing on the way to others
 	opened []int
+}
+
+// entry is a name in a directory.
+type entry struct {
+	in   identity
+	name string
 }
 
 func (f *FS) view() (*view, error) {
@@ -80,7 +87,7 @@ func (f *FS) view() (*view, error) {
 	if len(f.rules) == 0 {
 		return v, nil
 	}
-	v.held, v.fixed = map[identity]Operation{}, map[identity]bool{}
+	v.held, v.fixed, v.gone = map[identity]Operation{}, map[identity]bool{}, map[entry]bool{}
 	if err := v.openTop(); err != nil {
 		v.close()
 		return nil, err
@@ -130,7 +137,7 @@ func (v *view) find(r rule) error {
 	err := w.walk(r.at.rel)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
+		return v.note(&w)
 	case err != nil:
 		return err
 	case w.base != "":
@@ -147,6 +154,35 @@ func (v *view) find(r rule) error {
 	v.held[i.identity()] = held & r.held
 	v.opened = append(v.opened, w.keep())
 	return nil
+}
+
+// note keeps in mind where the way to a rule's directory ends. The directory
+// where that is stays open like one of a rule.
+func (v *view) note(w *walker) error {
+	if !w.open {
+		return nil // it was removed while it was walked through
+	}
+	i, err := statOf(w.fd, ".")
+	if err != nil {
+		return err
+	}
+	v.gone[entry{i.identity(), w.name}] = true
+	v.opened = append(v.opened, w.keep())
+	return nil
+}
+
+// mayAppear refuses something other than a directory where a rule's directory
+// is missing, or one on the way to it: the rule could not be applied any more,
+// and its user neither do anything nor log in.
+func (v *view) mayAppear(d *folder, name string) error {
+	if len(v.gone) == 0 {
+		return nil
+	}
+	i, err := d.lstat(".")
+	if err == nil && v.gone[entry{i.identity(), name}] {
+		err = ErrRuled
+	}
+	return err
 }
 
 // mayMove refuses what would carry a rule's directory away or lift the rule:

@@ -28,6 +28,7 @@ type walker struct {
 	inside Operation // what the role holds in it
 	above  Operation // and in the directory above
 	base   string    // the last name, where that is no directory
+	name   string    // what it has looked for last
 	links  int
 }
 
@@ -61,6 +62,7 @@ func (w *walker) step(name string) (link string, err error) {
 	case "..":
 		return "", w.up()
 	}
+	w.name = name
 	i, err := lstatAt(w.fd, name)
 	if err != nil {
 		return "", err
