@@ -74,10 +74,10 @@ func TestServerFull(t *testing.T) {
 		edit  func(*v1alpha1.FTPUserSpec)
 	}{
 		"plain":         {12_000, func(*v1alpha1.FTPUserSpec) {}},
-		"long homes":    {12_000, func(s *v1alpha1.FTPUserSpec) { s.Home = "/" + strings.Repeat("h", 500) }},
+		"long homes":    {12_000, func(s *v1alpha1.FTPUserSpec) { s.Home = strings.Repeat("/h", 250) }},
 		"narrowed":      {12_000, func(s *v1alpha1.FTPUserSpec) { s.ExpiresAt, s.Limits.SessionsPerReplica = &until, 100_000 }},
 		"many paths":    {3_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 500) }},
-		"short paths":   {6_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 1) }},
+		"short paths":   {6_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 2) }},
 		"many networks": {6_000, func(s *v1alpha1.FTPUserSpec) { s.AllowedCIDRs = networks(32) }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestServerFull(t *testing.T) {
 func rules(n, length int) []v1alpha1.PathRule {
 	out := make([]v1alpha1.PathRule, n)
 	for i := range out {
-		out[i] = v1alpha1.PathRule{Path: fmt.Sprintf("/%02d%s", i, strings.Repeat("p", length)), Role: "ReadWrite"}
+		out[i] = v1alpha1.PathRule{Path: fmt.Sprintf("/%02d%s", i, strings.Repeat("/p", length/2)), Role: "ReadWrite"}
 	}
 	return out
 }
