@@ -3,6 +3,7 @@ package ftp
 import (
 	"strings"
 	"time"
+	"weak"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
@@ -150,7 +151,7 @@ func (s *session) pass(arg string) {
 	case reason != "":
 		s.refuseLogin(name, reason)
 	default:
-		s.snapshot = snapshot
+		s.seen = weak.Make(snapshot)
 		s.welcome(c)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+	"weak"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/live"
@@ -65,10 +66,10 @@ func (s *session) current(who candidate, now *live.Snapshot) candidate {
 // follow brings the session to the configuration in force, before a command.
 func (s *session) follow() {
 	now := s.server.Live.Current()
-	if !s.loggedIn() || now == s.snapshot {
+	if !s.loggedIn() || weak.Make(now) == s.seen {
 		return
 	}
-	s.snapshot = now
+	s.seen = weak.Make(now)
 	s.revoke(now)
 	s.mu.Lock()
 	ends := s.ending >= endRevoke

@@ -1,10 +1,13 @@
 package ftp
 
 import (
+	"fmt"
 	"io"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/auth/passhash"
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
@@ -171,6 +174,24 @@ func TestChangedWhileThePasswordIsChecked(t *testing.T) {
 			c.expect("230")
 			c.expect("421")
 		})
+	}
+}
+
+// TestIdleSessionsKeepNoUsers: the users of a time that is over can be freed,
+// also while sessions of that time wait for a command.
+func TestIdleSessionsKeepNoUsers(t *testing.T) {
+	b := newBench(t, func(c *config.Config) { c.Anonymous = &config.Anonymous{} })
+	idle := []*client{b.connect(), b.login(), b.loginAs("anonymous")}
+	old := weak.Make(b.server.Live.Current())
+	for i := range 2 { // what is told of a reload holds what was before
+		b.reload(func(c *config.Config) { with(c, fmt.Sprintf("user%d", i), func(*config.User) {}) })
+	}
+	eventually(t, "the old snapshot is collected", func() bool {
+		runtime.GC()
+		return old.Value() == nil
+	})
+	for _, c := range idle {
+		c.do("NOOP", "200")
 	}
 }
 
