@@ -168,8 +168,9 @@ func (s *session) refuseLogin(name, reason string) {
 }
 
 func (s *session) welcome(c candidate) {
-	if !s.takeSeat(c) {
-		s.log.Info("Login refused", "user", c.Name, "reason", "too many sessions of the user", "sessions", c.MaxSessions)
+	limit := s.current(c, s.server.Live.Current()).MaxSessions // it may have changed while the password was checked
+	if !s.takeSeat(c, limit) {
+		s.log.Info("Login refused", "user", c.Name, "reason", "too many sessions of the user", "sessions", limit)
 		s.server.Metrics.LoginResult("limited")
 		s.goodbye("too many sessions of the user", "Too many sessions of this user: end one or try again later")
 		return

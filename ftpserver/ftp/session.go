@@ -272,6 +272,9 @@ func (s *session) turnedAway(cmd *command) bool {
 	s.follow()
 	s.mu.Lock()
 	ending, busy := s.ending, s.inProgress(time.Now())
+	if s.fs != nil && expired(s.expires, time.Now()) { // a clock that was set goes before the timer
+		ending = endNow
+	}
 	s.mu.Unlock()
 	switch {
 	case ending == endDrain && (!busy || cmd.begins):
