@@ -1,12 +1,14 @@
 package ftp
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,6 +60,54 @@ func TestLoginsThatAreRefused(t *testing.T) {
 		}
 	}
 	b.refused("nobody")
+}
+
+// counted counts how often each method of a Verifier is called.
+type counted struct {
+	Verifier
+	remembering, anew, dummy atomic.Int32
+}
+
+func (c *counted) Verify(ctx context.Context, hash, password string) (bool, error) {
+	c.remembering.Add(1)
+	return c.Verifier.Verify(ctx, hash, password)
+}
+
+func (c *counted) VerifyAnew(ctx context.Context, hash, password string) (bool, error) {
+	c.anew.Add(1)
+	return c.Verifier.VerifyAnew(ctx, hash, password)
+}
+
+func (c *counted) Dummy(ctx context.Context, password string) error {
+	c.dummy.Add(1)
+	return c.Verifier.Dummy(ctx, password)
+}
+
+// TestRefusedLoginsAreHashedAnew: a login that is refused whatever the password
+// takes its time also where the right one is remembered: else the time would
+// tell that it is right.
+func TestRefusedLoginsAreHashedAnew(t *testing.T) {
+	for name, narrow := range map[string]func(*config.User){
+		"suspended": func(u *config.User) { u.Login = config.LoginSuspended },
+		"expired":   func(u *config.User) { u.ExpiresAt = time.Now().Add(-time.Hour) },
+		"elsewhere": func(u *config.User) { u.AllowedCIDRs = []string{"10.0.0.0/8"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			v := &counted{Verifier: b.server.Verifier}
+			b.server.Verifier = v
+			b.login().do("QUIT", "221") // from here on, the password is remembered
+			b.reload(func(c *config.Config) { narrow(&c.Users[0]) })
+			b.refused("alice")
+			if r, a, d := v.remembering.Load(), v.anew.Load(), v.dummy.Load(); r != 1 || a != 1 || d != 0 {
+				t.Errorf("%d with the memory, %d anew, %d dummies, want 1, 1, 0", r, a, d)
+			}
+			b.refused("nobody")
+			if d := v.dummy.Load(); d != 1 {
+				t.Errorf("%d dummies for a user that does not exist", d)
+			}
+		})
+	}
 }
 
 func TestClientIn(t *testing.T) {
