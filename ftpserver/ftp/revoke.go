@@ -47,11 +47,17 @@ func (s *session) revoke(now *live.Snapshot) {
 		how = max(how, endRevoke)
 	}
 	s.end(how)
+	s.expireView(fs, is.ExpiresAt)
+}
+
+// expireView has the session end at that instant, unless somebody has logged in
+// anew since it had this view.
+func (s *session) expireView(fs *vfs.FS, at time.Time) {
 	s.mu.Lock()
-	if s.fs == fs { // else somebody has logged in anew meanwhile
-		s.expireAt(is.ExpiresAt)
+	defer s.mu.Unlock()
+	if s.fs == fs {
+		s.expireAt(at)
 	}
-	s.mu.Unlock()
 }
 
 // current is what is now configured of who has logged in.

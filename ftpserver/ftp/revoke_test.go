@@ -11,6 +11,7 @@ import (
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/auth/passhash"
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
 )
 
 // changes are all that can happen to a user, and how sessions end by it.
@@ -193,6 +194,26 @@ func TestIdleSessionsKeepNoUsers(t *testing.T) {
 	for _, c := range idle {
 		c.do("NOOP", "200")
 	}
+}
+
+// TestExpiryOfWhoWasThereBefore: a reload that comes while somebody else logs in
+// does not give them the expiry of the one before.
+func TestExpiryOfWhoWasThereBefore(t *testing.T) {
+	b := newBench(t, func(c *config.Config) { with(c, "bob", func(*config.User) {}) })
+	c := b.login()
+	s := b.server.all()[0]
+	view := func() *vfs.FS {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.fs
+	}
+	before := view()
+	c.do("USER bob", "331")
+	c.do("PASS "+password, "230")
+	s.expireView(before, time.Now().Add(-time.Minute))
+	c.do("NOOP", "200")
+	s.expireView(view(), time.Now().Add(-time.Minute))
+	c.expect("421")
 }
 
 // heldUp sends the right password, and returns when its check waits for done.
