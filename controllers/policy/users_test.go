@@ -74,12 +74,12 @@ func TestServerFull(t *testing.T) {
 		edit  func(*v1alpha1.FTPUserSpec)
 	}{
 		"plain":         {12_000, func(*v1alpha1.FTPUserSpec) {}},
-		"long homes":    {12_000, func(s *v1alpha1.FTPUserSpec) { s.Home = "/" + strings.Repeat("h", 500) }},
+		"long homes":    {12_000, func(s *v1alpha1.FTPUserSpec) { s.Home = strings.Repeat("/h", 250) }},
 		"narrowed":      {12_000, func(s *v1alpha1.FTPUserSpec) { s.ExpiresAt, s.Limits.SessionsPerReplica = &until, 100_000 }},
 		"many paths":    {3_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 500) }},
-		"short paths":   {6_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 1) }},
-		"emoji":         {3_000, func(s *v1alpha1.FTPUserSpec) { s.Home, s.Paths = "/"+strings.Repeat("\U0001F600", 500), emoji(32) }},
-		"quotes":        {6_000, func(s *v1alpha1.FTPUserSpec) { s.Home = "/" + strings.Repeat("'", 500) }},
+		"short paths":   {6_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 2) }},
+		"emoji":         {3_000, func(s *v1alpha1.FTPUserSpec) { s.Home, s.Paths = strings.Repeat("/\U0001F600", 250), emoji(32) }},
+		"quotes":        {6_000, func(s *v1alpha1.FTPUserSpec) { s.Home = strings.Repeat("/'", 250) }},
 		"many networks": {6_000, func(s *v1alpha1.FTPUserSpec) { s.AllowedCIDRs = networks(32) }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,15 +97,15 @@ func TestServerFull(t *testing.T) {
 func rules(n, length int) []v1alpha1.PathRule {
 	out := make([]v1alpha1.PathRule, n)
 	for i := range out {
-		out[i] = v1alpha1.PathRule{Path: fmt.Sprintf("/%02d%s", i, strings.Repeat("p", length)), Role: "ReadWrite"}
+		out[i] = v1alpha1.PathRule{Path: fmt.Sprintf("/%02d%s", i, strings.Repeat("/p", length/2)), Role: "ReadWrite"}
 	}
 	return out
 }
 
 func emoji(n int) []v1alpha1.PathRule {
-	out := rules(n, 1)
+	out := rules(n, 2)
 	for i := range out {
-		out[i].Path += strings.Repeat("\U0001F600", 100)
+		out[i].Path += strings.Repeat("/\U0001F600", 100)
 	}
 	return out
 }

@@ -41,12 +41,15 @@ type Verifier struct {
 	cache   *cache
 	// dummy is a hash that no password is known for.
 	dummy string
+	// verify is passhash.Verify.
+	verify func(hash, password string) (bool, error)
 }
 
 // NewVerifier returns a Verifier under a key of its own: what it remembers
 // means nothing to any other process.
 func NewVerifier(o Options) *Verifier {
 	v := &Verifier{
+		verify:  passhash.Verify,
 		workers: make(chan struct{}, positive(o.Workers, DefaultWorkers)),
 		cache:   newCache(positive(o.CacheSize, DefaultCacheSize), positive(o.CacheTTL, DefaultCacheTTL)),
 	}
@@ -74,11 +77,23 @@ func (v *Verifier) Verify(ctx context.Context, passwordHash, password string) (b
 	if v.cache.has(key) {
 		return true, nil
 	}
-	ok, err := passhash.Verify(passwordHash, password)
-	if ok {
+	ok, err := v.verify(passwordHash, password)
+	switch {
+	case ok:
 		v.cache.add(key)
+	case err == nil:
+		v.level(passwordHash, password)
 	}
 	return ok, err
+}
+
+// level adds what a hash was cheaper than the dummy is, so that a login that is
+// refused takes no less time where there is such a user than where there is
+// none. It is called with a worker taken.
+func (v *Verifier) level(passwordHash, password string) {
+	if passhash.Cheap(passwordHash) {
+		_, _ = v.verify(v.dummy, password) // only the time counts
+	}
 }
 
 // VerifyAnew is Verify without the memory: it takes as long for a right password
@@ -88,13 +103,17 @@ func (v *Verifier) VerifyAnew(ctx context.Context, passwordHash, password string
 		return false, err
 	}
 	defer v.release()
-	return passhash.Verify(passwordHash, password)
+	ok, err := v.verify(passwordHash, password)
+	if err == nil {
+		v.level(passwordHash, password)
+	}
+	return ok, err
 }
 
 // Dummy costs what Verify costs for a wrong password, for a user that does not
-// exist, so that time does not tell the two apart. That holds against hashes
-// with the parameters of passhash.Hash; one brought along with others takes its
-// own time. The error is that of ctx.
+// exist, so that time does not tell the two apart. Hashes that are cheaper than
+// those of passhash.Hash cost the dummy as well; one that was brought along and
+// is about as dear, or dearer, takes its own time. The error is that of ctx.
 func (v *Verifier) Dummy(ctx context.Context, password string) error {
 	_, err := v.Verify(ctx, v.dummy, password)
 	return err

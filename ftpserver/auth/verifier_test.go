@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -187,5 +188,56 @@ func TestVerifyAnewRemembersNothing(t *testing.T) {
 	cancel()
 	if ok, err := v.VerifyAnew(ctx, cheap, "password"); ok || !errors.Is(err, context.Canceled) {
 		t.Errorf("a login that is remembered: %v, %v, want it to wait for a worker", ok, err)
+	}
+}
+
+// Time must not tell who exists: a login that fails, or is refused, costs what
+// the dummy costs also where the user's own hash is a cheap one. What is counted
+// are derivations, as times are different on every machine.
+func TestCheapHashesAreMadeUpFor(t *testing.T) {
+	const (
+		sum    = "svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1"
+		bcrypt = "abcdefghijklmnopqrstuuoXuKqgZXLiJqzfmMXDDhSFPIvxV7t8."
+	)
+	own, err := passhash.New("hunter2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for hash, made := range map[string]bool{
+		cheap:                       true,
+		own:                         false,
+		"$6$saltstring$" + sum:      true,
+		"$6$rounds=99999$a$" + sum:  true,
+		"$6$rounds=200000$a$" + sum: false,
+		"$2b$08$" + bcrypt:          true,
+		"$2b$10$" + bcrypt:          false,
+		"no hash":                   false,
+	} {
+		for _, right := range []bool{false, true} {
+			v := NewVerifier(Options{Workers: 1})
+			var derived []string
+			v.verify = func(hash, _ string) (bool, error) {
+				if len(v.workers) != 1 {
+					t.Errorf("%s is verified without the worker", hash)
+				}
+				derived = append(derived, hash)
+				return right, passhash.Check(hash)
+			}
+			want := []string{hash}
+			if made {
+				want = append(want, v.dummy)
+			}
+			_, _ = v.VerifyAnew(t.Context(), hash, "x")
+			if !slices.Equal(derived, want) {
+				t.Errorf("anew, %v: %q, want %q", right, derived, want)
+			}
+			if derived = nil; right {
+				want = want[:1] // who is let in is let in at once
+			}
+			_, _ = v.Verify(t.Context(), hash, "x")
+			if !slices.Equal(derived, want) {
+				t.Errorf("%v: %q, want %q", right, derived, want)
+			}
+		}
 	}
 }

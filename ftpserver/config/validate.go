@@ -197,7 +197,7 @@ func validateUsers(field string, users []User) []error {
 			errs = append(errs, fmt.Errorf("%s.passwordHash: must be a hash that starts with %s; make one with: ftpserver hash-password", at, strings.Join(hashPrefixes, " or ")))
 		}
 		errs = append(errs,
-			absolute(at+".home", u.Home),
+			directory(at+".home", u.Home),
 			oneOf(at+".role", u.Role, RoleReadOnly, RoleReadWrite, RoleWriteOnly, RoleAdmin),
 			oneOf(at+".login", u.Login, LoginEnabled, LoginSuspended),
 			u.validateNarrowing(at))
@@ -208,10 +208,13 @@ func validateUsers(field string, users []User) []error {
 // validateNarrowing checks what limits a login beyond its role.
 func (u *User) validateNarrowing(at string) error {
 	var errs []error
+	if n := len(u.Paths); n > MaxPaths {
+		errs = append(errs, fmt.Errorf("%s.paths: must be at most %d, are %d", at, MaxPaths, n))
+	}
 	seen := map[string]bool{}
 	for i, p := range u.Paths {
 		field := fmt.Sprintf("%s.paths[%d]", at, i)
-		errs = append(errs, absolute(field+".path", p.Path), oneOf(field+".role", p.Role, RoleReadOnly, RoleReadWrite, RoleWriteOnly))
+		errs = append(errs, directory(field+".path", p.Path), oneOf(field+".role", p.Role, RoleReadOnly, RoleReadWrite, RoleWriteOnly))
 		if seen[p.Path] {
 			errs = append(errs, fmt.Errorf("%s.path: %q is there twice", field, p.Path))
 		}
@@ -235,14 +238,7 @@ func (a *Anonymous) validate() error {
 	if a == nil {
 		return nil
 	}
-	return errors.Join(absolute("anonymous.home", a.Home), oneOf("anonymous.role", a.Role, RoleReadOnly, RoleWriteOnly))
-}
-
-func absolute(field, p string) error {
-	if !path.IsAbs(p) || path.Clean(p) != p || strings.ContainsRune(p, 0) {
-		return fmt.Errorf("%s: %q must be an absolute path without . or .. in it", field, p)
-	}
-	return nil
+	return errors.Join(directory("anonymous.home", a.Home), oneOf("anonymous.role", a.Role, RoleReadOnly, RoleWriteOnly))
 }
 
 // Problem says what a server would refuse about the user, or nil. The hash of

@@ -1,10 +1,34 @@
 package config
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 )
+
+// paths are so many path rules.
+func paths(n int) string {
+	var out strings.Builder
+	for i := range n {
+		fmt.Fprintf(&out, "{path: /d%d, role: ReadOnly},", i)
+	}
+	return out.String()
+}
+
+// What is at the bounds of names and of the number of rules is taken.
+func TestPathsAtTheirBounds(t *testing.T) {
+	long := strings.Repeat("x", 255)
+	for name, data := range map[string]string{
+		"long names": user("{name: a, passwordHash: $2, home: /" + long + "/" + long + ", paths: [{path: /" + long + "/" + long + ", role: ReadOnly}]}"),
+		"paths":      user("{name: a, passwordHash: $2, paths: [" + paths(32) + "]}"),
+		"nearly":     user("{name: a, passwordHash: $2, home: /.ftpserver, paths: [{path: /x.ftpserver-x, role: ReadOnly}]}"),
+	} {
+		if _, err := Decode([]byte(data), Strict); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
 
 func TestDecodeRefuses(t *testing.T) {
 	tests := map[string]struct{ data, want string }{
@@ -51,6 +75,14 @@ func TestDecodeRefuses(t *testing.T) {
 		"path not absolute":    {user("{name: a, passwordHash: $2, paths: [{path: in, role: ReadOnly}]}"), `users[0].paths[0].path: "in" must be an absolute path`},
 		"path with detour":     {user("{name: a, passwordHash: $2, paths: [{path: /in/, role: ReadOnly}]}"), "users[0].paths[0].path"},
 		"path without":         {user("{name: a, passwordHash: $2, paths: [{role: ReadOnly}]}"), "users[0].paths[0].path"},
+		"path reserved":        {user("{name: a, passwordHash: $2, paths: [{path: /a/.FtpServer-x/b, role: ReadOnly}]}"), `users[0].paths[0].path: "/a/.FtpServer-x/b" holds a name that begins with .ftpserver-, which is reserved`},
+		"path with long name":  {user("{name: a, passwordHash: $2, paths: [{path: /a/" + strings.Repeat("x", 256) + ", role: ReadOnly}]}"), "users[0].paths[0].path: no name in it may be longer than 255 bytes, one is 256"},
+		"many paths":           {user("{name: a, passwordHash: $2, paths: [" + paths(33) + "]}"), "users[0].paths: must be at most 32, are 33"},
+		"home reserved":        {user("{name: a, passwordHash: $2, home: /.ftpserver-}"), "users[0].home"},
+		"home by name":         {user("{name: .FTPSERVER-a, passwordHash: $2}"), "users[0].home"},
+		"home with long name":  {user("{name: a, passwordHash: $2, home: /" + strings.Repeat("ä", 128) + "}"), "users[0].home: no name"},
+		"anonymous reserved":   {minimal + "anonymous: {home: /pub/.ftpserver-x}", "anonymous.home"},
+		"anonymous long name":  {minimal + "anonymous: {home: /" + strings.Repeat("x", 256) + "}", "anonymous.home: no name"},
 		"path twice":           {user("{name: a, passwordHash: $2, paths: [{path: /a, role: ReadOnly}, {path: /a, role: ReadWrite}]}"), `users[0].paths[1].path: "/a" is there twice`},
 		"path with Admin":      {user("{name: a, passwordHash: $2, paths: [{path: /a, role: Admin}]}"), `users[0].paths[0].role: "Admin" is not one of ReadOnly, ReadWrite, WriteOnly`},
 		"path without a role":  {user("{name: a, passwordHash: $2, paths: [{path: /a}]}"), "users[0].paths[0].role"},

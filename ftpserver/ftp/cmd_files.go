@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
 )
 
 // path turns an argument into a virtual path.
@@ -117,9 +119,10 @@ func (s *session) size(arg string) {
 }
 
 // partial tells what has arrived of an upload to a name of which Stat has
-// returned that error.
+// returned that error. A drop box is not told whether the name is there, but
+// PartialSize only finds what its own user has left where nothing is published.
 func (s *session) partial(name string, err error) (size int64, ok bool) {
-	if !errors.Is(err, fs.ErrNotExist) {
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, vfs.ErrRole) {
 		return 0, false
 	}
 	return s.files.PartialSize(name)

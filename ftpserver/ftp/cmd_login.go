@@ -3,6 +3,7 @@ package ftp
 import (
 	"strings"
 	"time"
+	"weak"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
@@ -87,8 +88,7 @@ func (s *session) setProtection(private bool, text string) {
 // askUser takes the name of who logs in. After a login it starts over
 // (RFC 959 §4.1.1).
 func (s *session) askUser(arg string) {
-	if s.config().TLS.Mode == config.TLSRequired && !s.secure {
-		s.reply(530, "This server needs TLS: send AUTH TLS first")
+	if s.needsTLS() {
 		return
 	}
 	s.dropData()
@@ -100,6 +100,15 @@ func (s *session) askUser(arg string) {
 		return
 	}
 	s.reply(331, "Password please")
+}
+
+// needsTLS refuses a login in clear where TLS is required.
+func (s *session) needsTLS() bool {
+	if s.secure || s.config().TLS.Mode != config.TLSRequired {
+		return false
+	}
+	s.reply(530, "This server needs TLS: send AUTH TLS first")
+	return true
 }
 
 func (s *session) forgetLogin() {
@@ -127,6 +136,9 @@ func (s *session) pass(arg string) {
 	}
 	name := s.asked
 	s.asked = ""
+	if s.needsTLS() { // it may have become required since USER
+		return
+	}
 	snapshot := s.server.Live.Current()
 	c := s.candidate(snapshot, name)
 	reason, err := s.verify(c, arg)
@@ -139,7 +151,7 @@ func (s *session) pass(arg string) {
 	case reason != "":
 		s.refuseLogin(name, reason)
 	default:
-		s.snapshot = snapshot
+		s.seen = weak.Make(snapshot)
 		s.welcome(c)
 	}
 }
@@ -156,8 +168,9 @@ func (s *session) refuseLogin(name, reason string) {
 }
 
 func (s *session) welcome(c candidate) {
-	if !s.takeSeat(c) {
-		s.log.Info("Login refused", "user", c.Name, "reason", "too many sessions of the user", "sessions", c.MaxSessions)
+	limit := s.current(c, s.server.Live.Current()).MaxSessions // it may have changed while the password was checked
+	if !s.takeSeat(c, limit) {
+		s.log.Info("Login refused", "user", c.Name, "reason", "too many sessions of the user", "sessions", limit)
 		s.server.Metrics.LoginResult("limited")
 		s.goodbye("too many sessions of the user", "Too many sessions of this user: end one or try again later")
 		return
@@ -170,12 +183,16 @@ func (s *session) welcome(c candidate) {
 		return
 	}
 	s.cwd = s.fs.Start()
-	s.failures = 0
+	if !c.guest { // whoever has shown no password goes on with the count
+		s.failures = 0
+	}
 	s.log.Info("Login", "user", c.Name, "tls", s.secure)
 	s.server.Metrics.LoginResult("accepted")
 	s.setState(telemetry.StateIdle)
 	s.reply(230, "Logged in")
-	s.follow() // what has changed while the password was checked
+	// Whatever snapshot the password was checked under, what holds now counts.
+	s.revoke(s.server.Live.Current())
+	s.follow()
 }
 
 // quit ends the session, after a running transfer (RFC 959 §4.1.1).

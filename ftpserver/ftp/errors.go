@@ -23,7 +23,7 @@ var fileReplies = []struct {
 	{vfs.ErrInterrupted, 554, "An upload of this file was interrupted: send the whole file with STOR"},
 	{vfs.ErrRestart, 554, "This offset fits neither the file nor an interrupted upload of it"},
 	{vfs.ErrName, 553, "File name not allowed"},
-	{vfs.ErrRuled, 550, "A path rule is for this directory or for something below it: it can be neither renamed nor removed"},
+	{vfs.ErrRuled, 550, "A path rule is for this directory or for something below it: it can be neither renamed, removed nor replaced"},
 	{vfs.ErrRole, 550, "Permission denied: your role does not allow this here"},
 	{fs.ErrPermission, 550, "Permission denied"},
 	{fs.ErrNotExist, 550, "No such file or directory"},

@@ -91,12 +91,12 @@ func (s *session) verify(c candidate, password string) (reason string, err error
 }
 
 // takeSeat counts the session as the user's, unless there are enough of them.
-// Guests have the limits of all sessions, and none of their own.
-func (s *session) takeSeat(c candidate) bool {
+// A limit of 0 is none. Guests have the limits of all sessions, and none of their own.
+func (s *session) takeSeat(c candidate, limit int) bool {
 	if c.guest {
 		return true
 	}
-	if !s.server.seats.take(c.Name, c.MaxSessions) {
+	if !s.server.seats.take(c.Name, limit) {
 		return false
 	}
 	s.seat = c.Name

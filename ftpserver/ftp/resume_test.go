@@ -36,6 +36,9 @@ func (b *bench) temporary() int64 {
 	b.t.Helper()
 	names, err := filepath.Glob(filepath.Join(b.home, ".ftpserver-tmp-*"))
 	must(b.t, err)
+	deeper, err := filepath.Glob(filepath.Join(b.home, "*", ".ftpserver-tmp-*"))
+	must(b.t, err)
+	names = append(names, deeper...)
 	if len(names) != 1 {
 		return -1
 	}

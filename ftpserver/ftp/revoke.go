@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+	"weak"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/live"
@@ -46,11 +47,17 @@ func (s *session) revoke(now *live.Snapshot) {
 		how = max(how, endRevoke)
 	}
 	s.end(how)
+	s.expireView(fs, is.ExpiresAt)
+}
+
+// expireView has the session end at that instant, unless somebody has logged in
+// anew since it had this view.
+func (s *session) expireView(fs *vfs.FS, at time.Time) {
 	s.mu.Lock()
-	if s.fs == fs { // else somebody has logged in anew meanwhile
-		s.expireAt(is.ExpiresAt)
+	defer s.mu.Unlock()
+	if s.fs == fs {
+		s.expireAt(at)
 	}
-	s.mu.Unlock()
 }
 
 // current is what is now configured of who has logged in.
@@ -65,10 +72,10 @@ func (s *session) current(who candidate, now *live.Snapshot) candidate {
 // follow brings the session to the configuration in force, before a command.
 func (s *session) follow() {
 	now := s.server.Live.Current()
-	if !s.loggedIn() || now == s.snapshot {
+	if !s.loggedIn() || weak.Make(now) == s.seen {
 		return
 	}
-	s.snapshot = now
+	s.seen = weak.Make(now)
 	s.revoke(now)
 	s.mu.Lock()
 	ends := s.ending >= endRevoke

@@ -1,13 +1,17 @@
 package ftp
 
 import (
+	"fmt"
 	"io"
 	"net/netip"
+	"runtime"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/auth/passhash"
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
 )
 
 // changes are all that can happen to a user, and how sessions end by it.
@@ -157,20 +161,88 @@ func TestRevocationOfGuests(t *testing.T) {
 // TestChangedWhileThePasswordIsChecked: what has changed meanwhile holds for
 // who then logs in, without waiting for a command.
 func TestChangedWhileThePasswordIsChecked(t *testing.T) {
-	b := newBench(t, nil)
-	c := b.connect()
-	c.do("USER alice", "331")
+	for name, change := range map[string]func(*config.Config){
+		"suspended":    func(c *config.Config) { c.Users[0].Login = config.LoginSuspended },
+		"TLS required": func(c *config.Config) { c.TLS.Mode = config.TLSRequired },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			c := b.connect()
+			c.do("USER alice", "331")
+			done := b.heldUp(c)
+			b.reload(change)
+			done()
+			c.expect("230")
+			c.expect("421")
+		})
+	}
+}
+
+// TestIdleSessionsKeepNoUsers: the users of a time that is over can be freed,
+// also while sessions of that time wait for a command.
+func TestIdleSessionsKeepNoUsers(t *testing.T) {
+	b := newBench(t, func(c *config.Config) { c.Anonymous = &config.Anonymous{} })
+	idle := []*client{b.connect(), b.login(), b.loginAs("anonymous")}
+	old := weak.Make(b.server.Live.Current())
+	for i := range 2 { // what is told of a reload holds what was before
+		b.reload(func(c *config.Config) { with(c, fmt.Sprintf("user%d", i), func(*config.User) {}) })
+	}
+	eventually(t, "the old snapshot is collected", func() bool {
+		runtime.GC()
+		return old.Value() == nil
+	})
+	for _, c := range idle {
+		c.do("NOOP", "200")
+	}
+}
+
+// TestExpiryOfWhoWasThereBefore: a reload that comes while somebody else logs in
+// does not give them the expiry of the one before.
+func TestExpiryOfWhoWasThereBefore(t *testing.T) {
+	b := newBench(t, func(c *config.Config) { with(c, "bob", func(*config.User) {}) })
+	c := b.login()
+	s := b.server.all()[0]
+	view := func() *vfs.FS {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.fs
+	}
+	before := view()
+	c.do("USER bob", "331")
+	c.do("PASS "+password, "230")
+	s.expireView(before, time.Now().Add(-time.Minute))
+	c.do("NOOP", "200")
+	s.expireView(view(), time.Now().Add(-time.Minute))
+	c.expect("421")
+}
+
+// heldUp sends the right password, and returns when its check waits for done.
+func (b *bench) heldUp(c *client) (done func()) {
+	b.t.Helper()
 	client := addrPort(c.raw.LocalAddr()).Addr()
-	done, err := b.server.turns.wait(t.Context(), client)
-	must(t, err)
+	done, err := b.server.turns.wait(b.t.Context(), client)
+	must(b.t, err)
 	c.send("PASS " + password)
-	eventually(t, "the login waits for its turn", func() bool {
+	eventually(b.t, "the login waits for its turn", func() bool {
 		b.server.turns.mu.Lock()
 		defer b.server.turns.mu.Unlock()
 		return b.server.turns.lines[client].length == 2
 	})
-	b.reload(func(c *config.Config) { c.Users[0].Login = config.LoginSuspended })
-	done()
-	c.expect("230")
-	c.expect("421")
+	return done
+}
+
+// TestTLSRequiredBetweenUserAndPass: no login in clear comes through, a guest's
+// neither.
+func TestTLSRequiredBetweenUserAndPass(t *testing.T) {
+	for _, name := range []string{"alice", "anonymous"} {
+		b := newBench(t, func(c *config.Config) { c.Anonymous = &config.Anonymous{} })
+		c := b.connect()
+		c.do("USER "+name, "331")
+		b.reload(func(c *config.Config) { c.TLS.Mode = config.TLSRequired })
+		c.do("PASS "+password, "530 This server needs TLS")
+		c.do("PWD", "530")
+		c.secure()
+		c.do("USER "+name, "331")
+		c.do("PASS "+password, "230")
+	}
 }

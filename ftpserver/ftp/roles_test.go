@@ -118,6 +118,46 @@ func (b *bench) walkCommands(t *testing.T, s setting) {
 	}
 }
 
+// TestDropBoxTellsNoNames: in a drop box, of a role and of a rule, a file that
+// is there, one that is not, and what only looks like one are answered alike. A
+// client is still told where to go on with its own upload.
+func TestDropBoxTellsNoNames(t *testing.T) {
+	for name, u := range map[string]config.User{
+		"role":         {Role: config.RoleWriteOnly},
+		"rule":         {Role: config.RoleReadWrite, Paths: []config.PathRule{{Path: "/box", Role: config.RoleWriteOnly}}},
+		"rule of role": {Role: config.RoleWriteOnly, Paths: []config.PathRule{{Path: "/else", Role: config.RoleReadWrite}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, func(c *config.Config) { c.Users[0].Role, c.Users[0].Paths = u.Role, u.Paths })
+			b.file("box/file", "content")
+			home := filepath.Join(b.root, "alice", "box")
+			must(t, os.Symlink("nowhere", filepath.Join(home, "dangling")))
+			must(t, os.Symlink("/", filepath.Join(home, "out")))
+			must(t, os.Symlink("circle", filepath.Join(home, "circle")))
+			c := b.login()
+			c.do("CWD box", "250")
+			for _, verb := range []string{"RETR", "SIZE", "MDTM", "MLST", "CWD"} {
+				want := c.carryOut(verb == "RETR", verb+" file")
+				if !strings.HasPrefix(want, "550 Permission denied: your role") {
+					t.Errorf("%s of a file: %s", verb, want)
+				}
+				for _, other := range []string{"missing", "file/x", "missing/x", "dangling", "out", "circle"} {
+					if got := c.carryOut(verb == "RETR", verb+" "+other); got != want {
+						t.Errorf("%s %s: %s, and of a file: %s", verb, other, got, want)
+					}
+				}
+			}
+			c.cut("STOR part", "half")
+			c = b.login()
+			eventually(t, "the upload is kept", func() bool {
+				c.send("SIZE box/part")
+				return c.reply() == "213 4"
+			})
+			c.do("MLST box/part", "250-")
+		})
+	}
+}
+
 // walker is a session of the user, in the place.
 func (b *bench) walker(t *testing.T, s setting) *client {
 	t.Helper()

@@ -17,7 +17,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ftp-operator/ftp-operator/ftpserver/auth"
 	"github.com/ftp-operator/ftp-operator/ftpserver/live"
 	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
@@ -30,13 +29,21 @@ type Options struct {
 	Slot     int
 	Live     *live.Source
 	Store    *vfs.Store
-	Verifier *auth.Verifier
+	Verifier Verifier
 	Broker   *passive.Broker
 	// TLS serves control and data connections alike, so that a client can
 	// resume the session of the one on the other.
 	TLS     *tls.Config
 	Metrics *telemetry.Metrics
 	Log     *slog.Logger
+}
+
+// Verifier checks passwords: an auth.Verifier, whose methods say what each is
+// for.
+type Verifier interface {
+	Verify(ctx context.Context, passwordHash, password string) (bool, error)
+	VerifyAnew(ctx context.Context, passwordHash, password string) (bool, error)
+	Dummy(ctx context.Context, password string) error
 }
 
 // Server serves FTP on one control port.

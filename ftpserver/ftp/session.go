@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"weak"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/live"
@@ -39,13 +40,13 @@ type session struct {
 	local  netip.Addr
 
 	user     config.User
-	guest    bool    // logged in as nobody in particular (RFC 1635)
-	fs       *vfs.FS // nil until logged in
-	files    *vfs.FS // the same, for the command that is carried out
-	seat     string  // whose session it counts as; "" for nobody's
-	expiry   expiry  // ends the session when the user expires
-	snapshot *live.Snapshot
-	asked    string // the name of the last USER
+	guest    bool                        // logged in as nobody in particular (RFC 1635)
+	fs       *vfs.FS                     // nil until logged in
+	files    *vfs.FS                     // the same, for the command that is carried out
+	seat     string                      // whose session it counts as; "" for nobody's
+	expiry   expiry                      // ends the session when the user expires
+	seen     weak.Pointer[live.Snapshot] // what it has followed; weak, as an idle session must not keep all users of its time
+	asked    string                      // the name of the last USER
 	failures int
 
 	secure     bool // the control connection is over TLS
@@ -271,6 +272,9 @@ func (s *session) turnedAway(cmd *command) bool {
 	s.follow()
 	s.mu.Lock()
 	ending, busy := s.ending, s.inProgress(time.Now())
+	if s.fs != nil && expired(s.expires, time.Now()) { // a clock that was set goes before the timer
+		ending = endNow
+	}
 	s.mu.Unlock()
 	switch {
 	case ending == endDrain && (!busy || cmd.begins):

@@ -21,8 +21,8 @@ var (
 	// ErrRole: the user's role does not hold the operation. It is an
 	// fs.ErrPermission too.
 	ErrRole error = &sentinel{"your role does not allow this", fs.ErrPermission}
-	// ErrRuled: to rename or remove this would carry a directory away that a path
-	// rule is for, or lift the rule. It is an fs.ErrPermission too.
+	// ErrRuled: to rename, remove or replace this would carry a directory away that
+	// a path rule is for, lift the rule, or leave no place for its directory. It is an fs.ErrPermission too.
 	ErrRuled error = &sentinel{"a path rule is for this, or for something below it", fs.ErrPermission}
 	// ErrIsDir: the operation is for files, the path names a directory.
 	ErrIsDir = errors.New("is a directory")

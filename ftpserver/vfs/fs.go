@@ -16,6 +16,7 @@ type FS struct {
 	start    string
 	held     Operation // what the user's role holds
 	rules    []rule    // where other roles count
+	homeRule bool      // held is what a rule for the home gives
 	only     Operation // what the command that is carried out needs
 	identity string    // tells this user's partial uploads from others'
 }
@@ -29,7 +30,8 @@ func (f *FS) Close() error { return f.home.Close() }
 func (f *FS) Start() string { return f.start }
 
 // Stat describes what a path names; links are followed inside the home. A role
-// that may not read files is told of directories only.
+// that may not read files is told of directories only, and for all else ErrRole,
+// whether it is there or not.
 func (f *FS) Stat(p string) (Info, error) {
 	at, err := locate("stat", p)
 	if err != nil {
@@ -99,10 +101,10 @@ func (f *FS) open(at place) (*os.File, error) {
 		return nil, err
 	}
 	defer v.close()
-	w := walker{fs: f, held: v.held}
+	w := v.walker()
 	defer w.close()
 	if err := w.walk(at.rel); err != nil {
-		return nil, err
+		return nil, w.inside.untold(err)
 	}
 	if err := f.need(w.inside, OpRead); err != nil {
 		return nil, err

@@ -7,13 +7,15 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
 // Hidden files lie beside the files they are to become, so that a rename
 // publishes them. Their names never hold the target's, which may already be as
 // long as a name can be.
 const (
-	hiddenPrefix    = ".ftpserver-"
+	hiddenPrefix    = config.ReservedPrefix
 	temporaryPrefix = hiddenPrefix + "tmp-"  // + slot-bootid-seq
 	partialPrefix   = hiddenPrefix + "part-" // + hash of user and target
 )
@@ -21,11 +23,8 @@ const (
 // maxName is NAME_MAX of every file system that Linux has.
 const maxName = 255
 
-// hidden tells whether a name is one that users must not see. File systems may
-// fold case, so it does too.
-func hidden(name string) bool {
-	return len(name) >= len(hiddenPrefix) && strings.EqualFold(name[:len(hiddenPrefix)], hiddenPrefix)
-}
+// hidden tells whether a name is one that users must not see.
+func hidden(name string) bool { return config.ReservedName(name) }
 
 func (s *Store) temporaryName() string {
 	return fmt.Sprintf("%s%d-%s-%d", temporaryPrefix, s.slot, s.bootID, s.seq.Add(1))

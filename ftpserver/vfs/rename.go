@@ -144,6 +144,11 @@ func (m *move) mayPut() error {
 	if err := m.need(m.target.held, put); err != nil {
 		return err
 	}
+	if !m.what.Dir {
+		if err := m.mayAppear(m.target, m.to); err != nil {
+			return err
+		}
+	}
 	old, exists, err := m.target.present(m.to)
 	switch {
 	case err != nil || !exists:

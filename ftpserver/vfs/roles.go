@@ -1,6 +1,11 @@
 package vfs
 
-import "github.com/ftp-operator/ftp-operator/ftpserver/config"
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
 
 // Operation is something that a role may or may not allow.
 type Operation uint
@@ -39,6 +44,21 @@ var roles = map[config.Role]Operation{
 func RoleAllows(r config.Role, ops Operation) bool { return roles[r].has(ops) }
 
 func (held Operation) has(ops Operation) bool { return held&ops == ops }
+
+// untold makes an error that tells which names there are in a directory that
+// of a refusal, where the role may read no files there: a drop box answers the
+// same for a file that is there and for one that is not.
+func (held Operation) untold(err error) error {
+	if held.has(OpRead) {
+		return err
+	}
+	for _, telling := range []error{fs.ErrNotExist, fs.ErrPermission, ErrNotDir, ErrLinks} {
+		if errors.Is(Classify(err), telling) {
+			return ErrRole
+		}
+	}
+	return err
+}
 
 // Only is the same view for a command that needs these operations and no
 // others: whatever else it would come to ask for is refused. It is closed with

@@ -100,3 +100,23 @@ func roleFS(t *testing.T, role config.Role) *FS {
 	t.Cleanup(func() { _ = f.Close() })
 	return f
 }
+
+// A command gets no more than it needs, whatever the role.
+func TestOnly(t *testing.T) {
+	d := newDisk(t)
+	d.write("file", "x")
+	f := d.user("u", config.RoleReadWrite)
+	for op, err := range everyOperation(f.Only(0), "/file") {
+		if op != "OpenDir" { // which is for directories
+			wantError(t, op, err, ErrRole)
+		}
+	}
+	wantError(t, "list", closing(f.Only(0).OpenDir("/")), ErrRole)
+	u, err := f.Only(OpAppend).Create("/file", CreateAppend, 0)
+	if err := publish(u, err); err != nil {
+		t.Error(err)
+	}
+	if err := f.Only(OpDelete).Remove("/file"); err != nil {
+		t.Error(err)
+	}
+}

@@ -29,7 +29,7 @@ func (f *FS) setRules(paths []config.PathRule) error {
 			return err
 		}
 		if at.isHome() {
-			f.held = held
+			f.held, f.homeRule = held, true
 			continue
 		}
 		f.rules = append(f.rules, rule{at, held})
@@ -69,9 +69,17 @@ func (i Info) identity() identity { return identity{i.Device, i.Inode} }
 // keeps to the inode number of one that nobody uses.
 type view struct {
 	*FS
+	top    *folder                // the home; nil without rules
 	held   map[identity]Operation // what the role holds in the directories of rules
 	fixed  map[identity]bool      // these, and what lies on the way to them, links too
+	gone   map[entry]bool         // what is missing on the way to others
 	opened []int
+}
+
+// entry is a name in a directory.
+type entry struct {
+	in   identity
+	name string
 }
 
 func (f *FS) view() (*view, error) {
@@ -79,7 +87,11 @@ func (f *FS) view() (*view, error) {
 	if len(f.rules) == 0 {
 		return v, nil
 	}
-	v.held, v.fixed = map[identity]Operation{}, map[identity]bool{}
+	v.held, v.fixed, v.gone = map[identity]Operation{}, map[identity]bool{}, map[entry]bool{}
+	if err := v.openTop(); err != nil {
+		v.close()
+		return nil, err
+	}
 	for _, r := range f.rules {
 		if err := v.find(r); err != nil {
 			v.close()
@@ -89,7 +101,26 @@ func (f *FS) view() (*view, error) {
 	return v, nil
 }
 
+// openTop opens the home, where all walks begin. If there is a rule for it, that
+// is one of those that lead to this directory.
+func (v *view) openTop() (err error) {
+	if v.top, err = openDir(v.home, "."); err != nil || !v.homeRule {
+		return err
+	}
+	i, err := v.top.lstat(".")
+	if err == nil {
+		v.held[i.identity()] = v.FS.held
+	}
+	return err
+}
+
+func (v *view) walker() walker { return walker{top: v.top.fd(), role: v.FS.held, held: v.held} }
+
 func (v *view) close() {
+	if v.top != nil {
+		v.top.close()
+		v.top = nil
+	}
 	for _, fd := range v.opened {
 		_ = unix.Close(fd) // only looked at: nothing can be lost
 	}
@@ -100,12 +131,13 @@ func (v *view) close() {
 // whoever makes it again, makes it under the rule. Of two that lead to one
 // directory, it gets what both hold.
 func (v *view) find(r rule) error {
-	w := walker{fs: v.FS, met: func(i Info) { v.fixed[i.identity()] = true }}
+	w := v.walker()
+	w.met = func(i Info) { v.fixed[i.identity()] = true }
 	defer w.close()
 	err := w.walk(r.at.rel)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil
+		return v.note(&w)
 	case err != nil:
 		return err
 	case w.base != "":
@@ -122,6 +154,35 @@ func (v *view) find(r rule) error {
 	v.held[i.identity()] = held & r.held
 	v.opened = append(v.opened, w.keep())
 	return nil
+}
+
+// note keeps in mind where the way to a rule's directory ends. The directory
+// where that is stays open like one of a rule.
+func (v *view) note(w *walker) error {
+	if !w.open {
+		return nil // it was removed while it was walked through
+	}
+	i, err := statOf(w.fd, ".")
+	if err != nil {
+		return err
+	}
+	v.gone[entry{i.identity(), w.name}] = true
+	v.opened = append(v.opened, w.keep())
+	return nil
+}
+
+// mayAppear refuses something other than a directory where a rule's directory
+// is missing, or one on the way to it: the rule could not be applied any more,
+// and its user neither do anything nor log in.
+func (v *view) mayAppear(d *folder, name string) error {
+	if len(v.gone) == 0 {
+		return nil
+	}
+	i, err := d.lstat(".")
+	if err == nil && v.gone[entry{i.identity(), name}] {
+		err = ErrRuled
+	}
+	return err
 }
 
 // mayMove refuses what would carry a rule's directory away or lift the rule:
@@ -166,7 +227,7 @@ func (v *view) dir(rel string) (*folder, error) {
 		}
 		return d, err
 	}
-	w := walker{fs: v.FS, held: v.held}
+	w := v.walker()
 	defer w.close()
 	if err := w.walk(rel); err != nil {
 		return nil, err
@@ -182,20 +243,20 @@ func (v *view) stat(at place) (Info, error) {
 	if len(v.rules) == 0 {
 		fi, err := v.home.Stat(at.rel)
 		if err != nil {
-			return Info{}, walkError(err)
+			return Info{}, v.FS.held.untold(walkError(err))
 		}
 		i := infoOfFile(at.base, fi)
 		v.judge(&i, v.FS.held)
 		return i, nil
 	}
-	w := walker{fs: v.FS, held: v.held}
+	w := v.walker()
 	defer w.close()
 	if err := w.walk(at.rel); err != nil {
-		return Info{}, err
+		return Info{}, w.inside.untold(err)
 	}
 	i, err := w.here()
 	if err != nil {
-		return Info{}, err
+		return Info{}, w.inside.untold(err)
 	}
 	in := w.inside
 	if i.Dir {

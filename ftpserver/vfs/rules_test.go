@@ -79,6 +79,10 @@ func TestTheRuleOfAPath(t *testing.T) {
 			map[string]config.Role{"/l": ro, "/a": ro, "/a/x": ro, "/": rw}},
 		"two rules for one directory": {rw, rulesOf("/a ReadOnly", "/l ReadWrite"), map[string]string{"l": "a"},
 			map[string]config.Role{"/a": ro, "/l": ro}},
+		"two rules for the home": {rw, rulesOf("/ ReadOnly", "/l ReadWrite", "/x/l ReadWrite"), map[string]string{"l": ".", "x/l": "../a/.."},
+			map[string]config.Role{"/": ro, "/l": ro, "/a": ro, "/x/l/a": ro}},
+		"a rule for the home through a link": {rw, rulesOf("/l ReadOnly", "/a ReadWrite"), map[string]string{"l": "."},
+			map[string]config.Role{"/": ro, "/x": ro, "/a": rw}},
 		"Admin": {config.RoleAdmin, rulesOf("/home/a ReadOnly"), nil,
 			map[string]config.Role{"/": rw, "/home": rw, "/home/a": ro, "/home/a/x": ro}},
 	} {
@@ -275,6 +279,50 @@ func TestRuleDirectoriesAreMade(t *testing.T) {
 	}
 }
 
+// Where a rule's directory is missing, nothing but a directory can be put: a
+// file there would lock its user out.
+func TestNothingTakesThePlaceOfARule(t *testing.T) {
+	d := newDisk(t)
+	d.write("file", "x")
+	d.mkdir("dir")
+	d.mkdir("real/box")
+	d.symlink("file", "link")
+	d.symlink("real/box", "way")
+	rules := rulesOf("/ro/deep ReadOnly", "/ro2 ReadOnly", "/ro3 ReadOnly", "/way/rule ReadOnly")
+	f := d.ruled(config.RoleReadWrite, rules...)
+	for _, p := range []string{"/ro/deep", "/ro", "/ro2", "/ro3", "/way/rule", "/real/box"} {
+		if err := os.Remove(d.path(strings.TrimPrefix(p, "/"))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := descriptors(t)
+	for _, p := range []string{"/ro", "/ro2", "/real/box", "/dir/../ro"} {
+		for _, mode := range []CreateMode{CreateTruncate, CreateAppend} {
+			wantError(t, "store "+p, publish(f.Create(p, mode, 0)), ErrRuled, fs.ErrPermission)
+		}
+		wantError(t, "rename a file to "+p, f.Rename("/file", p), ErrRuled)
+		wantError(t, "rename a link to "+p, f.Rename("/link", p), ErrRuled)
+	}
+	if after := descriptors(t); after != before {
+		t.Errorf("%d descriptors are left open", after-before)
+	}
+	d.wantFile("file", "x")
+	d.wantNames("", "dir", "file", "link", "real", "way")
+	d.wantNames("real")
+	if err := errors.Join(f.Mkdir("/ro"), f.Mkdir("/ro/deep"), f.Rename("/dir", "/ro2"), f.Mkdir("/real/box")); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{"/ro/deep", "/ro2"} {
+		if got := rightsAt(f, p); got != config.RoleReadOnly {
+			t.Errorf("made again, %s is %s", p, got)
+		}
+	}
+	if err := publish(f.Create("/ro4", CreateTruncate, 0)); err != nil {
+		t.Errorf("beside a rule: %v", err)
+	}
+	_ = d.ruled(config.RoleReadWrite, rules...) // the user can still log in
+}
+
 // Where a rule cannot be applied any more, nothing is allowed rather than too
 // much.
 func TestABrokenRuleFailsClosed(t *testing.T) {
@@ -337,25 +385,5 @@ func listed(t *testing.T, f *FS, p string) [2]Operation {
 				return [2]Operation{i.Content, i.Entry}
 			}
 		}
-	}
-}
-
-// A command gets no more than it needs, whatever the role.
-func TestOnly(t *testing.T) {
-	d := newDisk(t)
-	d.write("file", "x")
-	f := d.user("u", config.RoleReadWrite)
-	for op, err := range everyOperation(f.Only(0), "/file") {
-		if op != "OpenDir" { // which is for directories
-			wantError(t, op, err, ErrRole)
-		}
-	}
-	wantError(t, "list", closing(f.Only(0).OpenDir("/")), ErrRole)
-	u, err := f.Only(OpAppend).Create("/file", CreateAppend, 0)
-	if err := publish(u, err); err != nil {
-		t.Error(err)
-	}
-	if err := f.Only(OpDelete).Remove("/file"); err != nil {
-		t.Error(err)
 	}
 }

@@ -81,7 +81,7 @@ func (f *FS) Create(p string, mode CreateMode, offset int64) (*Upload, error) {
 		fs: f, at: at, folder: d, mode: mode, offset: offset,
 		partial: f.partialName(at.base), hidden: f.store.temporaryName(),
 	}
-	if err := u.begin(); err != nil {
+	if err := u.begin(v); err != nil {
 		u.undo()
 		d.close()
 		return nil, fail("store", at.virtual, err)
@@ -89,11 +89,14 @@ func (f *FS) Create(p string, mode CreateMode, offset int64) (*Upload, error) {
 	return u, nil
 }
 
-func (u *Upload) begin() (err error) {
+func (u *Upload) begin(v *view) (err error) {
 	if u.target, u.exists, err = u.folder.present(u.at.base); err != nil {
 		return err
 	}
 	if err := u.mayStore(); err != nil {
+		return err
+	}
+	if err := v.mayAppear(u.folder, u.at.base); err != nil {
 		return err
 	}
 	from, err := u.choose()

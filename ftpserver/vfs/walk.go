@@ -17,7 +17,8 @@ const maxLinks = 40
 // the other in the directory that it has come to, and never through a link:
 // links it reads, and goes where they point, if that is inside the home.
 type walker struct {
-	fs   *FS
+	top  int                    // the home
+	role Operation              // what the role holds there
 	held map[identity]Operation // what other roles hold in some directories
 	met  func(Info)             // is told of everything on the way, links too
 
@@ -27,6 +28,7 @@ type walker struct {
 	inside Operation // what the role holds in it
 	above  Operation // and in the directory above
 	base   string    // the last name, where that is no directory
+	name   string    // what it has looked for last
 	links  int
 }
 
@@ -60,6 +62,7 @@ func (w *walker) step(name string) (link string, err error) {
 	case "..":
 		return "", w.up()
 	}
+	w.name = name
 	i, err := lstatAt(w.fd, name)
 	if err != nil {
 		return "", err
@@ -98,13 +101,8 @@ func (w *walker) target(name string) (string, error) {
 }
 
 func (w *walker) start() error {
-	home, err := openDir(w.fs.home, ".")
-	if err != nil {
-		return err
-	}
-	defer home.close()
 	w.names = w.names[:0]
-	return w.enter(home.fd(), ".")
+	return w.enter(w.top, ".")
 }
 
 func (w *walker) down(name string) error {
@@ -146,7 +144,7 @@ func (w *walker) enter(in int, name string) error {
 		return err
 	}
 	if w.above = w.inside; len(w.names) == 0 {
-		w.above, w.inside = 0, w.fs.held
+		w.above, w.inside = 0, w.role
 	}
 	if held, ok := w.held[i.identity()]; ok {
 		w.inside = held

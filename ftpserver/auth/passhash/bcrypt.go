@@ -14,7 +14,10 @@ const (
 	bcryptLength  = 60
 	minBcryptCost = 4
 	// maxBcryptCost keeps a verification near a second; each step doubles it.
-	maxBcryptCost  = 14
+	maxBcryptCost = 14
+	// bcryptAsDear is the cost, in its two digits, from which on a verification
+	// takes no less than one of Hash's.
+	bcryptAsDear   = "09"
 	bcryptAlphabet = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 )
 
