@@ -26,8 +26,8 @@ type fakePods struct {
 	frozen map[string]*config.Status
 	// silent servers do not answer.
 	silent map[string]bool
-	// hanging servers take the question and answer nothing; they count them.
-	hanging map[string]int
+	// hanging servers take the question and answer nothing.
+	hanging map[string]bool
 	// hangNow is how many such questions there are now, hangMost how many there
 	// have been at once.
 	hangNow, hangMost int
@@ -45,7 +45,7 @@ const hangFor = probe.Timeout / 4
 
 func newFakePods() *fakePods {
 	return &fakePods{
-		frozen: map[string]*config.Status{}, silent: map[string]bool{}, hanging: map[string]int{}, refusing: map[string]string{},
+		frozen: map[string]*config.Status{}, silent: map[string]bool{}, hanging: map[string]bool{}, refusing: map[string]string{},
 		older: map[string]bool{}, roots: map[string]string{},
 	}
 }
@@ -55,9 +55,8 @@ func (f *fakePods) Status(ctx context.Context, t probe.Target) (*config.Status, 
 	f.mu.Lock()
 	silent, frozen, refusal, older := f.silent[t.Host], f.frozen[t.Host], f.refusing[t.Host], f.older[t.Host]
 	f.roots[t.Host] = string(t.Roots)
-	_, hangs := f.hanging[t.Host]
+	hangs := f.hanging[t.Host]
 	if hangs {
-		f.hanging[t.Host]++
 		f.hangNow++
 		f.hangMost = max(f.hangMost, f.hangNow)
 	}
