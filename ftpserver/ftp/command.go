@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -45,51 +46,11 @@ func (c *command) check(s *session, arg string) *problem {
 var commands map[string]*command
 
 func init() {
-	commands = map[string]*command{
-		// RFC 2228, 4217: security
-		"AUTH": {run: (*session).auth, begins: true, arg: true, syntax: "AUTH TLS"},
-		"PBSZ": {run: (*session).pbsz, arg: true, syntax: "PBSZ 0"},
-		"PROT": {run: (*session).prot, arg: true, syntax: "PROT C|P"},
-		// RFC 959 §4.1.1: access control
-		"USER": {run: (*session).askUser, begins: true, arg: true, syntax: "USER name"},
-		"PASS": {run: (*session).pass, syntax: "PASS password"},
-		"CWD":  {run: (*session).changeDir, login: true, arg: true, needs: toEnter, syntax: "CWD directory"},
-		"CDUP": {run: (*session).changeDirUp, login: true, needs: toGoUp, syntax: "CDUP"},
-		"QUIT": {run: (*session).quit, syntax: "QUIT"},
-		// RFC 959 §4.1.2, RFC 2428: parameters of transfers
-		"TYPE": {run: (*session).setType, login: true, arg: true, syntax: "TYPE A|I"},
-		"MODE": {run: (*session).setMode, login: true, arg: true, syntax: "MODE S"},
-		"STRU": {run: (*session).setStructure, login: true, arg: true, syntax: "STRU F"},
-		"PASV": {run: (*session).pasv, begins: true, login: true, syntax: "PASV"},
-		"EPSV": {run: (*session).epsv, begins: true, login: true, syntax: "EPSV [1|2|ALL]"},
-		"PORT": {run: (*session).port, begins: true, login: true, arg: true, syntax: "PORT h1,h2,h3,h4,p1,p2"},
-		"EPRT": {run: (*session).eprt, begins: true, login: true, arg: true, syntax: "EPRT |family|address|port|"},
-		"REST": {run: (*session).rest, login: true, arg: true, syntax: "REST offset"},
-		"ALLO": {run: (*session).allo, login: true, syntax: "ALLO bytes"},
-		// RFC 959 §4.1.3, RFC 3659: files
-		"RETR": {run: (*session).retr, data: true, login: true, arg: true, needs: toRead, syntax: "RETR file"},
-		"STOR": {run: (*session).stor, data: true, login: true, arg: true, needs: toStore, syntax: "STOR file"},
-		"APPE": {run: (*session).appe, data: true, login: true, arg: true, needs: toAppend, syntax: "APPE file"},
-		"LIST": {run: (*session).list, data: true, login: true, needs: toList, syntax: "LIST [path]"},
-		"NLST": {run: (*session).nlst, data: true, login: true, needs: toList, syntax: "NLST [path]"},
-		"MLSD": {run: (*session).mlsd, data: true, login: true, needs: toListFacts, syntax: "MLSD [directory]"},
-		"MLST": {run: (*session).mlst, login: true, needs: toTellFacts, syntax: "MLST [path]"},
-		"SIZE": {run: (*session).size, login: true, arg: true, needs: toTellSize, syntax: "SIZE file"},
-		"MDTM": {run: (*session).mdtm, login: true, arg: true, needs: toTellTime, syntax: "MDTM file"},
-		"DELE": {run: (*session).dele, login: true, arg: true, needs: toDelete, syntax: "DELE file"},
-		"RNFR": {run: (*session).rnfr, login: true, arg: true, needs: toRename, syntax: "RNFR path"},
-		"RNTO": {run: (*session).rnto, login: true, arg: true, needs: toRenameTo, syntax: "RNTO path"},
-		"MKD":  {run: (*session).mkd, login: true, arg: true, needs: toMakeDir, syntax: "MKD directory"},
-		"RMD":  {run: (*session).rmd, login: true, arg: true, needs: toRemoveDir, syntax: "RMD directory"},
-		"PWD":  {run: (*session).pwd, login: true, syntax: "PWD"},
-		"ABOR": {run: (*session).abor, login: true, during: true, syntax: "ABOR"},
-		// RFC 959 §4.1.3, RFC 2389: information
-		"SYST": {run: (*session).syst, syntax: "SYST"},
-		"STAT": {run: (*session).stat, login: true, during: true, needs: toList, syntax: "STAT [path]"},
-		"FEAT": {run: (*session).feat, syntax: "FEAT"},
-		"OPTS": {run: (*session).opts, arg: true, syntax: "OPTS UTF8 ON | MLST facts"},
-		"HELP": {run: (*session).help, syntax: "HELP [command]"},
-		"NOOP": {run: (*session).noop, during: true, syntax: "NOOP"},
+	commands = map[string]*command{}
+	for _, table := range []func() map[string]*command{
+		securityCommands, accessCommands, parameterCommands, fileCommands, informationCommands,
+	} {
+		maps.Copy(commands, table())
 	}
 }
 

@@ -1,0 +1,57 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Defaults of the limits.
+const (
+	DefaultIdleTimeout  = 5 * time.Minute
+	DefaultLoginTimeout = time.Minute
+	DefaultStallTimeout = time.Minute
+	DefaultDrainTimeout = 25 * time.Second
+)
+
+// Limits bound what clients may use. A limit of 0 is none.
+type Limits struct {
+	// Sessions is how many control connections the process serves at once.
+	Sessions int `yaml:"sessions,omitempty"`
+	// SessionsPerAddress is how many of them one client address may hold.
+	SessionsPerAddress int `yaml:"sessionsPerAddress,omitempty"`
+	// IdleTimeout ends a session without a command. Absent: 5 minutes.
+	IdleTimeout time.Duration `yaml:"idleTimeout,omitempty"`
+	// LoginTimeout ends a session that has not logged in. Absent: 1 minute.
+	LoginTimeout time.Duration `yaml:"loginTimeout,omitempty"`
+	// StallTimeout ends a transfer without progress. Absent: 1 minute.
+	StallTimeout time.Duration `yaml:"stallTimeout,omitempty"`
+	// DrainTimeout is how long sessions may finish what they are at when the
+	// process is asked to end (SIGTERM). Absent: 25 seconds.
+	DrainTimeout time.Duration `yaml:"drainTimeout,omitempty"`
+}
+
+func (l *Limits) setDefaults() {
+	setDefault(&l.IdleTimeout, DefaultIdleTimeout)
+	setDefault(&l.LoginTimeout, DefaultLoginTimeout)
+	setDefault(&l.StallTimeout, DefaultStallTimeout)
+	setDefault(&l.DrainTimeout, DefaultDrainTimeout)
+}
+
+func (l *Limits) validate() error {
+	var errs []error
+	for field, n := range map[string]int{"sessions": l.Sessions, "sessionsPerAddress": l.SessionsPerAddress} {
+		if n < 0 {
+			errs = append(errs, fmt.Errorf("limits.%s: must be 0 (none) or more, is %d", field, n))
+		}
+	}
+	for field, d := range map[string]time.Duration{"idleTimeout": l.IdleTimeout, "loginTimeout": l.LoginTimeout, "stallTimeout": l.StallTimeout, "drainTimeout": l.DrainTimeout} {
+		if d < time.Second || d > 24*time.Hour {
+			errs = append(errs, fmt.Errorf("limits.%s: must be between 1s and 24h, is %s", field, d))
+		}
+	}
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(errs...)
+}

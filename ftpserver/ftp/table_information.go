@@ -1,0 +1,13 @@
+package ftp
+
+// informationCommands: information (RFC 959 §4.1.3, RFC 2389).
+func informationCommands() map[string]*command {
+	return map[string]*command{
+		"SYST": {run: (*session).syst, syntax: "SYST"},
+		"STAT": {run: (*session).stat, login: true, during: true, needs: toList, syntax: "STAT [path]"},
+		"FEAT": {run: (*session).feat, syntax: "FEAT"},
+		"OPTS": {run: (*session).opts, arg: true, syntax: "OPTS UTF8 ON | MLST facts"},
+		"HELP": {run: (*session).help, syntax: "HELP [command]"},
+		"NOOP": {run: (*session).noop, during: true, syntax: "NOOP"},
+	}
+}
