@@ -17,6 +17,10 @@ type Config struct {
 	Passive Passive `yaml:"passive"`
 	TLS     TLS     `yaml:"tls"`
 	Storage Storage `yaml:"storage"`
+	// Hosts are the names that clients may give with HOST (RFC 7151): host names,
+	// also with *. in front, and addresses. Absent: those of the certificates, and
+	// the address that the client has connected to; without TLS, every one.
+	Hosts []string `yaml:"hosts,omitempty"`
 	// Active allows PORT and EPRT, to the client's own address only.
 	Active bool `yaml:"active,omitempty"`
 	// Anonymous lets in whoever logs in as "anonymous" or "ftp", with any

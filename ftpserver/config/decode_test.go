@@ -24,10 +24,10 @@ func TestDecodeFillsInDefaults(t *testing.T) {
 		Listen:  "0.0.0.0:2121",
 		Banner:  "FTP server ready",
 		Passive: Passive{Range: "30000-30009"},
-		TLS:     TLS{Mode: TLSDisabled, MinVersion: "1.2"},
+		TLS:     TLS{Mode: TLSDisabled, MinVersion: "1.2", DataProtection: DataProtectionOptional, OCSPStapling: StaplingDisabled},
 		Storage: Storage{Root: "/srv/ftp", Durability: DurabilityFull},
 		Users:   []User{{Name: "anna", PasswordHash: someHash, Home: "/anna", Role: RoleReadWrite, Login: LoginEnabled}},
-		Limits:  Limits{IdleTimeout: 5 * time.Minute, LoginTimeout: time.Minute, StallTimeout: time.Minute, DrainTimeout: 25 * time.Second},
+		Limits:  Limits{IdleTimeout: 5 * time.Minute, LoginTimeout: time.Minute, StallTimeout: time.Minute, DrainTimeout: 25 * time.Second, HandshakeTimeout: 15 * time.Second, Handshakes: 1000},
 		Log:     Log{Level: "Info", Format: "JSON"},
 	}
 	if !reflect.DeepEqual(c, want) {

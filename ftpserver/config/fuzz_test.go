@@ -14,6 +14,7 @@ func FuzzDecode(f *testing.F) {
 		"listen: ':0'\npassive: {ports: [{slot: 0, listen: 1}], addressPending: true}\nstorage: {root: /, durability: None}\n",
 		minimal + "anonymous: {}\nusers: [{name: a, passwordHash: $6$a$b, paths: [{path: /in, role: WriteOnly}, {path: /, role: ReadOnly}], allowedCIDRs: [10.0.0.0/8, '::ffff:0:0/96'], expiresAt: 2027-01-31T18:00:00+02:00, maxSessions: 2}]",
 		minimal + "anonymous: {home: /x, role: WriteOnly}\nusers: [{name: a, passwordHash: $2, paths: [], allowedCIDRs: [], expiresAt: 2027-01-31}]",
+		minimal + "tls: {implicit: {listen: ':990'}, certificates: [{certFile: a, keyFile: b}], clientCertificates: {mode: Required, caFile: c}, dataProtection: Optional, ocspStapling: Enabled}\nhosts: [a.example.com, '*.b.example.com', '::1']\nusers: [{name: a, passwordHash: $2, clientCertificates: [{commonName: a}, {sha256: '00'}], certificateLogin: WithoutPassword}]\n",
 		"a: &a [*a]", "---\n---\n", "listen: !!int x", "{", "\x00", "banner: |\n  a\n  b\n",
 	} {
 		f.Add([]byte(seed))
@@ -58,6 +59,9 @@ func normal(c *Config) Config {
 	if len(n.TLS.Certificates) == 0 {
 		n.TLS.Certificates = nil
 	}
+	if len(n.Hosts) == 0 {
+		n.Hosts = nil
+	}
 	if len(n.Users) == 0 {
 		n.Users = nil
 	}
@@ -66,6 +70,9 @@ func normal(c *Config) Config {
 		u := &n.Users[i]
 		if len(u.Paths) == 0 {
 			u.Paths = nil
+		}
+		if len(u.ClientCertificates) == 0 {
+			u.ClientCertificates = nil
 		}
 		if len(u.AllowedCIDRs) == 0 {
 			u.AllowedCIDRs = nil

@@ -14,6 +14,9 @@ const (
 	DefaultLoginTimeout = time.Minute
 	DefaultStallTimeout = time.Minute
 	DefaultDrainTimeout = 25 * time.Second
+	// DefaultHandshakeTimeout and DefaultHandshakes are those of TLS handshakes.
+	DefaultHandshakeTimeout = 15 * time.Second
+	DefaultHandshakes       = 1000
 )
 
 // Limits bound what clients may use. A limit of 0 is none.
@@ -28,6 +31,12 @@ type Limits struct {
 	LoginTimeout time.Duration `yaml:"loginTimeout,omitempty"`
 	// StallTimeout ends a transfer without progress. Absent: 1 minute.
 	StallTimeout time.Duration `yaml:"stallTimeout,omitempty"`
+	// HandshakeTimeout ends a TLS handshake, on control and data connections.
+	// Absent: 15 seconds.
+	HandshakeTimeout time.Duration `yaml:"handshakeTimeout,omitempty"`
+	// Handshakes is how many TLS handshakes may be in progress at once; one more
+	// ends the oldest. Absent: 1000.
+	Handshakes int `yaml:"handshakes,omitempty"`
 	// DrainTimeout is how long sessions may finish what they are at when the
 	// process is asked to end (SIGTERM). Absent: 25 seconds.
 	DrainTimeout time.Duration `yaml:"drainTimeout,omitempty"`
@@ -37,6 +46,8 @@ func (l *Limits) setDefaults() {
 	setDefault(&l.IdleTimeout, DefaultIdleTimeout)
 	setDefault(&l.LoginTimeout, DefaultLoginTimeout)
 	setDefault(&l.StallTimeout, DefaultStallTimeout)
+	setDefault(&l.HandshakeTimeout, DefaultHandshakeTimeout)
+	setDefault(&l.Handshakes, DefaultHandshakes)
 	setDefault(&l.DrainTimeout, DefaultDrainTimeout)
 }
 
@@ -47,7 +58,10 @@ func (l *Limits) validate() error {
 			errs = append(errs, fmt.Errorf("limits.%s: must be 0 (none) or more, is %d", field, n))
 		}
 	}
-	for field, d := range map[string]time.Duration{"idleTimeout": l.IdleTimeout, "loginTimeout": l.LoginTimeout, "stallTimeout": l.StallTimeout, "drainTimeout": l.DrainTimeout} {
+	if l.Handshakes < 1 {
+		errs = append(errs, fmt.Errorf("limits.handshakes: must be 1 or more, is %d", l.Handshakes))
+	}
+	for field, d := range map[string]time.Duration{"handshakeTimeout": l.HandshakeTimeout, "idleTimeout": l.IdleTimeout, "loginTimeout": l.LoginTimeout, "stallTimeout": l.StallTimeout, "drainTimeout": l.DrainTimeout} {
 		if d < time.Second || d > 24*time.Hour {
 			errs = append(errs, fmt.Errorf("limits.%s: must be between 1s and 24h, is %s", field, d))
 		}

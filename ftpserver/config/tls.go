@@ -3,6 +3,8 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 )
 
 // TLSMode says whether clients must, may or cannot use TLS (RFC 4217).
@@ -15,7 +17,26 @@ const (
 	TLSDisabled TLSMode = "Disabled" // no AUTH; plain FTP
 )
 
-// TLS configures explicit FTPS (RFC 4217).
+// DataProtection says whether data connections of a session over TLS must be
+// over TLS too.
+type DataProtection string
+
+// The kinds of data protection.
+const (
+	DataProtectionRequired DataProtection = "Required" // PROT P only
+	DataProtectionOptional DataProtection = "Optional" // the client decides by PROT C and P
+)
+
+// Stapling says whether the server asks for the state of its certificates.
+type Stapling string
+
+// The states of stapling.
+const (
+	StaplingEnabled  Stapling = "Enabled"
+	StaplingDisabled Stapling = "Disabled"
+)
+
+// TLS configures FTPS: explicit (RFC 4217), and implicit on a port of its own.
 type TLS struct {
 	// Mode is absent: Required where certificates are given, else Disabled.
 	Mode TLSMode `yaml:"mode,omitempty"`
@@ -24,6 +45,27 @@ type TLS struct {
 	// Certificates are presented to clients, chosen by SNI; the first serves
 	// clients that send none or an unknown one.
 	Certificates []Certificate `yaml:"certificates,omitempty"`
+	// DataProtection holds for sessions over TLS; those in clear, where Mode lets
+	// them in, are not touched by it. Absent: Required where Mode is, else
+	// Optional.
+	DataProtection DataProtection `yaml:"dataProtection,omitempty"`
+	// Implicit is absent: AUTH TLS is the only way to TLS.
+	Implicit ImplicitTLS `yaml:"implicit,omitempty"`
+	// ClientCertificates is absent: clients are asked for none.
+	ClientCertificates ClientCertificates `yaml:"clientCertificates,omitempty"`
+	// OCSPStapling has the server fetch, from the address that a certificate
+	// names, the signed answer that it is not revoked, and show it to clients
+	// (RFC 6066 §8, RFC 6960). Absent: Disabled, as it opens connections to
+	// elsewhere. A certificate without such an address has none in any case.
+	OCSPStapling Stapling `yaml:"ocspStapling,omitempty"`
+}
+
+// ImplicitTLS is a second control port, where TLS comes before the greeting.
+type ImplicitTLS struct {
+	// Listen is host:port. The host is that of the configuration's listen, as
+	// passive ports are opened there. Changing it takes a restart. Empty: there is
+	// none.
+	Listen string `yaml:"listen,omitempty"`
 }
 
 // Certificate names the PEM files of a certificate chain and its private key.
@@ -39,12 +81,22 @@ func (t *TLS) setDefaults() {
 	}
 	setDefault(&t.Mode, mode)
 	setDefault(&t.MinVersion, "1.2")
+	protection := DataProtectionOptional
+	if t.Mode == TLSRequired {
+		protection = DataProtectionRequired
+	}
+	setDefault(&t.DataProtection, protection)
+	setDefault(&t.OCSPStapling, StaplingDisabled)
 }
 
-func (t *TLS) validate() error {
+func (t *TLS) validate(listen string) error {
 	errs := []error{
 		oneOf("tls.mode", t.Mode, TLSRequired, TLSOptional, TLSDisabled),
 		oneOf("tls.minVersion", t.MinVersion, "1.2", "1.3"),
+		oneOf("tls.dataProtection", t.DataProtection, DataProtectionRequired, DataProtectionOptional),
+		oneOf("tls.ocspStapling", t.OCSPStapling, StaplingEnabled, StaplingDisabled),
+		t.Implicit.validate(t.Mode, listen),
+		t.ClientCertificates.validate(t.Mode),
 	}
 	if t.Mode != TLSDisabled && len(t.Certificates) == 0 {
 		errs = append(errs, fmt.Errorf("tls.certificates: mode %s needs at least one", t.Mode))
@@ -55,4 +107,31 @@ func (t *TLS) validate() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func (i *ImplicitTLS) validate(mode TLSMode, listen string) error {
+	if i.Listen == "" {
+		return nil
+	}
+	if err := listenAddress("tls.implicit.listen", i.Listen, true); err != nil {
+		return err
+	}
+	host, port, _ := net.SplitHostPort(i.Listen)
+	other, taken, err := net.SplitHostPort(listen)
+	switch {
+	case mode == TLSDisabled:
+		return errors.New("tls.implicit: needs TLS: give tls.certificates, and a mode other than Disabled")
+	case err != nil: // told of listen
+		return nil
+	case host != other && !unspecified(other):
+		return fmt.Errorf("tls.implicit.listen: must be on %q as listen is, where the passive ports are opened: is on %q", other, host)
+	case port == taken && port != "0":
+		return fmt.Errorf("tls.implicit.listen: port %s is that of listen: choose another, such as 990", port)
+	}
+	return nil
+}
+
+func unspecified(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "" || err == nil && a.IsUnspecified()
 }

@@ -82,6 +82,12 @@ type User struct {
 	// MaxSessions is how many sessions the user may have on the process at
 	// once. Absent (0): no limit.
 	MaxSessions int `yaml:"maxSessions,omitempty"`
+	// ClientCertificates are those that the user logs in with: without one of
+	// them, no login. Absent: none is needed; where a client shows one
+	// nevertheless, its common name must be Name.
+	ClientCertificates []ClientCertificate `yaml:"clientCertificates,omitempty"`
+	// CertificateLogin is absent: WithPassword.
+	CertificateLogin CertificateLogin `yaml:"certificateLogin,omitempty"`
 }
 
 // UsersFile is a file of users.
@@ -117,7 +123,8 @@ func validateUsers(field string, users []User) []error {
 			directory(at+".home", u.Home),
 			oneOf(at+".role", u.Role, RoleReadOnly, RoleReadWrite, RoleWriteOnly, RoleAdmin),
 			oneOf(at+".login", u.Login, LoginEnabled, LoginSuspended),
-			u.validateNarrowing(at))
+			u.validateNarrowing(at),
+			u.validateCertificates(at))
 	}
 	return errs
 }

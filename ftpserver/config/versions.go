@@ -73,6 +73,7 @@ func (u User) Previous() (User, bool) {
 		u.Login = LoginSuspended
 	}
 	u.Paths, u.AllowedCIDRs, u.ExpiresAt, u.MaxSessions = nil, nil, time.Time{}, 0
+	u.ClientCertificates, u.CertificateLogin = nil, ""
 	return u, true
 }
 
@@ -86,11 +87,11 @@ func (u User) UnknownInPrevious() string {
 	case strings.HasPrefix(u.PasswordHash, "$6$"):
 		return "the kind of hash that the password is kept as"
 	case u.narrowed():
-		return "what narrows the login (paths, allowedCIDRs, expiresAt, limits)"
+		return "what narrows the login (paths, allowedCIDRs, expiresAt, limits, clientCertificates)"
 	}
 	return ""
 }
 
 func (u User) narrowed() bool {
-	return len(u.Paths) > 0 || len(u.AllowedCIDRs) > 0 || !u.ExpiresAt.IsZero() || u.MaxSessions > 0
+	return len(u.Paths) > 0 || len(u.AllowedCIDRs) > 0 || !u.ExpiresAt.IsZero() || u.MaxSessions > 0 || len(u.ClientCertificates) > 0
 }

@@ -18,6 +18,7 @@ func TestThePreviousVersionFailsClosed(t *testing.T) {
 		"allowedCIDRs": {func(u *User) { u.AllowedCIDRs = []string{"10.0.0.0/8"} }, true, true},
 		"expiresAt":    {func(u *User) { u.ExpiresAt = time.Unix(1, 0) }, true, true},
 		"maxSessions":  {func(u *User) { u.MaxSessions = 1 }, true, true},
+		"certificates": {func(u *User) { u.ClientCertificates = []ClientCertificate{{CommonName: "anna"}} }, true, true},
 		"$6$":          {func(u *User) { u.PasswordHash = "$6$saltstring$x" }, false, true},
 	}
 	for name, tt := range tests {
@@ -49,6 +50,7 @@ func TestThePreviousVersionHoldsNothingNewer(t *testing.T) {
 	u := User{
 		Name: "anna", PasswordHash: someHash, Paths: []PathRule{{}}, AllowedCIDRs: []string{""},
 		ExpiresAt: time.Unix(1, 0), MaxSessions: 1,
+		ClientCertificates: []ClientCertificate{{CommonName: "anna"}}, CertificateLogin: CertificateLoginWithoutPassword,
 	}
 	p, _ := u.Previous()
 	v := reflect.ValueOf(p)

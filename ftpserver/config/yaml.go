@@ -83,7 +83,8 @@ func wanted(goType string) string {
 	case strings.HasPrefix(goType, "[]"):
 		return "a list"
 	case goType == "string", strings.HasSuffix(goType, "Mode"), strings.HasSuffix(goType, "Durability"),
-		strings.HasSuffix(goType, "Role"), strings.HasSuffix(goType, "Login"):
+		strings.HasSuffix(goType, "Role"), strings.HasSuffix(goType, "Login"),
+		strings.HasSuffix(goType, "Protection"), strings.HasSuffix(goType, "Stapling"):
 		return "text"
 	}
 	return "a mapping of fields"

@@ -26,6 +26,7 @@ func decodeSettings(data []byte, s config.Strictness) (*settings, error) {
 // that sessions have open, the form of the log.
 func (s *settings) pin(old *settings) {
 	keep(s, "listen", &s.Listen, old.Listen)
+	keep(s, "tls.implicit", &s.TLS.Implicit, old.TLS.Implicit)
 	keep(s, "storage.root", &s.Storage.Root, old.Storage.Root)
 	keep(s, "admin", &s.Admin, old.Admin)
 	keep(s, "log.format", &s.Log.Format, old.Log.Format)

@@ -74,16 +74,25 @@ func (s *Source) readCertificates(next *state) error {
 	for _, c := range t.Certificates {
 		next.watched = append(next.watched, config.Resolve(s.dir, c.CertFile), config.Resolve(s.dir, c.KeyFile))
 	}
+	if t.ClientCertificates.Mode != "" {
+		next.watched = append(next.watched, config.Resolve(s.dir, t.ClientCertificates.CAFile))
+	}
 	set, files := s.state.tls.Reload(s.dir, t)
 	next.tls, next.tlsFiles = set, files
 	if set != nil || t.Mode == config.TLSDisabled {
 		return nil
 	}
-	problems := make([]string, len(files))
-	for i, f := range files {
-		problems[i] = f.Name + ": " + f.Error
+	what := "a certificate"
+	if len(files) > len(t.Certificates) && files[len(t.Certificates)].Hash == "" {
+		what = "authorities for clients' certificates"
 	}
-	return fmt.Errorf("tls: mode %s needs a certificate that can be used: %s", t.Mode, strings.Join(problems, "; "))
+	var problems []string
+	for _, f := range files {
+		if f.Error != "" {
+			problems = append(problems, f.Name+": "+f.Error)
+		}
+	}
+	return fmt.Errorf("tls: mode %s needs %s that can be used: %s", t.Mode, what, strings.Join(problems, "; "))
 }
 
 // judge tells of every file that the configuration names what came of it.

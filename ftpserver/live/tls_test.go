@@ -82,3 +82,44 @@ func TestTLSCanBeSwitchedOff(t *testing.T) {
 		t.Errorf("TLS = %v, files = %v", got.TLS, got.Files)
 	}
 }
+
+// The authorities of clients follow their file; where the file can't be used,
+// those in force stay, and a configuration that never had any is refused: it
+// would let nobody in, or everybody.
+func TestAuthoritiesOfClients(t *testing.T) {
+	const asking = "tls: {certificates: [" + certA + "], clientCertificates: {mode: Required, caFile: clients.crt}}\n"
+	d := newDir(t)
+	ca := d.issue("a")
+	d.write(config.FileName, withCerts("old", certA))
+	s := d.open()
+	old := s.Current()
+
+	d.write(config.FileName, configured(asking))
+	const want = "tls: mode Required needs authorities for clients' certificates that can be used: clients.crt: no such file"
+	if err := s.Reload(); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("Reload = %v, want %q", err, want)
+	}
+	if s.Current().Config != old.Config || s.Current().TLS != old.TLS {
+		t.Error("the old configuration is not in force")
+	}
+
+	d.write("clients.crt", ca)
+	mustReload(t, s)
+	good := s.Current()
+	if good.TLS.AsksClients() != config.ClientCertificatesRequired || status(t, good, "clients.crt").Hash != config.Hash([]byte(ca)) {
+		t.Errorf("asks %q, file %+v", good.TLS.AsksClients(), status(t, good, "clients.crt"))
+	}
+	d.write("clients.crt", "broken")
+	if err := s.Reload(); err == nil || !strings.Contains(err.Error(), "clients.crt: holds no certificate") {
+		t.Errorf("Reload = %v", err)
+	}
+	if got := s.Current(); !got.TLS.SameClients(good.TLS) || status(t, got, "clients.crt").Hash != config.Hash([]byte(ca)) {
+		t.Error("the old authorities are not in force")
+	}
+	other := d.issue("b")
+	d.write("clients.crt", other)
+	mustReload(t, s)
+	if s.Current().TLS.SameClients(good.TLS) {
+		t.Error("the new authorities are not in force")
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
+	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf/pair"
@@ -14,12 +16,36 @@ import (
 const maxFileSize = 1 << 20
 
 // Pair is a certificate chain and its private key, read from their files and
-// found to fit. It is immutable.
+// found to fit. It is immutable, but for its staple.
 type Pair struct {
 	name     string // of the certificate's file, as config.NameOf tells it
 	hash     string // config.Hash of the certificate's file
 	identity string // config.Hash of both files' hashes
 	cert     tls.Certificate
+	stapled  atomic.Pointer[stapled]
+}
+
+// stapled is a certificate with an answer about it that is good for a while.
+type stapled struct {
+	cert  *tls.Certificate
+	until time.Time
+}
+
+// staple adds a DER-encoded OCSP response, until its time is over.
+func (p *Pair) staple(response []byte, until time.Time) {
+	cert := p.cert
+	cert.OCSPStaple = response
+	p.stapled.Store(&stapled{&cert, until})
+}
+
+func (p *Pair) unstaple() { p.stapled.Store(nil) }
+
+// shown is the certificate as clients are shown it at that time.
+func (p *Pair) shown(now time.Time) *tls.Certificate {
+	if s := p.stapled.Load(); s != nil && now.Before(s.until) {
+		return s.cert
+	}
+	return &p.cert
 }
 
 // LoadPair reads a pair, dir being the directory of the configuration. It must

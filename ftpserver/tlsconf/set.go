@@ -13,9 +13,18 @@ import (
 // Set is the certificates of one snapshot, with the lowest version of TLS they
 // are served under. It is immutable; a nil Set serves nobody.
 type Set struct {
-	pairs      []*Pair
+	settings
+	pairs []*Pair
+	// Of control connections, and of data connections whose session has shown no
+	// certificate of its client, or has.
+	control, data, dataOfClient *tls.Config
+}
+
+// settings are what there is beside the certificates.
+type settings struct {
 	minVersion uint16
-	config     *tls.Config
+	clients    *clientCAs
+	stapling   bool
 }
 
 // LoadSet reads the certificates that a configuration names, dir being the
@@ -38,20 +47,23 @@ func LoadSet(dir string, t config.TLS) (*Set, []config.FileStatus, error) {
 
 // Reload reads the certificates anew. A pair that can't be used now keeps the
 // content that s has for it, and is left out where s has none; its FileStatus
-// says why. The result is s itself if nothing changed, and nil if TLS is
-// switched off or no pair is left.
+// says why. The authorities of clients are kept likewise. The result is s itself
+// if nothing changed, and nil if TLS is switched off, no pair is left, or clients
+// are to be asked for certificates and there are no authorities.
 func (s *Set) Reload(dir string, t config.TLS) (*Set, []config.FileStatus) {
 	if t.Mode == config.TLSDisabled {
 		return nil, nil
 	}
 	var pairs []*Pair
-	files := make([]config.FileStatus, 0, len(t.Certificates))
+	files := make([]config.FileStatus, 0, len(t.Certificates)+1)
 	for _, c := range t.Certificates {
 		status := config.FileStatus{Name: config.NameOf(dir, c.CertFile)}
 		pair, err := LoadPair(dir, c)
 		if err != nil {
 			status.Error = strings.TrimPrefix(err.Error(), status.Name+": ")
 			pair = s.pair(status.Name)
+		} else if old := s.pair(status.Name); old != nil && old.identity == pair.identity {
+			pair = old // with its staple
 		}
 		if pair != nil {
 			status.Hash = pair.hash
@@ -59,7 +71,16 @@ func (s *Set) Reload(dir string, t config.TLS) (*Set, []config.FileStatus) {
 		}
 		files = append(files, status)
 	}
-	return s.with(pairs, version(t.MinVersion)), files
+	clients, status := s.reloadClients(dir, t.ClientCertificates)
+	if status != nil {
+		files = append(files, *status)
+		if clients == nil {
+			return nil, files
+		}
+	}
+	return s.with(pairs, settings{
+		minVersion: version(t.MinVersion), clients: clients, stapling: t.OCSPStapling == config.StaplingEnabled,
+	}), files
 }
 
 // Statuses describes the certificates, in the order of the configuration.
@@ -85,15 +106,15 @@ func (s *Set) pair(name string) *Pair {
 	return s.pairs[i]
 }
 
-func (s *Set) with(pairs []*Pair, minVersion uint16) *Set {
+func (s *Set) with(pairs []*Pair, with settings) *Set {
 	if len(pairs) == 0 {
 		return nil
 	}
 	same := func(a, b *Pair) bool { return a.name == b.name && a.identity == b.identity }
-	if s != nil && s.minVersion == minVersion && slices.EqualFunc(s.pairs, pairs, same) {
+	if s != nil && s.settings == with && slices.EqualFunc(s.pairs, pairs, same) {
 		return s
 	}
-	return newSet(pairs, minVersion)
+	return newSet(pairs, with)
 }
 
 func version(v string) uint16 {
