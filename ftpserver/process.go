@@ -26,16 +26,17 @@ import (
 
 // process is a running server with everything around the protocol.
 type process struct {
-	source  *live.Source
-	slot    int
-	bootID  string
-	log     *slog.Logger
-	metrics *telemetry.Metrics
-	store   *vfs.Store
-	broker  *passive.Broker
-	server  *ftp.Server
-	control net.Listener
-	admin   *telemetry.Admin
+	source   *live.Source
+	slot     int
+	bootID   string
+	log      *slog.Logger
+	metrics  *telemetry.Metrics
+	store    *vfs.Store
+	broker   *passive.Broker
+	server   *ftp.Server
+	control  net.Listener
+	implicit net.Listener // nil: there is no implicit TLS
+	admin    *telemetry.Admin
 }
 
 // newProcess opens storage and ports. Nothing is served before run.
@@ -66,7 +67,8 @@ func newProcess(source *live.Source, slot int, dir string, log *slog.Logger, lev
 	})
 	if err := p.admin.Listen(); err != nil {
 		p.broker.Close()
-		return nil, errors.Join(err, p.control.Close())
+		p.closeControl()
+		return nil, err
 	}
 	source.Subscribe(func(before, now *live.Snapshot) {
 		level.Set(telemetry.Level(now.Config.Log.Level))
@@ -91,7 +93,28 @@ func (p *process) listen(c *config.Config) error {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
+	if c.TLS.Implicit.Listen == "" {
+		return nil
+	}
+	p.implicit, err = lc.Listen(context.Background(), "tcp", c.TLS.Implicit.Listen)
+	if err != nil {
+		return errors.Join(fmt.Errorf("tls.implicit.listen: %w", err), p.control.Close())
+	}
 	return nil
+}
+
+func (p *process) closeControl() {
+	_ = p.control.Close()
+	if p.implicit != nil {
+		_ = p.implicit.Close()
+	}
+}
+
+func (p *process) implicitAddress() string {
+	if p.implicit == nil {
+		return ""
+	}
+	return p.implicit.Addr().String()
 }
 
 // sweepInterval is how often what interrupted uploads left is looked for.
@@ -102,7 +125,7 @@ const sweepInterval = 24 * time.Hour
 func (p *process) run(ctx context.Context, again func()) error {
 	work, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	failed := make(chan error, 4)
+	failed := make(chan error, 6)
 	var running sync.WaitGroup
 	start := func(f func() error) {
 		running.Go(func() {
@@ -114,12 +137,15 @@ func (p *process) run(ctx context.Context, again func()) error {
 	start(func() error { return p.source.Run(work) })
 	start(func() error { return p.admin.Run(work) })
 	start(func() error { return p.server.Serve(p.control) })
+	if p.implicit != nil {
+		start(func() error { return p.server.ServeImplicit(p.implicit) })
+	}
 	start(func() error { p.sweep(work); return nil })
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // from now on: before, it ends the process
 	defer signal.Stop(hangup)
 	start(func() error { p.reloadOn(work, hangup); return nil })
-	p.log.Info("Serving", "version", version, "address", p.control.Addr().String(), "slot", p.slot, "passivePorts", p.broker.Ports(),
+	p.log.Info("Serving", "version", version, "address", p.control.Addr().String(), "implicitTLS", p.implicitAddress(), "slot", p.slot, "passivePorts", p.broker.Ports(),
 		"admin", p.admin.Addrs().Public, "status", p.admin.Addrs().Status)
 
 	var err error
@@ -129,7 +155,7 @@ func (p *process) run(ctx context.Context, again func()) error {
 		again()
 		p.drain()
 	}
-	_ = p.control.Close()
+	p.closeControl()
 	p.broker.Close()
 	cancel()
 	running.Wait()

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"log/slog"
 	"math/big"
 	"net"
@@ -40,12 +41,13 @@ var passwordHash = sync.OnceValues(func() (string, error) { return passhash.New(
 
 // bench is a server in this process, on loopback, with the user alice.
 type bench struct {
-	t       *testing.T
-	server  *Server
-	address string
-	root    string // of the files
-	home    string // of alice, on the disk
-	roots   *x509.CertPool
+	t        *testing.T
+	server   *Server
+	address  string
+	implicit string // of implicit TLS; "" for none
+	root     string // of the files
+	home     string // of alice, on the disk
+	roots    *x509.CertPool
 
 	log        logBuffer
 	config     *config.Config
@@ -96,11 +98,12 @@ func (b *bench) start(c *config.Config) {
 	l, err := net.Listen("tcp", c.Listen)
 	must(b.t, err)
 	b.address = l.Addr().String()
-	served := make(chan error, 1)
+	served := make(chan error, 2)
 	go func() { served <- b.server.Serve(l) }()
+	li := b.listenImplicit(served)
 	b.t.Cleanup(func() {
-		_ = l.Close()
-		must(b.t, <-served)
+		_, _ = l.Close(), li.Close()
+		must(b.t, errors.Join(<-served, <-served))
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		b.server.Drain(ctx)
@@ -108,6 +111,19 @@ func (b *bench) start(c *config.Config) {
 		must(b.t, store.Close())
 		eventually(b.t, "all descriptors are closed", func() bool { return descriptors(b.t) <= before })
 	})
+}
+
+// listenImplicit serves implicit TLS where the configuration asks for it; else
+// nobody comes there.
+func (b *bench) listenImplicit(served chan<- error) net.Listener {
+	b.t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(b.t, err)
+	if b.config.TLS.Implicit.Listen != "" {
+		b.implicit = l.Addr().String()
+	}
+	go func() { served <- b.server.ServeImplicit(l) }()
+	return l
 }
 
 // logBuffer keeps what the server logs.

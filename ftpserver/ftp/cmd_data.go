@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
+	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
 )
 
 // dropData gives up a data connection that was asked for and not used.
@@ -36,10 +38,11 @@ func (s *session) takeData() dataPort {
 
 // dataSecurity returns how data connections are secured, nil if they are in clear.
 func (s *session) dataSecurity() secureFunc {
-	if s.secure && s.protection.private {
-		return s.server.secureData
+	if !s.secure || !s.protection.private {
+		return nil
 	}
-	return nil
+	about := tlsconf.Connection{Data: true, Host: s.host, Client: s.peer.certificate()}
+	return func(c *net.TCPConn) (*tlsData, error) { return s.server.secureData(c, about) }
 }
 
 // pasv opens a passive port and tells its address and number (RFC 959 §4.1.2).
@@ -96,7 +99,7 @@ func (s *session) expect() *passive.Expectation {
 		s.reply(425, capital(err.Error()))
 		return nil
 	}
-	s.setData(newPassivePort(e, s.dataSecurity()))
+	s.setData(newPassivePort(e, s.dataSecurity(), s.config().Limits.HandshakeTimeout))
 	return e
 }
 
@@ -188,7 +191,7 @@ func (s *session) setActive(verb string, to netip.AddrPort) {
 		s.reply(504, verb+" is allowed from port 1024 on only")
 	default:
 		s.dropData()
-		s.setData(&activePort{local: netip.AddrPortFrom(s.local, 0), remote: to, secure: s.dataSecurity()})
+		s.setData(&activePort{local: netip.AddrPortFrom(s.local, 0), remote: to, secure: s.dataSecurity(), timeout: s.config().Limits.HandshakeTimeout})
 		s.reply(200, verb+" accepted")
 	}
 }
@@ -232,12 +235,21 @@ func (s *session) dataProblem() *problem {
 	missing := s.data == nil
 	s.mu.Unlock()
 	switch {
-	case s.config().TLS.Mode == config.TLSRequired && s.dataSecurity() == nil:
+	case s.mustProtectData() && s.dataSecurity() == nil:
 		return &problem{521, "This server needs secured data connections: send PBSZ 0 and PROT P"}
 	case missing:
 		return &problem{425, "Send PASV or EPSV first"}
 	}
 	return nil
+}
+
+// mustProtectData: what a session in clear may do is for tls.mode to say.
+func (s *session) mustProtectData() bool {
+	t := s.config().TLS
+	if s.secure {
+		return t.DataProtection == config.DataProtectionRequired
+	}
+	return t.Mode == config.TLSRequired
 }
 
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }

@@ -14,6 +14,7 @@ func (s *session) feat(string) {
 	if s.config().Active {
 		features = append(features, "EPRT")
 	}
+	features = append(features, "HOST")
 	features = append(features, "EPSV", "MDTM", "MLST "+s.facts.describe(), "REST STREAM", "SIZE", "TVFS", "UTF8")
 	if s.config().TLS.Mode != config.TLSDisabled {
 		features = append(features, "AUTH TLS", "PBSZ", "PROT")

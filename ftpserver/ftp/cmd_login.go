@@ -1,89 +1,13 @@
 package ftp
 
 import (
-	"strings"
 	"time"
 	"weak"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/live"
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
 )
-
-// protection is how far the client has come in securing data connections
-// (RFC 4217 §9, RFC 2228 §3).
-type protection struct {
-	sized   bool // PBSZ was given
-	private bool // PROT P
-}
-
-// auth starts TLS on the control connection (RFC 4217 §4).
-func (s *session) auth(arg string) {
-	mechanism := strings.ToUpper(arg)
-	switch {
-	case s.config().TLS.Mode == config.TLSDisabled:
-		s.reply(502, "TLS is not enabled on this server")
-	case mechanism != "TLS" && mechanism != "TLS-C":
-		s.reply(504, "Only AUTH TLS is supported")
-	case s.secure:
-		s.reply(503, "The connection is already secured")
-	default:
-		s.reply(234, "Start TLS now")
-		s.secureControl()
-	}
-}
-
-func (s *session) secureControl() {
-	if err := s.startTLS(s.server.TLS); err != nil {
-		s.log.Info("TLS handshake failed", "error", err)
-		s.finish("TLS handshake failed")
-		return
-	}
-	s.dropData()
-	s.protection = protection{}
-	s.forgetLogin()
-}
-
-// pbsz sets the protection buffer size: with TLS it can only be 0 (RFC 4217 §8).
-func (s *session) pbsz(arg string) {
-	switch {
-	case !s.secure:
-		s.reply(503, "Send AUTH TLS first")
-	case strings.Trim(arg, "0123456789") != "":
-		s.reply(501, "PBSZ needs a number")
-	default:
-		s.protection.sized = true
-		s.reply(200, "PBSZ=0")
-	}
-}
-
-// prot sets whether data connections are secured (RFC 4217 §9).
-func (s *session) prot(arg string) {
-	level := strings.ToUpper(arg)
-	switch {
-	case !s.secure:
-		s.reply(503, "Send AUTH TLS first")
-	case !s.protection.sized:
-		s.reply(503, "Send PBSZ 0 first")
-	case level == "P":
-		s.setProtection(true, "Data connections will be secured")
-	case level == "C" && s.config().TLS.Mode == config.TLSRequired:
-		s.reply(534, "This server does not allow data connections in clear")
-	case level == "C":
-		s.setProtection(false, "Data connections will be in clear")
-	case level == "S" || level == "E":
-		s.reply(536, "TLS knows PROT C and PROT P only")
-	default:
-		s.reply(504, "PROT must be C or P")
-	}
-}
-
-func (s *session) setProtection(private bool, text string) {
-	if s.protection.private != private {
-		s.dropData() // it was asked for under the other level
-	}
-	s.protection.private = private
-	s.reply(200, text)
-}
 
 // askUser takes the name of who logs in. After a login it starts over
 // (RFC 959 §4.1.1).
@@ -95,7 +19,12 @@ func (s *session) askUser(arg string) {
 	s.forgetLogin()
 	s.asked = arg[:min(len(arg), config.MaxUsernameLength+1)] // no user has a longer name
 	s.setState(telemetry.StateAuthenticating)
-	if s.candidate(s.server.Live.Current(), s.asked).guest {
+	now := s.server.Live.Current()
+	c := s.candidate(now, s.asked)
+	if s.loginByCertificate(now, c) {
+		return
+	}
+	if c.guest {
 		s.reply(331, "Anonymous login: send any password")
 		return
 	}
@@ -127,6 +56,9 @@ func (s *session) forgetLogin() {
 // and a user who doesn't exist or may not log in.
 func (s *session) pass(arg string) {
 	switch {
+	case s.loggedIn() && s.passwordless:
+		s.reply(202, "No password needed: your certificate has logged you in")
+		return
 	case s.loggedIn():
 		s.reply(503, "You are logged in already")
 		return
@@ -151,9 +83,15 @@ func (s *session) pass(arg string) {
 	case reason != "":
 		s.refuseLogin(name, reason)
 	default:
-		s.seen = weak.Make(snapshot)
-		s.welcome(c)
+		s.loginAs(snapshot, c, 230, "Logged in")
 	}
+}
+
+// loginAs lets somebody in who was judged under that snapshot.
+func (s *session) loginAs(judged *live.Snapshot, c candidate, code int, text string) {
+	s.asked = ""
+	s.seen = weak.Make(judged)
+	s.welcome(c, code, text)
 }
 
 func (s *session) refuseLogin(name, reason string) {
@@ -167,7 +105,7 @@ func (s *session) refuseLogin(name, reason string) {
 	s.reply(530, "Login incorrect")
 }
 
-func (s *session) welcome(c candidate) {
+func (s *session) welcome(c candidate, code int, text string) {
 	limit := s.current(c, s.server.Live.Current()).MaxSessions // it may have changed while the password was checked
 	if !s.takeSeat(c, limit) {
 		s.log.Info("Login refused", "user", c.Name, "reason", "too many sessions of the user", "sessions", limit)
@@ -186,13 +124,21 @@ func (s *session) welcome(c candidate) {
 	if !c.guest { // whoever has shown no password goes on with the count
 		s.failures = 0
 	}
-	s.log.Info("Login", "user", c.Name, "tls", s.secure)
+	s.logLogin(c)
 	s.server.Metrics.LoginResult("accepted")
 	s.setState(telemetry.StateIdle)
-	s.reply(230, "Logged in")
+	s.reply(code, text)
 	// Whatever snapshot the password was checked under, what holds now counts.
 	s.revoke(s.server.Live.Current())
 	s.follow()
+}
+
+func (s *session) logLogin(c candidate) {
+	args := []any{"user", c.Name, "tls", s.secure}
+	if cert := s.peer.certificate(); cert != nil {
+		args = append(args, "clientCertificate", cert.Subject.String(), "passwordless", c.passwordless)
+	}
+	s.log.Info("Login", args...)
 }
 
 // quit ends the session, after a running transfer (RFC 959 §4.1.1).

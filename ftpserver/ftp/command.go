@@ -49,6 +49,7 @@ func init() {
 	commands = map[string]*command{}
 	for _, table := range []func() map[string]*command{
 		securityCommands, accessCommands, parameterCommands, fileCommands, informationCommands,
+		hostCommands,
 	} {
 		maps.Copy(commands, table())
 	}

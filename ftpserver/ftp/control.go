@@ -158,12 +158,11 @@ func stripTelnet(line []byte) []byte {
 // startTLS replaces the connection by one over TLS. What the client sent before
 // the handshake is discarded: it was not protected, so it must not be obeyed
 // (RFC 4217 §10.1, and the class of attacks by injected plaintext).
-func (c *control) startTLS(cfg *tls.Config, timeout time.Duration) (*tls.Conn, error) {
+func (c *control) startTLS(handshake func(*net.TCPConn) (*tls.Conn, error), timeout time.Duration) (*tls.Conn, error) {
 	c.start, c.end, c.skipping = 0, 0, false
 	c.giveBack()
-	conn := tls.Server(c.raw, cfg)
 	_ = c.raw.SetDeadline(time.Now().Add(timeout))
-	err := conn.Handshake()
+	conn, err := handshake(c.raw)
 	_ = c.raw.SetDeadline(time.Time{})
 	if err != nil {
 		return nil, fmt.Errorf("TLS handshake: %w", err)

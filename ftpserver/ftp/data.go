@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
 )
 
 // dataConn is an open data connection.
@@ -58,12 +60,13 @@ const blockSize = 15 * 16 << 10
 var blockPool = sync.Pool{New: func() any { b := make([]byte, blockSize); return &b }}
 
 // secureData does the server's side of the handshake on a data connection.
-func (s *Server) secureData(c *net.TCPConn) (*tlsData, error) {
+func (s *Server) secureData(c *net.TCPConn, about tlsconf.Connection) (*tlsData, error) {
 	out := &gatherer{TCPConn: c}
-	d := &tlsData{Conn: tls.Server(out, s.TLS), out: out, gate: s.gate}
-	if err := d.Handshake(); err != nil {
+	conn, err := s.handshake(out, about)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errHandshake, err)
 	}
+	d := &tlsData{Conn: conn, out: out, gate: s.gate}
 	s.Metrics.DataTLS(d.ConnectionState().DidResume)
 	return d, nil
 }

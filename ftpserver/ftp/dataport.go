@@ -29,12 +29,13 @@ var errHandshake = errors.New("TLS handshake on the data connection failed")
 type passivePort struct {
 	expectation *passive.Expectation
 	secured     *securing // nil: in clear
+	timeout     time.Duration
 }
 
 // newPassivePort starts the TLS handshake as soon as the connection is there:
 // some clients begin it before they send the command.
-func newPassivePort(e *passive.Expectation, secure secureFunc) *passivePort {
-	p := &passivePort{expectation: e}
+func newPassivePort(e *passive.Expectation, secure secureFunc, handshakeTimeout time.Duration) *passivePort {
+	p := &passivePort{expectation: e, timeout: handshakeTimeout}
 	if secure != nil {
 		p.secured = &securing{done: make(chan struct{})}
 		go p.secured.run(e, secure)
@@ -65,7 +66,7 @@ func (p *passivePort) openSecured(ctx context.Context) (dataConn, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	ctx, stop := context.WithTimeoutCause(ctx, handshakeTimeout, errHandshake)
+	ctx, stop := context.WithTimeoutCause(ctx, p.timeout, errHandshake)
 	defer stop()
 	select {
 	case <-p.secured.done:
@@ -109,7 +110,8 @@ func (s *securing) run(e *passive.Expectation, secure secureFunc) {
 // activePort connects to the client (PORT, EPRT).
 type activePort struct {
 	local, remote netip.AddrPort
-	secure        secureFunc // nil: in clear
+	secure        secureFunc    // nil: in clear
+	timeout       time.Duration // of the handshake
 }
 
 // connectTimeout bounds an active connection.
@@ -128,7 +130,7 @@ func (p *activePort) open(ctx context.Context) (dataConn, error) {
 	if p.secure == nil {
 		return plainData{tcp}, nil
 	}
-	_ = tcp.SetDeadline(time.Now().Add(handshakeTimeout))
+	_ = tcp.SetDeadline(time.Now().Add(p.timeout))
 	stop := context.AfterFunc(ctx, func() { _ = tcp.Close() })
 	defer stop()
 	conn, err := p.secure(tcp)

@@ -18,6 +18,8 @@ type candidate struct {
 	config.User
 	exists bool
 	guest  bool
+	// passwordless: a certificate alone has let them in.
+	passwordless bool
 }
 
 // candidate looks a name up. One that is configured is that user, whatever it
@@ -79,7 +81,7 @@ func (s *session) verify(c candidate, password string) (reason string, err error
 		return "unknown user", s.server.Verifier.Dummy(ctx, password)
 	}
 	verify := s.server.Verifier.Verify
-	if reason = obstacle(&c.User, s.client, time.Now()); reason != "" {
+	if reason = s.obstacle(c, s.server.Live.Current()); reason != "" {
 		// A remembered login would be quick, and tell that the password is right.
 		verify = s.server.Verifier.VerifyAnew
 	}
@@ -88,6 +90,14 @@ func (s *session) verify(c candidate, password string) (reason string, err error
 		reason = "wrong password"
 	}
 	return reason, err
+}
+
+// obstacle says why somebody can't log in on this session, whatever the password.
+func (s *session) obstacle(c candidate, now *live.Snapshot) string {
+	if reason := obstacle(&c.User, s.client, time.Now()); reason != "" {
+		return reason
+	}
+	return certificateObstacle(c, s.peer, now.TLS)
 }
 
 // takeSeat counts the session as the user's, unless there are enough of them.

@@ -36,7 +36,8 @@ func revocation(was, is candidate, client netip.Addr, now time.Time) ending {
 // from any goroutine.
 func (s *session) revoke(now *live.Snapshot) {
 	s.mu.Lock()
-	was, fs, secure := candidate{User: s.user, guest: s.guest, exists: true}, s.fs, s.secure
+	was := candidate{User: s.user, guest: s.guest, passwordless: s.passwordless, exists: true}
+	fs, secure, peer := s.fs, s.secure, s.peer
 	s.mu.Unlock()
 	if fs == nil {
 		return
@@ -44,6 +45,9 @@ func (s *session) revoke(now *live.Snapshot) {
 	is := s.current(was, now)
 	how := revocation(was, is, s.client, time.Now())
 	if now.Config.TLS.Mode == config.TLSRequired && !secure {
+		how = max(how, endRevoke)
+	}
+	if certificateObstacle(is, peer, now.TLS) != "" || was.passwordless && !byCertificateAlone(&is.User) {
 		how = max(how, endRevoke)
 	}
 	s.end(how)
@@ -87,6 +91,7 @@ func (s *session) follow() {
 	if is.Role == s.user.Role && slices.Equal(is.Paths, s.user.Paths) {
 		return // of all else, revoke and the next login look at what is in force
 	}
+	is.passwordless = s.passwordless
 	if err := s.become(is); err != nil {
 		s.log.Error("Applying a user's new role failed", "user", is.Name, "error", err)
 		s.end(endRevoke)
@@ -107,7 +112,7 @@ func (s *session) become(c candidate) error {
 func (s *session) setUser(c candidate, fs *vfs.FS) {
 	s.mu.Lock()
 	before := s.fs
-	s.user, s.guest, s.fs = c.User, c.guest, fs
+	s.user, s.guest, s.passwordless, s.fs = c.User, c.guest, c.passwordless, fs
 	s.expireAt(c.ExpiresAt)
 	s.mu.Unlock()
 	if before != nil {

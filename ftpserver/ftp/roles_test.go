@@ -18,7 +18,7 @@ import (
 // reply, which is the same for every role.
 var untouched = map[string]struct{ arg, begins string }{
 	"AUTH": {"KERBEROS", "504"}, "PBSZ": {"0", "503"}, "PROT": {"P", "503"},
-	"USER": {"alice", "331"}, "PASS": {"x", "503"}, "QUIT": {"", "221"},
+	"HOST": {"localhost", "503"}, "USER": {"alice", "331"}, "PASS": {"x", "503"}, "QUIT": {"", "221"},
 	"TYPE": {"A", "200"}, "MODE": {"S", "200"}, "STRU": {"F", "200"},
 	"PASV": {"", "227"}, "EPSV": {"", "229"}, "PORT": {"127,0,0,1,255,1", "502"}, "EPRT": {"|1|127.0.0.1|65281|", "502"},
 	"REST": {"5", "350"}, "ALLO": {"5", "202"}, "PWD": {"", "257"}, "ABOR": {"", "226"},

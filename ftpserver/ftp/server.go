@@ -20,6 +20,7 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/live"
 	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
+	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
 )
 
@@ -46,13 +47,14 @@ type Verifier interface {
 	Dummy(ctx context.Context, password string) error
 }
 
-// Server serves FTP on one control port.
+// Server serves FTP on a control port, and on one for implicit TLS.
 type Server struct {
 	Options
-	resolver resolver
-	gate     encryptionGate
-	turns    turns
-	seats    seats
+	resolver   resolver
+	gate       encryptionGate
+	turns      turns
+	seats      seats
+	handshakes handshakes
 
 	mu        sync.Mutex
 	sessions  map[*session]struct{}
@@ -80,12 +82,19 @@ const acceptPause = 50 * time.Millisecond
 
 // Serve accepts control connections until the listener is closed, which is no
 // error.
-func (s *Server) Serve(l net.Listener) error {
+func (s *Server) Serve(l net.Listener) error { return s.serve(l, false) }
+
+// ServeImplicit is Serve for connections on which TLS comes first, before the
+// greeting: FTPS as it was before RFC 4217, on a port of its own. Its sessions
+// are secured with all their data connections from the beginning.
+func (s *Server) ServeImplicit(l net.Listener) error { return s.serve(l, true) }
+
+func (s *Server) serve(l net.Listener, implicit bool) error {
 	for {
 		c, err := l.Accept()
 		switch {
 		case err == nil:
-			s.accept(c.(*net.TCPConn))
+			s.accept(c.(*net.TCPConn), implicit)
 		case errors.Is(err, net.ErrClosed):
 			return nil
 		default:
@@ -95,12 +104,12 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
-func (s *Server) accept(c *net.TCPConn) {
-	ss, no := s.admit(c)
+func (s *Server) accept(c *net.TCPConn, implicit bool) {
+	ss, no := s.admit(c, implicit)
 	if ss == nil {
 		s.Metrics.SessionRefused(no.reason)
 		s.Log.Info("Connection refused", "client", c.RemoteAddr().String(), "reason", no.reason)
-		go refuse(c, no.text)
+		go s.refuse(c, implicit, no.text)
 		return
 	}
 	go func() {
@@ -114,7 +123,7 @@ func (s *Server) accept(c *net.TCPConn) {
 type refusal struct{ reason, text string }
 
 // admit registers a session, or says why the client can't have one now.
-func (s *Server) admit(c *net.TCPConn) (*session, refusal) {
+func (s *Server) admit(c *net.TCPConn, implicit bool) (*session, refusal) {
 	limits := s.Live.Current().Config.Limits
 	client := addrPort(c.RemoteAddr()).Addr()
 	s.mu.Lock()
@@ -129,16 +138,24 @@ func (s *Server) admit(c *net.TCPConn) (*session, refusal) {
 	}
 	s.sequence++
 	ss := newSession(s, c, s.sequence)
+	ss.implicit = implicit
 	s.sessions[ss] = struct{}{}
 	s.addresses[client]++
 	s.running.Add(1) // under mu: Drain waits for all that were admitted
 	return ss, refusal{}
 }
 
-func refuse(c *net.TCPConn, text string) {
+// refuse tells a client that it gets no session; over TLS where the client would
+// not understand anything else.
+func (s *Server) refuse(c *net.TCPConn, implicit bool, text string) {
 	k := newControl(c)
+	defer k.close()
+	if implicit {
+		if _, err := k.startTLS(s.controlHandshake(tlsconf.Connection{}), s.Live.Current().Config.Limits.HandshakeTimeout); err != nil {
+			return
+		}
+	}
 	_ = k.reply(421, text)
-	k.close()
 }
 
 func (s *Server) remove(ss *session) {

@@ -1,7 +1,6 @@
 package ftp
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,12 +19,8 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
 )
 
-const (
-	// handshakeTimeout bounds a TLS handshake, on control and data connections.
-	handshakeTimeout = 15 * time.Second
-	// maxLoginFailures ends a session that keeps guessing.
-	maxLoginFailures = 3
-)
+// maxLoginFailures ends a session that keeps guessing.
+const maxLoginFailures = 3
 
 // session is one control connection. Its fields belong to the goroutine of
 // serve; a running transfer may read those it needs, as commands that would
@@ -49,8 +44,13 @@ type session struct {
 	asked    string                      // the name of the last USER
 	failures int
 
-	secure     bool // the control connection is over TLS
-	protection protection
+	implicit     bool   // TLS came before the greeting
+	secure       bool   // the control connection is over TLS
+	serverName   string // what TLS was begun for, by SNI; in the form of config.NormalHost
+	host         string // HOST; in the same form
+	peer         peer   // who TLS was begun by
+	passwordless bool   // logged in by certificate alone
+	protection   protection
 
 	cwd          string
 	binary       bool   // TYPE I, else TYPE A
@@ -112,6 +112,9 @@ func (s *session) serve() {
 	defer s.leave()
 	defer s.contain()
 	s.log.Debug("Session opened")
+	if s.implicit && !s.secureControl() {
+		return
+	}
 	s.reply(220, s.config().Banner)
 	for !s.finished {
 		s.next()
@@ -314,18 +317,4 @@ func (s *session) replyLines(code int, first string, lines []string, last string
 	if err := s.ctrl.replyLines(code, first, lines, last); err != nil {
 		s.finish("replies can't be sent")
 	}
-}
-
-// startTLS answers nothing: the client sees the handshake.
-func (s *session) startTLS(cfg *tls.Config) error {
-	conn, err := s.ctrl.startTLS(cfg, handshakeTimeout)
-	if err != nil {
-		return err
-	}
-	state := conn.ConnectionState()
-	s.mu.Lock()
-	s.secure = true
-	s.mu.Unlock()
-	s.log.Debug("Control connection secured", "version", tls.VersionName(state.Version), "cipher", tls.CipherSuiteName(state.CipherSuite))
-	return nil
 }

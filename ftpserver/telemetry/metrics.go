@@ -19,6 +19,7 @@ const namespace = "ftpserver"
 type Metrics struct {
 	registry *prometheus.Registry
 	sessions sessions
+	tls      tlsMetrics
 
 	opened          prometheus.Counter
 	refused         *prometheus.CounterVec
@@ -49,6 +50,7 @@ func NewMetrics(version string) *Metrics {
 	return &Metrics{
 		registry: r,
 		sessions: newSessions(r),
+		tls:      newTLSMetrics(f),
 
 		opened:          f.NewCounter(counter("sessions_opened_total", "Control connections accepted.")),
 		refused:         f.NewCounterVec(counter("sessions_refused_total", "Control connections turned away at once, by reason."), []string{"reason"}),
