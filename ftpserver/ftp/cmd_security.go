@@ -57,7 +57,13 @@ func (s *session) firstProtection() protection {
 
 func (s *session) startTLS() error {
 	by := s.server.Live.Current().TLS
-	conn, err := s.ctrl.startTLS(s.server.controlHandshake(tlsconf.Connection{Host: s.host}), s.config().Limits.HandshakeTimeout)
+	handshake := s.server.controlHandshake(tlsconf.Connection{Host: s.host})
+	conn, err := s.ctrl.startTLS(func(c *net.TCPConn) (*tls.Conn, error) {
+		if s.endsNow() { // the deadline that this set is gone
+			return nil, errEnded
+		}
+		return handshake(c)
+	}, s.config().Limits.HandshakeTimeout)
 	if err != nil {
 		return err
 	}
@@ -73,6 +79,12 @@ func (s *session) startTLS() error {
 	}
 	s.log.Debug("Control connection secured", args...)
 	return nil
+}
+
+func (s *session) endsNow() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ending == endNow
 }
 
 func (s *Server) controlHandshake(about tlsconf.Connection) func(*net.TCPConn) (*tls.Conn, error) {
