@@ -34,14 +34,6 @@ func (s *session) takeData() dataPort {
 	return d
 }
 
-// dataSecurity returns how data connections are secured, nil if they are in clear.
-func (s *session) dataSecurity() secureFunc {
-	if s.secure && s.protection.private {
-		return s.server.secureData
-	}
-	return nil
-}
-
 // pasv opens a passive port and tells its address and number (RFC 959 §4.1.2).
 func (s *session) pasv(string) {
 	if s.epsvOnly {
@@ -90,13 +82,19 @@ func (s *session) epsv(arg string) {
 // expect asks the broker for a port; nil if there is none, and the client knows.
 func (s *session) expect() *passive.Expectation {
 	s.dropData()
-	e, err := s.server.Broker.Expect(context.Background(), passive.Request{Client: s.client, User: s.user.Name})
+	request, p := s.dataRequest()
+	if p != nil {
+		s.log.Info("No passive port for a session", "reason", p.text)
+		s.reply(p.code, p.text)
+		return nil
+	}
+	e, err := s.server.Broker.Expect(context.Background(), request)
 	if err != nil {
 		s.log.Warn("No passive port for a session", "error", err)
 		s.reply(425, capital(err.Error()))
 		return nil
 	}
-	s.setData(newPassivePort(e, s.dataSecurity()))
+	s.setData(passivePort{e})
 	return e
 }
 

@@ -49,6 +49,8 @@ type tlsData struct {
 	*tls.Conn
 	out  *gatherer
 	gate encryptionGate
+	// resumed is the control session whose TLS session it has resumed; 0 for none.
+	resumed uint64
 }
 
 // blockSize is how much is read from a file and encrypted at a time, in bytes:
@@ -57,14 +59,21 @@ const blockSize = 15 * 16 << 10
 
 var blockPool = sync.Pool{New: func() any { b := make([]byte, blockSize); return &b }}
 
-// secureData does the server's side of the handshake on a data connection.
-func (s *Server) secureData(c *net.TCPConn) (*tlsData, error) {
-	out := &gatherer{TCPConn: c}
-	d := &tlsData{Conn: tls.Server(out, s.TLS), out: out, gate: s.gate}
+// secureData does the server's side of the handshake on a data connection of a
+// control session, or of the one that its ticket will tell (0). It is not judged
+// yet.
+func (s *Server) secureData(c *net.TCPConn, session uint64, timeout time.Duration) (*tlsData, error) {
+	if timeout > 0 {
+		_ = c.SetDeadline(time.Now().Add(timeout))
+	}
+	out, b := &gatherer{TCPConn: c}, &binding{tickets: s.tickets, session: session, known: s.known.isKnown}
+	d := &tlsData{Conn: tls.Server(out, b.config(s.TLS)), out: out, gate: s.gate}
 	if err := d.Handshake(); err != nil {
 		return nil, fmt.Errorf("%w: %w", errHandshake, err)
 	}
-	s.Metrics.DataTLS(d.ConnectionState().DidResume)
+	state := d.ConnectionState()
+	d.resumed = b.resumed(state)
+	s.Metrics.DataTLS(state.DidResume)
 	return d, nil
 }
 

@@ -53,6 +53,8 @@ type Server struct {
 	gate     encryptionGate
 	turns    turns
 	seats    seats
+	tickets  *tickets
+	known    *knownSessions
 
 	mu        sync.Mutex
 	sessions  map[*session]struct{}
@@ -67,9 +69,12 @@ func NewServer(o Options) *Server {
 	s := &Server{
 		Options:   o,
 		gate:      newEncryptionGate(),
+		tickets:   &tickets{},
+		known:     newKnownSessions(time.Now),
 		sessions:  map[*session]struct{}{},
 		addresses: map[netip.Addr]int{},
 	}
+	o.Broker.SetProver(s.proveData)
 	o.Live.Subscribe(s.applySnapshot)
 	return s
 }
