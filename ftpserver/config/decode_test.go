@@ -23,8 +23,11 @@ func TestDecodeFillsInDefaults(t *testing.T) {
 	want := &Config{
 		Listen:  "0.0.0.0:2121",
 		Banner:  "FTP server ready",
-		Passive: Passive{Range: "30000-30009"},
-		TLS:     TLS{Mode: TLSDisabled, MinVersion: "1.2", DataProtection: DataProtectionOptional, OCSPStapling: StaplingDisabled},
+		Passive: Passive{Range: "30000-30009", ClientAddresses: ClientAddressesPreserved, UnverifiedData: UnverifiedDataRefuse},
+		TLS: TLS{
+			Mode: TLSDisabled, MinVersion: "1.2", DataProtection: DataProtectionOptional, OCSPStapling: StaplingDisabled,
+			DataSessions: DataSessionsAuto, UploadEnd: UploadEndAuto,
+		},
 		Storage: Storage{Root: "/srv/ftp", Durability: DurabilityFull},
 		Users:   []User{{Name: "anna", PasswordHash: someHash, Home: "/anna", Role: RoleReadWrite, Login: LoginEnabled}},
 		Limits:  Limits{IdleTimeout: 5 * time.Minute, LoginTimeout: time.Minute, StallTimeout: time.Minute, DrainTimeout: 25 * time.Second, HandshakeTimeout: 15 * time.Second, Handshakes: 1000},

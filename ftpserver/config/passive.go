@@ -23,6 +23,36 @@ type Passive struct {
 	// AddressPending tells that the address clients reach is not known yet:
 	// PASV is answered with 425 until it is. EPSV works meanwhile.
 	AddressPending bool `yaml:"addressPending,omitempty"`
+	// ClientAddresses is absent: Preserved.
+	ClientAddresses ClientAddresses `yaml:"clientAddresses,omitempty"`
+	// UnverifiedData is absent: Refuse.
+	UnverifiedData UnverifiedData `yaml:"unverifiedData,omitempty"`
+}
+
+// ClientAddresses says whether the server sees the addresses of its clients.
+type ClientAddresses string
+
+// What the server sees.
+const (
+	ClientAddressesPreserved ClientAddresses = "Preserved" // each client's own, or that of its NAT
+	// ClientAddressesHidden: that of something in between, which may be another for
+	// each connection of a client.
+	ClientAddressesHidden ClientAddresses = "Hidden"
+)
+
+// UnverifiedData says what becomes of data connections in clear where addresses
+// are hidden: nothing tells whose they are.
+type UnverifiedData string
+
+// What becomes of them.
+const (
+	UnverifiedDataRefuse UnverifiedData = "Refuse"
+	UnverifiedDataAllow  UnverifiedData = "Allow" // whoever connects first is taken for the client
+)
+
+func (p *Passive) setDefaults() {
+	setDefault(&p.ClientAddresses, ClientAddressesPreserved)
+	setDefault(&p.UnverifiedData, UnverifiedDataRefuse)
 }
 
 // PassivePort is one passive port of one slot.
@@ -45,7 +75,10 @@ type PassiveAddress struct {
 }
 
 func (p *Passive) validate() error {
-	var errs []error
+	errs := []error{
+		oneOf("passive.clientAddresses", p.ClientAddresses, ClientAddressesPreserved, ClientAddressesHidden),
+		oneOf("passive.unverifiedData", p.UnverifiedData, UnverifiedDataRefuse, UnverifiedDataAllow),
+	}
 	switch {
 	case p.Range != "" && len(p.Ports) > 0:
 		errs = append(errs, errors.New("passive: give either range or ports, not both"))

@@ -36,6 +36,32 @@ const (
 	StaplingDisabled Stapling = "Disabled"
 )
 
+// DataSessions says whether data connections over TLS must resume the TLS session
+// of their control connection, which proves whose they are.
+type DataSessions string
+
+// The ways to treat the TLS session of a data connection.
+const (
+	// DataSessionsAuto: one that resumes a session must resume one of the same
+	// user. One that resumes none is served where the client's address can be
+	// checked, and refused where it can't (Passive.ClientAddresses).
+	DataSessionsAuto     DataSessions = "Auto"
+	DataSessionsRequired DataSessions = "Required" // must resume one of the same user
+	DataSessionsOptional DataSessions = "Optional" // is never judged by its session
+)
+
+// UploadEnd says when the end of an upload over TLS is the end of the file.
+type UploadEnd string
+
+// The ways to treat an upload that ends without TLS's close_notify. With each of
+// them, the control connection must still be there.
+const (
+	// UploadEndAuto: believed of a session that has never sent close_notify.
+	UploadEndAuto    UploadEnd = "Auto"
+	UploadEndStrict  UploadEnd = "Strict"  // never believed
+	UploadEndLenient UploadEnd = "Lenient" // believed
+)
+
 // TLS configures FTPS: explicit (RFC 4217), and implicit on a port of its own.
 type TLS struct {
 	// Mode is absent: Required where certificates are given, else Disabled.
@@ -58,6 +84,10 @@ type TLS struct {
 	// (RFC 6066 §8, RFC 6960). Absent: Disabled, as it opens connections to
 	// elsewhere. A certificate without such an address has none in any case.
 	OCSPStapling Stapling `yaml:"ocspStapling,omitempty"`
+	// DataSessions is absent: Auto.
+	DataSessions DataSessions `yaml:"dataSessions,omitempty"`
+	// UploadEnd is absent: Auto.
+	UploadEnd UploadEnd `yaml:"uploadEnd,omitempty"`
 }
 
 // ImplicitTLS is a second control port, where TLS comes before the greeting.
@@ -87,6 +117,8 @@ func (t *TLS) setDefaults() {
 	}
 	setDefault(&t.DataProtection, protection)
 	setDefault(&t.OCSPStapling, StaplingDisabled)
+	setDefault(&t.DataSessions, DataSessionsAuto)
+	setDefault(&t.UploadEnd, UploadEndAuto)
 }
 
 func (t *TLS) validate(listen string) error {
@@ -97,6 +129,8 @@ func (t *TLS) validate(listen string) error {
 		oneOf("tls.ocspStapling", t.OCSPStapling, StaplingEnabled, StaplingDisabled),
 		t.Implicit.validate(t.Mode, listen),
 		t.ClientCertificates.validate(t.Mode),
+		oneOf("tls.dataSessions", t.DataSessions, DataSessionsAuto, DataSessionsRequired, DataSessionsOptional),
+		oneOf("tls.uploadEnd", t.UploadEnd, UploadEndAuto, UploadEndStrict, UploadEndLenient),
 	}
 	if t.Mode != TLSDisabled && len(t.Certificates) == 0 {
 		errs = append(errs, fmt.Errorf("tls.certificates: mode %s needs at least one", t.Mode))

@@ -14,6 +14,7 @@ import (
 // SetDefaults fills in what is absent. Decode does it by itself.
 func (c *Config) SetDefaults() {
 	setDefault(&c.Banner, "FTP server ready")
+	c.Passive.setDefaults()
 	c.TLS.setDefaults()
 	c.Storage.setDefaults()
 	c.Limits.setDefaults()
@@ -41,6 +42,7 @@ func (c *Config) Validate() error {
 		c.Passive.validate(),
 		c.TLS.validate(c.Listen),
 		validateHosts(c.Hosts),
+		c.hiddenAddresses(),
 		c.Storage.validate(),
 		oneOf("log.level", c.Log.Level, "Debug", "Info", "Warn", "Error"),
 		oneOf("log.format", c.Log.Format, "JSON", "Text"),
@@ -50,6 +52,14 @@ func (c *Config) Validate() error {
 	}
 	errs = append(errs, validateUsers("users", c.Users)...)
 	return errors.Join(errs...)
+}
+
+// hiddenAddresses refuses what needs the address of clients where it is hidden.
+func (c *Config) hiddenAddresses() error {
+	if c.Active && c.Passive.ClientAddresses == ClientAddressesHidden {
+		return errors.New("active: connects to the client's own address, which passive.clientAddresses says is hidden: take out one of the two")
+	}
+	return nil
 }
 
 func listenAddress(field, addr string, needed bool) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
-	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
 )
 
 // dropData gives up a data connection that was asked for and not used.
@@ -34,15 +32,6 @@ func (s *session) takeData() dataPort {
 	d := s.data
 	s.data = nil
 	return d
-}
-
-// dataSecurity returns how data connections are secured, nil if they are in clear.
-func (s *session) dataSecurity() secureFunc {
-	if !s.secure || !s.protection.private {
-		return nil
-	}
-	about := tlsconf.Connection{Data: true, Host: s.host, Client: s.peer.certificate()}
-	return func(c *net.TCPConn) (*tlsData, error) { return s.server.secureData(c, about) }
 }
 
 // pasv opens a passive port and tells its address and number (RFC 959 §4.1.2).
@@ -93,13 +82,19 @@ func (s *session) epsv(arg string) {
 // expect asks the broker for a port; nil if there is none, and the client knows.
 func (s *session) expect() *passive.Expectation {
 	s.dropData()
-	e, err := s.server.Broker.Expect(context.Background(), passive.Request{Client: s.client, User: s.user.Name})
+	request, p := s.dataRequest()
+	if p != nil {
+		s.log.Info("No passive port for a session", "reason", p.text)
+		s.reply(p.code, p.text)
+		return nil
+	}
+	e, err := s.server.Broker.Expect(context.Background(), request)
 	if err != nil {
 		s.log.Warn("No passive port for a session", "error", err)
 		s.reply(425, capital(err.Error()))
 		return nil
 	}
-	s.setData(newPassivePort(e, s.dataSecurity(), s.config().Limits.HandshakeTimeout))
+	s.setData(passivePort{e, s.config().Limits.HandshakeTimeout})
 	return e
 }
 

@@ -57,7 +57,7 @@ func (s *session) firstProtection() protection {
 
 func (s *session) startTLS() error {
 	by := s.server.Live.Current().TLS
-	handshake := s.server.controlHandshake(tlsconf.Connection{Host: s.host})
+	handshake := s.server.controlHandshake(tlsconf.Connection{Host: s.host}, s.id)
 	conn, err := s.ctrl.startTLS(func(c *net.TCPConn) (*tls.Conn, error) {
 		if s.endsNow() { // the deadline that this set is gone
 			return nil, errEnded
@@ -67,6 +67,7 @@ func (s *session) startTLS() error {
 	if err != nil {
 		return err
 	}
+	s.server.known.belongs(s.id, identity{})
 	state := conn.ConnectionState()
 	s.mu.Lock()
 	s.secure = true
@@ -87,8 +88,9 @@ func (s *session) endsNow() bool {
 	return s.ending == endNow
 }
 
-func (s *Server) controlHandshake(about tlsconf.Connection) func(*net.TCPConn) (*tls.Conn, error) {
-	return func(c *net.TCPConn) (*tls.Conn, error) { return s.handshake(c, about) }
+func (s *Server) controlHandshake(about tlsconf.Connection, session uint64) func(*net.TCPConn) (*tls.Conn, error) {
+	b := &binding{tickets: s.tickets, session: session}
+	return func(c *net.TCPConn) (*tls.Conn, error) { return s.handshake(c, about, b) }
 }
 
 // pbsz sets the protection buffer size: with TLS it can only be 0 (RFC 4217 §8).

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
 )
 
@@ -166,20 +167,36 @@ func (s *session) receiveData(t *transfer, c dataConn, u *vfs.Upload) error {
 	return s.judgeEnd(t, c, orderly)
 }
 
-// judgeEnd decides whether the end of an upload is the end of the file. Over
-// TLS, a client that has ended an upload with close_notify once will always do
-// so; one that never does is believed as long as it stays.
+// judgeEnd decides whether the end of an upload is the end of the file. Whatever
+// tls.uploadEnd says, the client must still be there: a plain FIN is what the kernel
+// sends for one that dies.
 func (s *session) judgeEnd(t *transfer, c dataConn, orderly bool) error {
 	if _, secured := c.(*tlsData); secured {
 		s.server.Metrics.UploadEnd(orderly)
-		s.log.Debug("Upload over TLS ended", "path", t.path, "closeNotify", orderly)
-		if !orderly && s.closeNotify {
-			return errNoCloseNotify
+		if err := s.judgeCloseNotify(t, orderly); err != nil {
+			return err
 		}
 	}
-	s.closeNotify = s.closeNotify || orderly
 	if !s.clientStays(t, orderly) {
 		return errUploaderGone
+	}
+	return nil
+}
+
+// judgeCloseNotify refuses the end of an upload over TLS that lacks close_notify,
+// as far as tls.uploadEnd demands it. With Auto, a client that has ended an upload
+// with it once will always do so; one that never does is believed.
+func (s *session) judgeCloseNotify(t *transfer, orderly bool) error {
+	if orderly {
+		s.closeNotify = true
+		return nil
+	}
+	policy := s.config().TLS.UploadEnd
+	refused := policy == config.UploadEndStrict || policy == config.UploadEndAuto && s.closeNotify
+	s.log.Info("Upload over TLS ended without close_notify", "path", t.path, "user", s.user.Name,
+		"clientSoftware", s.clientName, "accepted", !refused)
+	if refused {
+		return errNoCloseNotify
 	}
 	return nil
 }

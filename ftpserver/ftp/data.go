@@ -51,6 +51,8 @@ type tlsData struct {
 	*tls.Conn
 	out  *gatherer
 	gate encryptionGate
+	// resumed is the control session whose TLS session it has resumed; 0 for none.
+	resumed uint64
 }
 
 // blockSize is how much is read from a file and encrypted at a time, in bytes:
@@ -59,16 +61,22 @@ const blockSize = 15 * 16 << 10
 
 var blockPool = sync.Pool{New: func() any { b := make([]byte, blockSize); return &b }}
 
-// secureData does the server's side of the handshake on a data connection.
-func (s *Server) secureData(c *net.TCPConn, about tlsconf.Connection) (*tlsData, error) {
-	out := &gatherer{TCPConn: c}
-	conn, err := s.handshake(out, about)
+// secureData does the server's side of the handshake on a data connection of a
+// control session, or of the one that its ticket will tell (0). It is not judged
+// yet.
+func (s *Server) secureData(c *net.TCPConn, session uint64, about tlsconf.Connection, timeout time.Duration) (*tlsData, error) {
+	if timeout > 0 {
+		_ = c.SetDeadline(time.Now().Add(timeout))
+	}
+	about.Data = true
+	out, b := &gatherer{TCPConn: c}, &binding{tickets: s.tickets, session: session, known: s.known.isKnown}
+	conn, err := s.handshake(out, about, b)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errHandshake, err)
 	}
-	d := &tlsData{Conn: conn, out: out, gate: s.gate}
-	s.Metrics.DataTLS(d.ConnectionState().DidResume)
-	return d, nil
+	state := conn.ConnectionState()
+	s.Metrics.DataTLS(state.DidResume)
+	return &tlsData{Conn: conn, out: out, gate: s.gate, resumed: b.resumed(state)}, nil
 }
 
 func (c *tlsData) tcp() *net.TCPConn { return c.out.TCPConn }

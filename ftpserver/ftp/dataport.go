@@ -20,92 +20,34 @@ type dataPort interface {
 	cancel()
 }
 
-// secureFunc does the server's side of a TLS handshake on a data connection.
-type secureFunc func(*net.TCPConn) (*tlsData, error)
+// secureFunc does the server's side of a TLS handshake on a data connection, and
+// says if it is not the session's.
+type secureFunc func(net.Conn) (net.Conn, error)
 
 var errHandshake = errors.New("TLS handshake on the data connection failed")
 
-// passivePort waits for the client (PASV, EPSV).
+// passivePort waits for the client (PASV, EPSV). A handshake begins as soon as the
+// connection is there: some clients begin it before they send the command.
 type passivePort struct {
 	expectation *passive.Expectation
-	secured     *securing // nil: in clear
-	timeout     time.Duration
+	timeout     time.Duration // of the handshake
 }
 
-// newPassivePort starts the TLS handshake as soon as the connection is there:
-// some clients begin it before they send the command.
-func newPassivePort(e *passive.Expectation, secure secureFunc, handshakeTimeout time.Duration) *passivePort {
-	p := &passivePort{expectation: e, timeout: handshakeTimeout}
-	if secure != nil {
-		p.secured = &securing{done: make(chan struct{})}
-		go p.secured.run(e, secure)
-	}
-	return p
-}
-
-func (p *passivePort) open(ctx context.Context) (dataConn, error) {
-	if p.secured == nil {
-		c, err := p.expectation.Take(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return plainData{c.(*net.TCPConn)}, nil
-	}
-	c, err := p.openSecured(ctx)
+// open bounds the handshake from when both the command and the connection are
+// there: a client may wait for the 150 before it begins.
+func (p passivePort) open(ctx context.Context) (dataConn, error) {
+	p.expectation.Begin(p.timeout)
+	c, err := p.expectation.Take(ctx)
 	if err != nil {
-		p.cancel()
+		return nil, err
 	}
-	return c, err
+	if tcp, ok := c.(*net.TCPConn); ok {
+		return plainData{tcp}, nil
+	}
+	return c.(*tlsData), nil
 }
 
-// openSecured bounds the handshake from when both the command and the
-// connection are there: a client may wait for the 150 before it begins.
-func (p *passivePort) openSecured(ctx context.Context) (dataConn, error) {
-	select {
-	case <-p.expectation.Arrived():
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	ctx, stop := context.WithTimeoutCause(ctx, p.timeout, errHandshake)
-	defer stop()
-	select {
-	case <-p.secured.done:
-		if p.secured.err != nil {
-			return nil, p.secured.err
-		}
-		return p.secured.conn, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
-func (p *passivePort) cancel() {
-	p.expectation.Cancel()
-	if p.secured != nil {
-		<-p.secured.done // soon: its connection is closed
-	}
-}
-
-// securing is a TLS handshake under way on a passive data connection. The
-// results are there when done is closed.
-type securing struct {
-	done chan struct{}
-	conn *tlsData
-	err  error
-}
-
-func (s *securing) run(e *passive.Expectation, secure secureFunc) {
-	defer close(s.done)
-	c, err := e.Take(context.Background()) // ends with the lease, or by Cancel
-	if err != nil {
-		s.err = err
-		return
-	}
-	s.conn, s.err = secure(c.(*net.TCPConn))
-	if s.err != nil {
-		_ = c.Close()
-	}
-}
+func (p passivePort) cancel() { p.expectation.Cancel() }
 
 // activePort connects to the client (PORT, EPRT).
 type activePort struct {
@@ -139,7 +81,7 @@ func (p *activePort) open(ctx context.Context) (dataConn, error) {
 		return nil, err
 	}
 	_ = tcp.SetDeadline(time.Time{})
-	return conn, nil
+	return conn.(*tlsData), nil
 }
 
 func (p *activePort) cancel() {}

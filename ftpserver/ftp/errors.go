@@ -60,6 +60,8 @@ func transferReply(err error) (int, string) {
 		return 426, "Transfer ended by the server"
 	case errors.As(err, &ended):
 		return 426, ended.Error()
+	case errors.Is(err, passive.ErrForeign), errors.Is(err, passive.ErrUnproven):
+		return unprovenReply(err)
 	case errors.Is(err, errHandshake):
 		return 425, "The data connection could not be secured"
 	case errors.Is(err, passive.ErrEnded):

@@ -48,10 +48,10 @@ func (h *handshakes) end(e *list.Element) (evicted bool) {
 
 // handshake does the server's side of a TLS handshake. Deadlines are the
 // caller's. The error is told in metrics; a handshakeError says more to a log.
-func (s *Server) handshake(c net.Conn, about tlsconf.Connection) (*tls.Conn, error) {
+func (s *Server) handshake(c net.Conn, about tlsconf.Connection, b *binding) (*tls.Conn, error) {
 	running := s.handshakes.begin(c, s.Live.Current().Config.Limits.Handshakes)
 	s.Metrics.HandshakeBegins()
-	conn := tls.Server(c, s.TLS)
+	conn := tls.Server(c, b.config(s.TLS))
 	err := conn.HandshakeContext(about.Context(context.Background()))
 	if err == nil && about.Client != nil {
 		err = sameClient(conn.ConnectionState(), about.Client)

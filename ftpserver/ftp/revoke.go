@@ -115,6 +115,9 @@ func (s *session) setUser(c candidate, fs *vfs.FS) {
 	s.user, s.guest, s.passwordless, s.fs = c.User, c.guest, c.passwordless, fs
 	s.expireAt(c.ExpiresAt)
 	s.mu.Unlock()
+	if s.secure && fs != nil {
+		s.server.known.belongs(s.id, s.identity())
+	}
 	if before != nil {
 		_ = before.Close()
 	}

@@ -55,6 +55,8 @@ type Server struct {
 	turns      turns
 	seats      seats
 	handshakes handshakes
+	tickets    *tickets
+	known      *knownSessions
 
 	mu        sync.Mutex
 	sessions  map[*session]struct{}
@@ -69,9 +71,12 @@ func NewServer(o Options) *Server {
 	s := &Server{
 		Options:   o,
 		gate:      newEncryptionGate(),
+		tickets:   &tickets{},
+		known:     newKnownSessions(time.Now),
 		sessions:  map[*session]struct{}{},
 		addresses: map[netip.Addr]int{},
 	}
+	o.Broker.SetProver(s.proveData)
 	o.Live.Subscribe(s.applySnapshot)
 	return s
 }
@@ -151,7 +156,7 @@ func (s *Server) refuse(c *net.TCPConn, implicit bool, text string) {
 	k := newControl(c)
 	defer k.close()
 	if implicit {
-		if _, err := k.startTLS(s.controlHandshake(tlsconf.Connection{}), s.Live.Current().Config.Limits.HandshakeTimeout); err != nil {
+		if _, err := k.startTLS(s.controlHandshake(tlsconf.Connection{}, 0), s.Live.Current().Config.Limits.HandshakeTimeout); err != nil {
 			return
 		}
 	}

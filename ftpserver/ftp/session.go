@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"weak"
 
@@ -30,6 +31,7 @@ type session struct {
 	server *Server
 	ctrl   *control
 	log    *slog.Logger
+	id     uint64 // of this process's control connections, from 1
 	opened time.Time
 	client netip.Addr
 	local  netip.Addr
@@ -60,8 +62,10 @@ type session struct {
 	verb         string // of the command that is carried out
 	epsvOnly     bool   // EPSV ALL (RFC 2428 §4)
 	facts        factSet
-	closeNotify  bool // the client has ended an upload with close_notify before
-	finished     bool // QUIT, or the session is to end
+	closeNotify  bool        // the client has ended an upload with close_notify before
+	resumes      atomic.Bool // its last data connection has resumed a TLS session
+	clientName   string      // CLNT
+	finished     bool        // QUIT, or the session is to end
 	closedReason string
 
 	mu           sync.Mutex
@@ -93,6 +97,7 @@ func newSession(s *Server, c *net.TCPConn, n uint64) *session {
 		server: s,
 		ctrl:   newControl(c),
 		log:    s.Log.With("session", n, "client", c.RemoteAddr().String()),
+		id:     n,
 		opened: now,
 		client: addrPort(c.RemoteAddr()).Addr(),
 		local:  addrPort(c.LocalAddr()).Addr(),
@@ -125,6 +130,7 @@ func (s *session) serve() {
 func (s *session) leave() {
 	s.stopTransfer()
 	s.dropData()
+	s.forgetSession()
 	s.forgetLogin()
 	s.setState(telemetry.StateClosed)
 	s.ctrl.close()

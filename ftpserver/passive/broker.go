@@ -2,12 +2,20 @@
 // arriving data connection belongs to.
 //
 // Every port is one listener that stays open. A client that asks for a passive
-// port (PASV, EPSV) makes an Expectation: until a connection from that client's
-// address arrives there, the port is taken for that address and free for all
-// others. Connections from addresses that nobody expects are closed at once:
-// a stranger neither receives a transfer nor keeps one waiting.
+// port (PASV, EPSV) makes an Expectation, which takes a place: the port, as seen
+// from the client's address, or the whole port where addresses tell nothing.
+// A connection is matched in one of two ways:
 //
-// The package knows neither FTP commands nor TLS.
+//   - by arrival: the next one at the place is it, as nobody else can be awaited
+//     there. The owner may still find that it is not its own, and waits on.
+//   - by proof: every connection at the place first shows whose it is, while
+//     others do the same beside it. Several users can so share a place.
+//
+// Connections that nobody expects are closed at once: a stranger neither
+// receives a transfer nor keeps one waiting.
+//
+// The package knows neither FTP commands nor TLS: how a connection shows whose it
+// is, it is told by a Prover.
 package passive
 
 import (
@@ -30,6 +38,9 @@ const (
 	// expectation there ended without its connection. A SYN that was lost is
 	// sent again for about this long, so the connection may still come.
 	TombstoneTime = 75 * time.Second
+	// MaxUnproven is how many connections of a port may be about to show whose
+	// they are. One more drops the oldest.
+	MaxUnproven = 32
 )
 
 // Errors of a request for a port.
@@ -40,6 +51,12 @@ var (
 	ErrNoPorts = errors.New("this server has no passive ports")
 	// ErrEnded: the expectation was withdrawn or its lease is over.
 	ErrEnded = errors.New("no data connection came from the client's address")
+	// ErrUnproven: the lease is over, and a connection came that showed nothing
+	// of whose it is where it must.
+	ErrUnproven = errors.New("a data connection came that did not show whose it is")
+	// ErrForeign: the lease is over, and a connection came that is somebody
+	// else's.
+	ErrForeign = errors.New("a data connection came that belongs to another session")
 )
 
 // Observer is told what happens, for metrics. Its methods must be quick and may
@@ -47,18 +64,48 @@ var (
 type Observer interface {
 	// PassiveWait: a request got a port ("granted") or none ("busy") after d.
 	PassiveWait(d time.Duration, outcome string)
-	// PassiveRejected: a connection was closed, being from a "stranger" or
-	// "late", after the expectation it belonged to had ended.
+	// PassiveRejected: a connection was closed, being from a "stranger"; "late",
+	// after the expectation it belonged to had ended; "foreign", of another
+	// session; "unproven", as it did not show whose it is; or "crowded out" by too
+	// many that were about to.
 	PassiveRejected(reason string)
 }
 
 // Request asks for a passive port.
 type Request struct {
-	// Client is the address that the data connection will come from.
+	// Client is the address that the data connection will come from. The zero
+	// Addr: addresses tell nothing, so a port serves one request at a time.
 	Client netip.Addr
 	// User is the login. One user gets at most half of the ports of an address.
 	User string
+	// Session is the control connection that asks.
+	Session uint64
+	// Proven: a connection is matched by proof only. Else the next that arrives
+	// is taken.
+	Proven bool
+	// Shares: the session's connections can be expected to prove themselves. Where
+	// every port is taken, it may share one with other users whose do so too.
+	Shares bool
+	// Secure makes a connection ready that was matched by arrival. It may block; the
+	// connection is closed if the expectation ends meanwhile. An error that is
+	// ErrForeign or ErrUnproven lets the expectation wait for another connection,
+	// any other ends it. nil: a connection is ready as it is.
+	Secure func(net.Conn) (net.Conn, error)
 }
+
+// Proof is what a connection has shown of whose it is.
+type Proof struct {
+	// Conn is the connection, ready for use.
+	Conn net.Conn
+	// Session is the control connection that it named; 0 for none.
+	Session uint64
+	// User is whose session that is; "" if nobody's, or not known any more.
+	User string
+}
+
+// Prover finds out whose a connection is. It may block, within a deadline of its
+// own; the connection is closed when it is not wanted any more.
+type Prover func(net.Conn) (Proof, error)
 
 // Broker hands out passive ports and matches the connections that arrive.
 type Broker struct {
@@ -67,32 +114,21 @@ type Broker struct {
 	observer Observer
 	clock    clock
 
-	mu      sync.Mutex
-	ports   []*port                   // in configured order; those that may be given out
-	retired map[*port]struct{}        // listening only until their expectations have ended
-	taken   map[place]*hold           // a port and an address: an expectation or a tombstone
-	users   map[holder]int            // places of a user at an address
-	queue   map[netip.Addr]*list.List // of *waiter, in order of arrival
-	used    uint64                    // counts expectations, for least recently used
-	closed  bool
-}
-
-// place is what is exclusive: a port, as seen from one address.
-type place struct {
-	port   *port
-	client netip.Addr
+	mu       sync.Mutex
+	prove    Prover
+	ports    []*port                   // in configured order; those that may be given out
+	retired  map[*port]struct{}        // listening only until nobody can come there any more
+	places   map[place]*hold           // those with an entry
+	users    map[holder]int            // places of a user at an address
+	queue    map[netip.Addr]*list.List // of *waiter, in order of arrival
+	securing map[*Expectation]struct{} // matched by arrival, in Secure
+	used     uint64                    // counts expectations, for least recently used
+	closed   bool
 }
 
 type holder struct {
 	client netip.Addr
 	user   string
-}
-
-// hold is why a place is taken. A nil expectation is a tombstone.
-type hold struct {
-	user        string
-	expectation *Expectation
-	timer       timer
 }
 
 type waiter struct {
@@ -109,11 +145,20 @@ func NewBroker(host string, log *slog.Logger, o Observer) *Broker {
 func newBroker(host string, log *slog.Logger, o Observer, c clock) *Broker {
 	return &Broker{
 		host: host, log: log, observer: o, clock: c,
-		retired: map[*port]struct{}{},
-		taken:   map[place]*hold{},
-		users:   map[holder]int{},
-		queue:   map[netip.Addr]*list.List{},
+		prove:    func(net.Conn) (Proof, error) { return Proof{}, ErrUnproven },
+		retired:  map[*port]struct{}{},
+		places:   map[place]*hold{},
+		users:    map[holder]int{},
+		queue:    map[netip.Addr]*list.List{},
+		securing: map[*Expectation]struct{}{},
 	}
+}
+
+// SetProver says how connections show whose they are. Without it, none does.
+func (b *Broker) SetProver(p Prover) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.prove = p
 }
 
 // Expect reserves a port for a connection from r.Client. It waits up to
@@ -213,12 +258,8 @@ func (b *Broker) grant(client netip.Addr) {
 		return
 	}
 	for el := q.Front(); el != nil; {
-		p := b.freePort(client)
-		if p == nil {
-			return
-		}
 		next, w := el.Next(), el.Value.(*waiter)
-		if b.users[holder{client, w.request.User}] < b.share() {
+		if p := b.portFor(w.request); p != nil {
 			b.dequeue(client, el)
 			w.granted <- b.expect(p, w.request)
 		}
@@ -226,21 +267,32 @@ func (b *Broker) grant(client netip.Addr) {
 	}
 }
 
+// portFor returns a port for a request: one that it has for itself, else one to
+// share; nil if there is none now.
+func (b *Broker) portFor(r Request) *port {
+	if b.users[holder{r.Client, r.User}] < b.share() {
+		if p := b.leastUsed(func(p *port) bool { return b.vacant(p, r.Client) }); p != nil {
+			return p
+		}
+	}
+	if r.Shares {
+		return b.leastUsed(func(p *port) bool { return b.shareable(p, r) })
+	}
+	return nil
+}
+
 // share is how many places one user may hold at one address: half of the ports,
 // so that users behind one address can't shut each other out. Tombstones count:
 // whoever asks for ports and never connects uses up only their own.
 func (b *Broker) share() int { return max(1, len(b.ports)/2) }
 
-// freePort returns the port that was given out longest ago, of those that are
-// free for the address: a late connection of an earlier client of the same
-// address has had the most time to show up there.
-func (b *Broker) freePort(client netip.Addr) *port {
+// leastUsed returns the port that was given out longest ago, of those that will
+// do: a late connection of an earlier client of the same address has had the most
+// time to show up there.
+func (b *Broker) leastUsed(fits func(*port) bool) *port {
 	var best *port
 	for _, p := range b.ports {
-		if _, taken := b.taken[place{p, client}]; taken {
-			continue
-		}
-		if best == nil || p.lastUsed < best.lastUsed {
+		if (best == nil || p.lastUsed < best.lastUsed) && fits(p) {
 			best = p
 		}
 	}
@@ -250,89 +302,7 @@ func (b *Broker) freePort(client netip.Addr) *port {
 func (b *Broker) expect(p *port, r Request) *Expectation {
 	b.used++
 	p.lastUsed = b.used
-	e := &Expectation{broker: b, port: p, request: r, arrived: make(chan struct{})}
-	h := &hold{user: r.User, expectation: e}
-	h.timer = b.clock.AfterFunc(Lease, func() { b.end(e, ErrEnded) })
-	b.taken[place{p, r.Client}] = h
-	b.users[holder{r.Client, r.User}]++
+	e := &Expectation{broker: b, port: p, request: r, arrived: make(chan struct{}), until: b.clock.Now().Add(Lease)}
+	b.place(e)
 	return e
-}
-
-// arrive decides what becomes of a connection that p has accepted.
-func (b *Broker) arrive(p *port, c net.Conn) {
-	client := addrOf(c)
-	at := place{p, client}
-	b.mu.Lock()
-	h := b.taken[at]
-	if h == nil || b.closed {
-		b.mu.Unlock()
-		b.reject(c, "stranger")
-		return
-	}
-	h.timer.Stop()
-	e := h.expectation
-	if e == nil {
-		b.free(at)
-		b.mu.Unlock()
-		b.reject(c, "late")
-		return
-	}
-	e.conn = c
-	close(e.arrived)
-	b.free(at)
-	b.mu.Unlock()
-}
-
-func (b *Broker) reject(c net.Conn, reason string) {
-	_ = c.Close()
-	b.observer.PassiveRejected(reason)
-	b.log.Debug("Data connection rejected", "reason", reason, "client", c.RemoteAddr().String(), "port", c.LocalAddr().String())
-}
-
-// end withdraws an expectation that has no connection yet. Its place becomes a
-// tombstone: the connection that may still come must reach nobody else.
-func (b *Broker) end(e *Expectation, why error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	at := place{e.port, e.request.Client}
-	h := b.taken[at]
-	if h == nil || h.expectation != e {
-		return // matched, or ended before
-	}
-	h.timer.Stop()
-	e.err = why
-	close(e.arrived)
-	if b.closed {
-		b.free(at)
-		return
-	}
-	grave := &hold{user: h.user}
-	grave.timer = b.clock.AfterFunc(TombstoneTime, func() { b.lapse(at, grave) })
-	b.taken[at] = grave
-}
-
-func (b *Broker) lapse(at place, grave *hold) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.taken[at] == grave {
-		b.free(at)
-	}
-}
-
-// free gives a place back to those who wait.
-func (b *Broker) free(at place) {
-	key := holder{at.client, b.taken[at].user}
-	if b.users[key]--; b.users[key] == 0 {
-		delete(b.users, key)
-	}
-	delete(b.taken, at)
-	b.closeIfIdle(at.port)
-	b.grant(at.client)
-}
-
-func addrOf(c net.Conn) netip.Addr {
-	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-		return a.AddrPort().Addr().Unmap().WithZone("")
-	}
-	return netip.Addr{}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -17,7 +18,13 @@ type port struct {
 	listen   int
 	announce atomic.Int32
 	listener net.Listener
-	lastUsed uint64 // guarded by Broker.mu
+
+	// What follows is guarded by Broker.mu.
+	lastUsed uint64
+	entries  int // of all its places
+	claims   int // those that keep others away
+	unproven arrivals
+	shut     bool // closed: it was given up
 }
 
 // SetPorts makes ports the passive ports: new ones are opened, a changed number
@@ -84,12 +91,11 @@ func (b *Broker) closeIfIdle(p *port) {
 	if _, ok := b.retired[p]; !ok {
 		return
 	}
-	for at := range b.taken {
-		if at.port == p {
-			return
-		}
+	if p.entries > 0 {
+		return
 	}
 	delete(b.retired, p)
+	p.shut = true
 	_ = p.listener.Close()
 }
 
@@ -128,20 +134,27 @@ func (b *Broker) Close() {
 	}
 	b.ports = nil
 	for p := range b.retired {
+		p.shut = true
 		_ = p.listener.Close()
 	}
-	var open []*Expectation
-	for at, h := range b.taken {
-		if h.expectation != nil {
-			open = append(open, h.expectation)
-			continue
-		}
-		h.timer.Stop()
-		b.free(at)
-	}
+	b.endAll()
 	clear(b.retired)
 	b.mu.Unlock()
-	for _, e := range open {
+}
+
+// endAll ends every expectation and forgets who has ended before.
+func (b *Broker) endAll() {
+	for e := range b.securing {
 		b.end(e, net.ErrClosed)
+	}
+	for at, h := range b.places {
+		for _, en := range slices.Clone(h.entries) {
+			if en.lives() {
+				b.end(en.expectation, net.ErrClosed)
+			} else {
+				b.remove(en)
+			}
+		}
+		b.dropUnwanted(at)
 	}
 }

@@ -296,7 +296,7 @@ func (w *world) finish() {
 	}
 	w.pass(TombstoneTime)
 	w.b.mu.Lock()
-	left := len(w.b.Broker.taken) + len(w.b.users) + len(w.b.queue)
+	left := len(w.b.places) + len(w.b.users) + len(w.b.queue)
 	w.b.mu.Unlock()
 	if left > 0 {
 		w.t.Fatalf("%d entries are left over", left)

@@ -33,6 +33,7 @@ type Metrics struct {
 	passiveWait     *prometheus.HistogramVec
 	passiveRejected *prometheus.CounterVec
 	dataTLS         *prometheus.CounterVec
+	dataSessions    *prometheus.CounterVec
 	uploadEnds      *prometheus.CounterVec
 	reloads         *prometheus.CounterVec
 	reloadOK        prometheus.Gauge
@@ -64,6 +65,7 @@ func NewMetrics(version string) *Metrics {
 		passiveWait:     f.NewHistogramVec(histogram("passive_wait_seconds", "Wait for a passive port, by outcome.", waits), []string{"outcome"}),
 		passiveRejected: f.NewCounterVec(counter("passive_rejected_total", "Connections to passive ports that belonged to no transfer, by reason."), []string{"reason"}),
 		dataTLS:         f.NewCounterVec(counter("data_tls_handshakes_total", "TLS handshakes of data connections."), []string{"resumed"}),
+		dataSessions:    f.NewCounterVec(counter("data_tls_sessions_total", "TLS data connections taken, by whose TLS session they had resumed."), []string{"resumed"}),
 		uploadEnds:      f.NewCounterVec(counter("upload_tls_ends_total", "How uploads over TLS ended: by close_notify, or without."), []string{"close_notify"}),
 		reloads:         f.NewCounterVec(counter("config_reloads_total", "Reloads of the configuration by outcome."), []string{"outcome"}),
 		reloadOK:        f.NewGauge(gauge("config_last_reload_successful", "1 if the newest configuration is in force, 0 if it was refused.")),
@@ -138,6 +140,9 @@ func (m *Metrics) PassiveRejected(reason string) { m.passiveRejected.WithLabelVa
 func (m *Metrics) DataTLS(resumed bool) {
 	m.dataTLS.WithLabelValues(strconv.FormatBool(resumed)).Inc()
 }
+
+// DataSession counts a data connection by whose TLS session it has resumed.
+func (m *Metrics) DataSession(whose string) { m.dataSessions.WithLabelValues(whose).Inc() }
 
 // UploadEnd counts the end of an upload over TLS: with TLS's close_notify, or
 // with none.

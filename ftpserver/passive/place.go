@@ -1,0 +1,203 @@
+package passive
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// place is what an expectation takes: a port, as seen from one address. Under
+// the zero Addr it is the whole port.
+type place struct {
+	port   *port
+	client netip.Addr
+}
+
+// hold is who has a place: one, or several users who share it.
+type hold struct{ entries []*entry }
+
+// entry is why a place is taken.
+type entry struct {
+	kind        kind
+	at          place
+	request     Request
+	expectation *Expectation // of one that lives, else nil
+	timer       timer
+}
+
+type kind int
+
+const (
+	byArrival kind = iota // lives: the next connection here is its own
+	byProof               // lives: the connection here that proves itself is its own
+	tombstone             // has ended: its connection may still come
+	// spent: has ended, and a connection came meanwhile that showed nothing of whose
+	// it was: most likely its own. It keeps nobody from the place, but a connection
+	// that names its session belongs to nobody else.
+	spent
+)
+
+func (e *entry) lives() bool  { return e.kind == byArrival || e.kind == byProof }
+func (e *entry) claims() bool { return e.kind != spent }
+
+// maxSpent bounds the spent entries of a place: more sessions than that have no
+// late connections to one port.
+const maxSpent = 64
+
+func (h *hold) count(of func(*entry) bool) (n int) {
+	if h == nil {
+		return 0
+	}
+	for _, e := range h.entries {
+		if of(e) {
+			n++
+		}
+	}
+	return n
+}
+
+func (h *hold) find(is func(*entry) bool) *entry {
+	if h == nil {
+		return nil
+	}
+	if i := slices.IndexFunc(h.entries, is); i >= 0 {
+		return h.entries[i]
+	}
+	return nil
+}
+
+// vacant tells whether nobody has a claim to the place. A whole port is vacant
+// only if all of its places are.
+func (b *Broker) vacant(p *port, client netip.Addr) bool {
+	if !client.IsValid() {
+		return p.claims == 0
+	}
+	return b.places[place{p, client}].count((*entry).claims) == 0 && b.places[place{port: p}].count((*entry).claims) == 0
+}
+
+// shareable tells whether a request may join those who have a place: connections
+// of all who are awaited there prove themselves, and none is of the same user,
+// as clients may show a ticket of the wrong one of their sessions.
+func (b *Broker) shareable(p *port, r Request) bool {
+	h := b.places[place{p, r.Client}]
+	claims := h.count((*entry).claims)
+	if r.Client.IsValid() && b.places[place{port: p}].count((*entry).claims) > 0 || !r.Client.IsValid() && p.claims > claims {
+		return false
+	}
+	return claims > 0 && h.find(func(e *entry) bool {
+		return e.claims() && e.request.User == r.User || e.lives() && !e.request.Shares
+	}) == nil
+}
+
+// place lets an expectation wait at its place, until its lease is over. Whoever
+// shares a place is matched by proof.
+func (b *Broker) place(e *Expectation) {
+	en := &entry{at: place{e.port, e.request.Client}, request: e.request, expectation: e}
+	if e.request.Proven {
+		en.kind = byProof
+	}
+	if others := b.places[en.at]; others.count((*entry).claims) > 0 {
+		en.kind = byProof
+		for _, other := range others.entries {
+			if other.kind == byArrival {
+				other.kind = byProof
+			}
+		}
+	}
+	en.timer = b.clock.AfterFunc(e.until.Sub(b.clock.Now()), func() { b.lapse(en) })
+	e.entry = en
+	b.add(en)
+}
+
+func (b *Broker) add(en *entry) {
+	h := b.places[en.at]
+	if h == nil {
+		h = &hold{}
+		b.places[en.at] = h
+	}
+	h.entries = append(h.entries, en)
+	en.at.port.entries++
+	if en.claims() {
+		en.at.port.claims++
+		b.users[holder{en.at.client, en.request.User}]++
+	}
+}
+
+// remove takes an entry off; whoever waits for the place may then have it.
+func (b *Broker) remove(en *entry) {
+	en.timer.Stop()
+	h := b.places[en.at]
+	h.entries = slices.DeleteFunc(h.entries, func(other *entry) bool { return other == en })
+	if len(h.entries) == 0 {
+		delete(b.places, en.at)
+	}
+	en.at.port.entries--
+	if en.expectation != nil {
+		en.expectation.entry = nil
+	}
+	if en.claims() {
+		en.at.port.claims--
+		key := holder{en.at.client, en.request.User}
+		if b.users[key]--; b.users[key] == 0 {
+			delete(b.users, key)
+		}
+	}
+}
+
+// vacated is called when entries of a place were removed.
+func (b *Broker) vacated(at place) {
+	b.dropUnwanted(at)
+	b.closeIfIdle(at.port)
+	b.grant(at.client)
+	if at.client.IsValid() {
+		b.grant(netip.Addr{})
+		return
+	}
+	for client := range b.queue {
+		b.grant(client)
+	}
+}
+
+// bury leaves what an expectation that has ended leaves behind: the connection
+// that may still come must reach nobody else.
+func (b *Broker) bury(en *entry) {
+	alone := b.places[en.at].count((*entry).claims) == 1
+	b.remove(en)
+	if b.closed {
+		return
+	}
+	grave := &entry{kind: tombstone, at: en.at, request: en.request}
+	if alone && en.at.port.unproven.count(en.at) > 0 {
+		grave.kind = spent
+		b.makeRoom(grave)
+	}
+	grave.timer = b.clock.AfterFunc(TombstoneTime, func() { b.lapse(grave) })
+	b.add(grave)
+}
+
+// makeRoom keeps the spent entries of a place few: one of a session, and not too
+// many in all.
+func (b *Broker) makeRoom(grave *entry) {
+	h := b.places[grave.at]
+	old := h.find(func(e *entry) bool { return e.kind == spent && e.request.Session == grave.request.Session })
+	if old == nil && h.count(func(e *entry) bool { return e.kind == spent }) >= maxSpent {
+		old = h.find(func(e *entry) bool { return e.kind == spent })
+	}
+	if old != nil {
+		b.remove(old)
+	}
+}
+
+// lapse ends an entry whose time is over.
+func (b *Broker) lapse(en *entry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.places[en.at].find(func(other *entry) bool { return other == en }) == nil {
+		return
+	}
+	if en.lives() {
+		b.end(en.expectation, ErrEnded)
+		return
+	}
+	b.remove(en)
+	b.vacated(en.at)
+}
