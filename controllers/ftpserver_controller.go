@@ -55,6 +55,7 @@ type FTPServerReconciler struct {
 	applier      *applier
 	poker        *poker
 	asking       *asking
+	recent       *recent
 	written      *written
 	expiry       *expiry
 }
@@ -170,6 +171,7 @@ func (r *FTPServerReconciler) forget(server client.ObjectKey) {
 	r.applier.forget(server)
 	r.poker.forget(server)
 	r.asking.forget(server)
+	r.recent.forget(server)
 	r.passwords.replace(server, nil)
 	r.certificates.replace(server, nil)
 	r.expiry.forget(server)

@@ -50,7 +50,7 @@ func (r *FTPServerReconciler) start() {
 	r.passwords = newPasswords()
 	r.applier = newApplier(r.Client, r.Live)
 	r.poker = newPoker()
-	r.asking = newAsking()
+	r.asking, r.recent = newAsking(), newRecent()
 	r.written = newWritten()
 	r.expiry = newExpiry()
 }

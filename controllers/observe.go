@@ -28,6 +28,7 @@ func (r *FTPServerReconciler) observe(ctx context.Context, s *scope) {
 		return // nothing to verify an answer with
 	}
 	r.asking.keep(client.ObjectKeyFromObject(s.server), s.pods)
+	r.recent.only(client.ObjectKeyFromObject(s.server), s.pods)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	for _, slot := range s.slots {
@@ -58,6 +59,11 @@ func (r *FTPServerReconciler) ask(ctx context.Context, s *scope, slot string, po
 			problem = err.Error()
 		}
 		in = done(problem, r.Now())
+	}
+	if key := client.ObjectKeyFromObject(s.server); problem == "" {
+		r.recent.keep(key, pod, a.Status, r.Now())
+	} else if a.Status = r.recent.of(key, pod, r.Now()); a.Status != nil {
+		return a, in // to find out whether it stays silent
 	}
 	a.Problem = problem
 	if !ready(pod) {

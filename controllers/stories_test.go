@@ -158,7 +158,7 @@ func TestSilentPodIsUnknownAndNotFalse(t *testing.T) {
 	runPods(t, ns, "files")
 	reaches(t, server, kstatus.CurrentStatus)
 	pods.set(t, func() { pods.silent[host(ns, "files")] = true })
-	reconcileAll(t, ns, "files")
+	wake(t, ns)
 	says(t, server, v1alpha1.ConditionReady, metav1.ConditionUnknown, v1alpha1.ReasonStatusUnreachable)
 	says(t, user, v1alpha1.ConditionProgrammed, metav1.ConditionUnknown, v1alpha1.ReasonStatusUnreachable)
 	pods.set(t, func() { delete(pods.silent, host(ns, "files")) })

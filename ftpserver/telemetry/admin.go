@@ -85,12 +85,18 @@ func (a *Admin) Run(ctx context.Context) error {
 	for _, e := range a.endpoints {
 		go func() { failed <- e.serve() }()
 	}
-	var err error
+	var errs []error
+	serving := len(a.endpoints)
 	select {
 	case <-ctx.Done():
-	case err = <-failed:
+	case err := <-failed:
+		errs, serving = append(errs, err), serving-1
 	}
-	return errors.Join(err, a.shutdown())
+	errs = append(errs, a.shutdown())
+	for range serving { // one that had not begun yet closes its listener only now
+		errs = append(errs, <-failed)
+	}
+	return errors.Join(errs...)
 }
 
 // Addresses are where the endpoints listen, with the real port where the
