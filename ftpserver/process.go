@@ -36,6 +36,7 @@ type process struct {
 	server   *ftp.Server
 	control  net.Listener
 	implicit net.Listener // nil: there is no implicit TLS
+	stapler  *tlsconf.Stapler
 	admin    *telemetry.Admin
 }
 
@@ -52,6 +53,7 @@ func newProcess(source *live.Source, slot int, dir string, log *slog.Logger, lev
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
+	p.stapler = tlsconf.NewStapler(log, p.metrics)
 	p.broker = passive.NewBroker(host, log, p.metrics)
 	p.server = ftp.NewServer(ftp.Options{
 		Slot: slot, Live: source, Store: p.store, Broker: p.broker, Metrics: p.metrics, Log: log,
@@ -73,6 +75,7 @@ func newProcess(source *live.Source, slot int, dir string, log *slog.Logger, lev
 	source.Subscribe(func(before, now *live.Snapshot) {
 		level.Set(telemetry.Level(now.Config.Log.Level))
 		p.observe(before, now)
+		p.stapler.Follow(now.TLS)
 	})
 	p.observe(nil, source.Current())
 	return p, nil
@@ -134,6 +137,7 @@ func (p *process) run(ctx context.Context, again func()) error {
 			}
 		})
 	}
+	p.stapler.Follow(p.source.Current().TLS) // from here on, as it changes
 	start(func() error { return p.source.Run(work) })
 	start(func() error { return p.admin.Run(work) })
 	start(func() error { return p.server.Serve(p.control) })
@@ -159,6 +163,7 @@ func (p *process) run(ctx context.Context, again func()) error {
 	p.broker.Close()
 	cancel()
 	running.Wait()
+	p.stapler.Close()
 	return errors.Join(err, p.store.Close())
 }
 
