@@ -139,9 +139,10 @@ func (s *session) pass(arg string) {
 	if s.needsTLS() { // it may have become required since USER
 		return
 	}
+	s.holdBack(name)
 	snapshot := s.server.Live.Current()
 	c := s.candidate(snapshot, name)
-	reason, err := s.verify(c, arg)
+	reason, err := s.verify(snapshot, name, c, arg)
 	switch {
 	case err != nil:
 		s.log.Warn("Login could not be checked", "user", name, "error", err)
@@ -158,7 +159,11 @@ func (s *session) pass(arg string) {
 
 func (s *session) refuseLogin(name, reason string) {
 	s.log.Info("Login refused", "user", name, "reason", reason)
-	s.server.Metrics.LoginResult("refused")
+	if reason == lockedOutReason {
+		s.server.Metrics.LoginResult("locked")
+	} else {
+		s.server.Metrics.LoginResult("refused")
+	}
 	if s.failures++; s.failures >= maxLoginFailures {
 		s.reply(530, "Login incorrect")
 		s.finish("too many failed logins")

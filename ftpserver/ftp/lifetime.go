@@ -37,8 +37,11 @@ func (s *session) end(how ending) {
 	}
 	t := s.transfer
 	s.mu.Unlock()
-	if how == endNow && t != nil {
-		t.cancel(errEnded)
+	if how == endNow {
+		s.endAll()
+		if t != nil {
+			t.cancel(errEnded)
+		}
 	}
 	s.rearm()
 }

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ftp-operator/ftp-operator/ftpserver/auth/lockout"
 	"github.com/ftp-operator/ftp-operator/ftpserver/live"
 	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
@@ -53,10 +54,12 @@ type Server struct {
 	gate     encryptionGate
 	turns    turns
 	seats    seats
+	guesses  *lockout.Guard
+	changed  signal // fires when the configuration has changed
 
 	mu        sync.Mutex
 	sessions  map[*session]struct{}
-	addresses map[netip.Addr]int // sessions of each client address
+	addresses map[netip.Prefix]int // sessions of each origin
 	draining  bool
 	sequence  uint64
 	running   sync.WaitGroup
@@ -68,7 +71,8 @@ func NewServer(o Options) *Server {
 		Options:   o,
 		gate:      newEncryptionGate(),
 		sessions:  map[*session]struct{}{},
-		addresses: map[netip.Addr]int{},
+		addresses: map[netip.Prefix]int{},
+		guesses:   lockout.New(),
 	}
 	o.Live.Subscribe(s.applySnapshot)
 	return s
@@ -116,7 +120,7 @@ type refusal struct{ reason, text string }
 // admit registers a session, or says why the client can't have one now.
 func (s *Server) admit(c *net.TCPConn) (*session, refusal) {
 	limits := s.Live.Current().Config.Limits
-	client := addrPort(c.RemoteAddr()).Addr()
+	client := origin(addrPort(c.RemoteAddr()).Addr())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -145,8 +149,9 @@ func (s *Server) remove(ss *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, ss)
-	if s.addresses[ss.client]--; s.addresses[ss.client] == 0 {
-		delete(s.addresses, ss.client)
+	client := origin(ss.client)
+	if s.addresses[client]--; s.addresses[client] == 0 {
+		delete(s.addresses, client)
 	}
 }
 
@@ -197,6 +202,7 @@ func (s *Server) applySnapshot(_, now *live.Snapshot) {
 	if err := s.Broker.SetPorts(now.Config.Passive.PortsOf(s.Slot)); err != nil {
 		s.Log.Error("Opening passive ports failed", "error", err)
 	}
+	s.changed.fire()
 	s.Store.SetDurability(now.Config.Storage.Durability)
 	for _, ss := range s.all() {
 		ss.revoke(now)

@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -38,6 +39,8 @@ type session struct {
 	opened time.Time
 	client netip.Addr
 	local  netip.Addr
+	ended  context.Context // done when the session is to end at once
+	endAll context.CancelFunc
 
 	user     config.User
 	guest    bool                        // logged in as nobody in particular (RFC 1635)
@@ -103,6 +106,7 @@ func newSession(s *Server, c *net.TCPConn, n uint64) *session {
 		loginSince:   now,
 		lastActivity: now,
 	}
+	ss.ended, ss.endAll = context.WithCancel(context.Background())
 	s.Metrics.SessionOpened()
 	return ss
 }
@@ -120,6 +124,7 @@ func (s *session) serve() {
 
 // leave gives back what the session has.
 func (s *session) leave() {
+	s.endAll()
 	s.stopTransfer()
 	s.dropData()
 	s.forgetLogin()

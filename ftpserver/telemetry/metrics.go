@@ -24,6 +24,8 @@ type Metrics struct {
 	refused         *prometheus.CounterVec
 	closed          *prometheus.CounterVec
 	logins          *prometheus.CounterVec
+	loginsDelayed   prometheus.Counter
+	lockouts        *prometheus.CounterVec
 	commands        *prometheus.CounterVec
 	transfers       *prometheus.CounterVec
 	transferTime    *prometheus.HistogramVec
@@ -54,6 +56,8 @@ func NewMetrics(version string) *Metrics {
 		refused:         f.NewCounterVec(counter("sessions_refused_total", "Control connections turned away at once, by reason."), []string{"reason"}),
 		closed:          f.NewCounterVec(counter("sessions_closed_total", "Control connections ended, by reason."), []string{"reason"}),
 		logins:          f.NewCounterVec(counter("logins_total", "Login attempts by result."), []string{"result"}),
+		loginsDelayed:   f.NewCounter(counter("logins_delayed_total", "Logins that had to wait, as others had failed before.")),
+		lockouts:        f.NewCounterVec(counter("login_lockouts_total", "Lockouts begun: of a user at an address, or of an address."), []string{"of"}),
 		commands:        f.NewCounterVec(counter("commands_total", "Commands by verb and class of the reply."), []string{"verb", "code"}),
 		transfers:       f.NewCounterVec(counter("transfers_total", "Transfers ended, by direction and outcome."), []string{"direction", "outcome"}),
 		transferTime:    f.NewHistogramVec(histogram("transfer_duration_seconds", "How long transfers took.", durations), []string{"direction", "outcome"}),
@@ -100,6 +104,12 @@ func (m *Metrics) SessionCounts() map[string]int {
 
 // LoginResult counts an attempt to log in.
 func (m *Metrics) LoginResult(result string) { m.logins.WithLabelValues(result).Inc() }
+
+// LoginDelayed counts an attempt to log in that had to wait.
+func (m *Metrics) LoginDelayed() { m.loginsDelayed.Inc() }
+
+// Lockout counts a lockout that begins. It is of a user or an address.
+func (m *Metrics) Lockout(of string) { m.lockouts.WithLabelValues(of).Inc() }
 
 // Command counts a command, in upper case, and the first digit of the code it
 // was answered with.
