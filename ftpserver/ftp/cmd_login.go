@@ -6,7 +6,6 @@ import (
 	"weak"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
-	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
 )
 
 // protection is how far the client has come in securing data connections
@@ -94,7 +93,7 @@ func (s *session) askUser(arg string) {
 	s.dropData()
 	s.forgetLogin()
 	s.asked = arg[:min(len(arg), config.MaxUsernameLength+1)] // no user has a longer name
-	s.setState(telemetry.StateAuthenticating)
+	s.restate()
 	if s.candidate(s.server.Live.Current(), s.asked).guest {
 		s.reply(331, "Anonymous login: send any password")
 		return
@@ -193,7 +192,7 @@ func (s *session) welcome(c candidate) {
 	}
 	s.log.Info("Login", "user", c.Name, "tls", s.secure)
 	s.server.Metrics.LoginResult("accepted")
-	s.setState(telemetry.StateIdle)
+	s.restate()
 	s.reply(230, "Logged in")
 	// Whatever snapshot the password was checked under, what holds now counts.
 	s.revoke(s.server.Live.Current())

@@ -36,6 +36,7 @@ func (s *session) end(how ending) {
 		s.drainSince = time.Now()
 	}
 	t := s.transfer
+	s.move()
 	s.mu.Unlock()
 	if how == endNow {
 		s.endAll()

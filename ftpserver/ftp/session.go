@@ -36,6 +36,7 @@ type session struct {
 	server *Server
 	ctrl   *control
 	log    *slog.Logger
+	number uint64
 	opened time.Time
 	client netip.Addr
 	local  netip.Addr
@@ -68,7 +69,9 @@ type session struct {
 	closedReason string
 
 	mu           sync.Mutex
-	state        telemetry.SessionState
+	state        telemetry.SessionState // see restate
+	closed       bool
+	tlsVersion   uint16   // of the control connection; 0: in clear
 	data         dataPort // asked for, not used yet
 	transfer     *transfer
 	ending       ending
@@ -95,6 +98,7 @@ func newSession(s *Server, c *net.TCPConn, n uint64) *session {
 	ss := &session{
 		server: s,
 		ctrl:   newControl(c),
+		number: n,
 		log:    s.Log.With("session", n, "client", c.RemoteAddr().String()),
 		opened: now,
 		client: addrPort(c.RemoteAddr()).Addr(),
@@ -128,7 +132,7 @@ func (s *session) leave() {
 	s.stopTransfer()
 	s.dropData()
 	s.forgetLogin()
-	s.setState(telemetry.StateClosed)
+	s.close()
 	s.ctrl.close()
 	s.server.Metrics.SessionClosed(s.closedReason)
 	s.log.Debug("Session closed", "reason", s.closedReason, "seconds", time.Since(s.opened).Seconds())
@@ -201,32 +205,6 @@ func (s *session) running() *transfer {
 	return s.transfer
 }
 
-func (s *session) setState(now telemetry.SessionState) {
-	s.mu.Lock()
-	before := s.state
-	s.state = now
-	s.mu.Unlock()
-	if before != now {
-		s.server.Metrics.SessionState(before, now)
-	}
-}
-
-// restState is the state of a session that waits for a command.
-func (s *session) restState() telemetry.SessionState {
-	s.mu.Lock()
-	ending := s.ending
-	s.mu.Unlock()
-	switch {
-	case ending != endNot:
-		return telemetry.StateDraining
-	case s.loggedIn():
-		return telemetry.StateIdle
-	case s.asked != "":
-		return telemetry.StateAuthenticating
-	}
-	return telemetry.StateConnected
-}
-
 // dispatch carries out one command line.
 func (s *session) dispatch(line string) {
 	verb, arg, _ := strings.Cut(line, " ")
@@ -255,7 +233,7 @@ func (s *session) dispatch(line string) {
 	}
 	cmd.run(s, arg)
 	if !s.finished && s.running() == nil {
-		s.setState(s.restState())
+		s.restate()
 	}
 }
 
@@ -329,7 +307,7 @@ func (s *session) startTLS(cfg *tls.Config) error {
 	}
 	state := conn.ConnectionState()
 	s.mu.Lock()
-	s.secure = true
+	s.secure, s.tlsVersion = true, state.Version
 	s.mu.Unlock()
 	s.log.Debug("Control connection secured", "version", tls.VersionName(state.Version), "cipher", tls.CipherSuiteName(state.CipherSuite))
 	return nil

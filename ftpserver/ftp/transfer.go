@@ -6,8 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
 )
 
 // Why a transfer was cut.
@@ -69,7 +67,7 @@ func (s *session) start(j job, text string) {
 	s.mu.Lock()
 	s.transfer = t
 	s.mu.Unlock()
-	s.setState(telemetry.StateTransferring)
+	s.restate()
 	s.reply(150, text)
 	go s.carry(t, port, j)
 }
@@ -128,10 +126,10 @@ func (s *session) conclude(t *transfer, err error) {
 
 // release frees the session for its next command.
 func (s *session) release() {
-	s.setState(s.restState())
 	s.mu.Lock()
 	s.lastActivity = time.Now()
-	s.transfer = nil // last: from here on the session goes its own way
+	s.transfer = nil
+	s.move() // in one step: from here on the session goes its own way
 	s.mu.Unlock()
 	s.rearm()
 }
@@ -146,7 +144,7 @@ func (s *session) logTransfer(t *transfer, code int, err error) {
 		outcome = "failed"
 	}
 	s.server.Metrics.TransferDone(t.direction, outcome, t.bytes.Load(), took)
-	args := []any{"verb", t.verb, "path", t.path, "user", s.user.Name, "outcome", outcome,
+	args := []any{"verb", t.verb, "direction", t.direction, "path", t.path, "user", s.user.Name, "outcome", outcome,
 		"bytes", t.bytes.Load(), "seconds", took.Seconds(), "reply", code, "tls", s.secure && s.protection.private}
 	if err != nil {
 		args = append(args, "error", err)
