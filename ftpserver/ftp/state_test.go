@@ -73,7 +73,9 @@ func TestStates(t *testing.T) {
 			_, err := upload.Write(make([]byte, 5<<20)) // plain uploads are counted as every 4 MiB are in
 			must(t, err)
 			eventually(t, "the bytes are told", func() bool { return b.alone().Transfer.Bytes > 0 })
-			b.reload(func(c *config.Config) { c.Users[0].PasswordHash = c.Users[0].PasswordHash[:len(c.Users[0].PasswordHash)-4] + "AAAA" })
+			b.reload(func(c *config.Config) {
+				c.Users[0].PasswordHash = c.Users[0].PasswordHash[:len(c.Users[0].PasswordHash)-4] + "AAAA"
+			})
 			must(t, upload.Close())
 			c.expect("226")
 			c.expect("421")
