@@ -22,6 +22,7 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
 	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
+	"github.com/ftp-operator/ftp-operator/ftpserver/xferlog"
 )
 
 // process is a running server with everything around the protocol.
@@ -34,6 +35,8 @@ type process struct {
 	store   *vfs.Store
 	broker  *passive.Broker
 	server  *ftp.Server
+	xferlog *xferlog.Log
+	dir     string // what file names in the configuration are relative to
 	control net.Listener
 	admin   *telemetry.Admin
 }
@@ -41,7 +44,7 @@ type process struct {
 // newProcess opens storage and ports. Nothing is served before run.
 func newProcess(source *live.Source, slot int, dir string, log *slog.Logger, level *slog.LevelVar) (*process, error) {
 	c := source.Current().Config
-	p := &process{source: source, slot: slot, bootID: rand.Text(), log: log, metrics: telemetry.NewMetrics(version)}
+	p := &process{source: source, slot: slot, bootID: rand.Text(), dir: dir, log: log, metrics: telemetry.NewMetrics(version)}
 	var err error
 	p.store, err = vfs.OpenStore(c.Storage.Root, vfs.Options{Slot: slot, BootID: p.bootID, Durability: c.Storage.Durability, Log: log})
 	if err != nil {
@@ -52,8 +55,9 @@ func newProcess(source *live.Source, slot int, dir string, log *slog.Logger, lev
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	p.broker = passive.NewBroker(host, log, p.metrics)
+	p.xferlog = xferlog.New(log, p.metrics.XferlogDropped)
 	p.server = ftp.NewServer(ftp.Options{
-		Slot: slot, Live: source, Store: p.store, Broker: p.broker, Metrics: p.metrics, Log: log,
+		Slot: slot, Live: source, Store: p.store, Broker: p.broker, Metrics: p.metrics, Log: log, Xferlog: p.xferlog,
 		Verifier: auth.NewVerifier(auth.Options{}),
 		TLS:      tlsconf.ServerConfig(func() *tlsconf.Set { return source.Current().TLS }),
 	})
@@ -131,6 +135,7 @@ func (p *process) run(ctx context.Context, again func()) error {
 	}
 	_ = p.control.Close()
 	p.broker.Close()
+	p.xferlog.Close()
 	cancel()
 	running.Wait()
 	return errors.Join(err, p.store.Close())
@@ -183,8 +188,10 @@ func (p *process) sweep(ctx context.Context) {
 // anything, and a draining one must keep its passive ports.
 func (p *process) ready() error { return nil }
 
-// observe puts what was loaded into the metrics.
+// observe puts what was loaded into the metrics, and the transfer log where it is
+// wanted now.
 func (p *process) observe(before, now *live.Snapshot) {
+	p.xferlog.SetPath(p.xferlogPath(now.Config.Log.Xferlog))
 	refused := false
 	for _, f := range now.Files {
 		refused = refused || f.Error != ""
@@ -196,6 +203,13 @@ func (p *process) observe(before, now *live.Snapshot) {
 	for _, c := range certificates(now) {
 		p.metrics.CertificateExpiry(c.File, c.NotAfter)
 	}
+}
+
+func (p *process) xferlogPath(name string) string {
+	if name == "" || name == config.XferlogStdout {
+		return name
+	}
+	return config.Resolve(p.dir, name)
 }
 
 func certificates(s *live.Snapshot) []config.CertificateStatus {

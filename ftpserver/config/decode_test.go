@@ -62,7 +62,11 @@ storage: {root: /data, durability: None}
 limits: {sessions: 100, sessionsPerAddress: 5, idleTimeout: 90s, loginTimeout: 1s, stallTimeout: 24h, drainTimeout: 5s,
   failedLogins: {mode: Off, delay: 1ms, maxDelay: 15s, lockoutAfter: 50, addressLockoutAfter: 101, lockoutFor: 1h}}
 admin: {listen: ":9090", status: {listen: ":9443", certFile: c, keyFile: k, tokenFile: t}}
-log: {level: Debug, format: Text}
+log: {level: Debug, format: Text, xferlog: /srv/ftp/../xferlog}
+welcome: |
+  Größe
+   two
+directoryMessage: .message
 users: [{name: "yes", uid: "1", passwordHash: '`+someHash+`', home: /, role: Admin, login: Suspended}]
 `), Strict)
 	if err != nil {

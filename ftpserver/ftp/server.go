@@ -22,9 +22,11 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
+	"github.com/ftp-operator/ftp-operator/ftpserver/xferlog"
 )
 
-// Options are the parts a Server works with. All are needed.
+// Options are the parts a Server works with. All are needed, but for those that
+// may be nil.
 type Options struct {
 	// Slot is the number of this replica: which passive ports are its own.
 	Slot     int
@@ -37,6 +39,8 @@ type Options struct {
 	TLS     *tls.Config
 	Metrics *telemetry.Metrics
 	Log     *slog.Logger
+	// Xferlog gets a line for each file. It may be nil.
+	Xferlog *xferlog.Log
 }
 
 // Verifier checks passwords: an auth.Verifier, whose methods say what each is

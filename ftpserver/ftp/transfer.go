@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/xferlog"
 )
 
 // Why a transfer was cut.
@@ -150,6 +152,13 @@ func (s *session) logTransfer(t *transfer, code int, err error) {
 		args = append(args, "error", err)
 	}
 	s.log.Info("Transfer", args...)
+	if t.direction == listing {
+		return
+	}
+	s.server.Xferlog.Add(&xferlog.Entry{
+		Ended: t.started.Add(took), Took: took, Client: s.client, Bytes: t.bytes.Load(), Path: t.path,
+		ASCII: !s.binary, Upload: t.direction == upload, User: s.user.Name, Guest: s.guest, Complete: err == nil,
+	})
 }
 
 // add counts bytes as they go.

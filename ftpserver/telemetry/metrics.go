@@ -31,6 +31,7 @@ type Metrics struct {
 	transferTime    *prometheus.HistogramVec
 	transferSize    *prometheus.HistogramVec
 	bytes           *prometheus.CounterVec
+	xferlogDropped  prometheus.Counter
 	passiveWait     *prometheus.HistogramVec
 	passiveRejected *prometheus.CounterVec
 	dataTLS         *prometheus.CounterVec
@@ -63,6 +64,7 @@ func NewMetrics(version string) *Metrics {
 		transferTime:    f.NewHistogramVec(histogram("transfer_duration_seconds", "How long transfers took.", durations), []string{"direction", "outcome"}),
 		transferSize:    f.NewHistogramVec(histogram("transfer_size_bytes", "Size of transfers.", sizes), []string{"direction"}),
 		bytes:           f.NewCounterVec(counter("transferred_bytes_total", "Bytes of data connections, counted as they go."), []string{"direction"}),
+		xferlogDropped:  f.NewCounter(counter("xferlog_dropped_total", "Lines of the transfer log that could not be written.")),
 		passiveWait:     f.NewHistogramVec(histogram("passive_wait_seconds", "Wait for a passive port, by outcome.", waits), []string{"outcome"}),
 		passiveRejected: f.NewCounterVec(counter("passive_rejected_total", "Connections to passive ports that belonged to no transfer, by reason."), []string{"reason"}),
 		dataTLS:         f.NewCounterVec(counter("data_tls_handshakes_total", "TLS handshakes of data connections."), []string{"resumed"}),
@@ -133,6 +135,9 @@ func (m *Metrics) TransferDone(direction, outcome string, bytes int64, d time.Du
 	m.transferTime.WithLabelValues(direction, outcome).Observe(d.Seconds())
 	m.transferSize.WithLabelValues(direction).Observe(float64(bytes))
 }
+
+// XferlogDropped counts a line of the transfer log that could not be written.
+func (m *Metrics) XferlogDropped() { m.xferlogDropped.Inc() }
 
 // PassiveWait counts a wait for a passive port.
 func (m *Metrics) PassiveWait(d time.Duration, outcome string) {
