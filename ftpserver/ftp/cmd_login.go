@@ -119,6 +119,7 @@ func (s *session) forgetLogin() {
 	s.setUser(candidate{}, nil)
 	s.leaveSeat()
 	s.setRenameFrom("")
+	s.messages = told{}
 	s.asked, s.restart, s.cwd, s.binary, s.epsvOnly = "", 0, "/", false, false
 }
 
@@ -193,7 +194,7 @@ func (s *session) welcome(c candidate) {
 	s.log.Info("Login", "user", c.Name, "tls", s.secure)
 	s.server.Metrics.LoginResult("accepted")
 	s.restate()
-	s.reply(230, "Logged in")
+	s.replyAfter(s.config().WelcomeLines(), 230, "Logged in")
 	// Whatever snapshot the password was checked under, what holds now counts.
 	s.revoke(s.server.Live.Current())
 	s.follow()

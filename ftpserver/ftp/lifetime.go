@@ -40,6 +40,7 @@ func (s *session) end(how ending) {
 	s.mu.Unlock()
 	if how == endNow {
 		s.endAll()
+		_ = s.ctrl.raw.SetWriteDeadline(time.Now().Add(closeTimeout)) // of a reply that nobody takes
 		if t != nil {
 			t.cancel(errEnded)
 		}
@@ -79,6 +80,14 @@ func (s *session) timeout() time.Time {
 		return s.loginSince.Add(limits.LoginTimeout)
 	}
 	return s.lastActivity.Add(limits.IdleTimeout)
+}
+
+// patience is how long a reply may take to be sent: less, once all must end.
+func (s *session) patience() time.Duration {
+	if s.ended.Err() != nil {
+		return closeTimeout
+	}
+	return min(replyTimeout, s.config().Limits.StallTimeout)
 }
 
 func latest(a, b time.Time) time.Time {

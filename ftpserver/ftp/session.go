@@ -57,6 +57,7 @@ type session struct {
 	protection protection
 
 	cwd          string
+	messages     told   // of which directories
 	binary       bool   // TYPE I, else TYPE A
 	restart      int64  // REST, for the next transfer
 	offset       int64  // the REST that holds for this command
@@ -110,6 +111,7 @@ func newSession(s *Server, c *net.TCPConn, n uint64) *session {
 		loginSince:   now,
 		lastActivity: now,
 	}
+	ss.ctrl.patience = ss.patience
 	ss.ended, ss.endAll = context.WithCancel(context.Background())
 	s.Metrics.SessionOpened()
 	return ss

@@ -117,7 +117,9 @@ func (s *session) conclude(t *transfer, err error) {
 	s.logTransfer(t, code, err)
 	s.countReply(t.verb, code)
 	if !errors.Is(err, errClientGone) {
-		_ = s.ctrl.reply(code, text) // a dead control connection shows at the next read
+		if s.ctrl.reply(code, text) != nil {
+			_ = s.ctrl.raw.Close() // which shows at the next read: a reply that is there in part spoils all others
+		}
 	}
 	if t.direction == upload && err == nil {
 		s.mu.Lock()
