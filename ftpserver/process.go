@@ -22,6 +22,7 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
 	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
+	"github.com/ftp-operator/ftp-operator/ftpserver/xferlog"
 )
 
 // process is a running server with everything around the protocol.
@@ -37,13 +38,15 @@ type process struct {
 	control  net.Listener
 	implicit net.Listener // nil: there is no implicit TLS
 	stapler  *tlsconf.Stapler
+	xferlog  *xferlog.Log
+	dir      string // what file names in the configuration are relative to
 	admin    *telemetry.Admin
 }
 
 // newProcess opens storage and ports. Nothing is served before run.
 func newProcess(source *live.Source, slot int, dir string, log *slog.Logger, level *slog.LevelVar) (*process, error) {
 	c := source.Current().Config
-	p := &process{source: source, slot: slot, bootID: rand.Text(), log: log, metrics: telemetry.NewMetrics(version)}
+	p := &process{source: source, slot: slot, bootID: rand.Text(), dir: dir, log: log, metrics: telemetry.NewMetrics(version)}
 	var err error
 	p.store, err = vfs.OpenStore(c.Storage.Root, vfs.Options{Slot: slot, BootID: p.bootID, Durability: c.Storage.Durability, Log: log})
 	if err != nil {
@@ -55,8 +58,9 @@ func newProcess(source *live.Source, slot int, dir string, log *slog.Logger, lev
 	}
 	p.stapler = tlsconf.NewStapler(log, p.metrics)
 	p.broker = passive.NewBroker(host, log, p.metrics)
+	p.xferlog = xferlog.New(log, p.metrics.XferlogDropped)
 	p.server = ftp.NewServer(ftp.Options{
-		Slot: slot, Live: source, Store: p.store, Broker: p.broker, Metrics: p.metrics, Log: log,
+		Slot: slot, Live: source, Store: p.store, Broker: p.broker, Metrics: p.metrics, Log: log, Xferlog: p.xferlog,
 		Verifier: auth.NewVerifier(auth.Options{}),
 		TLS:      tlsconf.ServerConfig(func() *tlsconf.Set { return source.Current().TLS }),
 	})
@@ -65,7 +69,7 @@ func newProcess(source *live.Source, slot int, dir string, log *slog.Logger, lev
 		return nil, err
 	}
 	p.admin = telemetry.NewAdmin(telemetry.AdminOptions{
-		Metrics: p.metrics, Ready: p.ready, Status: p.status, Config: c.Admin, Dir: dir, Log: log,
+		Metrics: p.metrics, Ready: p.ready, Status: p.status, Sessions: p.server.Sessions, Config: c.Admin, Dir: dir, Log: log,
 	})
 	if err := p.admin.Listen(); err != nil {
 		p.broker.Close()
@@ -161,6 +165,7 @@ func (p *process) run(ctx context.Context, again func()) error {
 	}
 	p.closeControl()
 	p.broker.Close()
+	p.xferlog.Close()
 	cancel()
 	running.Wait()
 	p.stapler.Close()
@@ -214,8 +219,10 @@ func (p *process) sweep(ctx context.Context) {
 // anything, and a draining one must keep its passive ports.
 func (p *process) ready() error { return nil }
 
-// observe puts what was loaded into the metrics.
+// observe puts what was loaded into the metrics, and the transfer log where it is
+// wanted now.
 func (p *process) observe(before, now *live.Snapshot) {
+	p.xferlog.SetPath(p.xferlogPath(now.Config.Log.Xferlog))
 	refused := false
 	for _, f := range now.Files {
 		refused = refused || f.Error != ""
@@ -227,6 +234,13 @@ func (p *process) observe(before, now *live.Snapshot) {
 	for _, c := range certificates(now) {
 		p.metrics.CertificateExpiry(c.File, c.NotAfter)
 	}
+}
+
+func (p *process) xferlogPath(name string) string {
+	if name == "" || name == config.XferlogStdout {
+		return name
+	}
+	return config.Resolve(p.dir, name)
 }
 
 func certificates(s *live.Snapshot) []config.CertificateStatus {

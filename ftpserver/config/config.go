@@ -13,7 +13,14 @@ type Config struct {
 	// empty: every address of both families. Changing it takes a restart.
 	Listen string `yaml:"listen"`
 	// Banner is the text of the greeting (reply 220). Absent: "FTP server ready".
-	Banner  string  `yaml:"banner,omitempty"`
+	Banner string `yaml:"banner,omitempty"`
+	// Welcome is told after a login (reply 230), in as many lines as it has.
+	// Absent: nothing beside "Logged in".
+	Welcome string `yaml:"welcome,omitempty"`
+	// DirectoryMessage is the name of a file, such as .message, whose beginning
+	// is told to who changes into its directory, once in a session. Absent: none is.
+	DirectoryMessage string `yaml:"directoryMessage,omitempty"`
+
 	Passive Passive `yaml:"passive"`
 	TLS     TLS     `yaml:"tls"`
 	Storage Storage `yaml:"storage"`
@@ -34,12 +41,4 @@ type Config struct {
 	Limits Limits `yaml:"limits,omitempty"`
 	Admin  Admin  `yaml:"admin,omitempty"`
 	Log    Log    `yaml:"log,omitempty"`
-}
-
-// Log configures the log on standard error.
-type Log struct {
-	// Level is Debug, Info, Warn or Error. Absent: Info.
-	Level string `yaml:"level,omitempty"`
-	// Format is JSON or Text. Absent: JSON. Changing it takes a restart.
-	Format string `yaml:"format,omitempty"`
 }

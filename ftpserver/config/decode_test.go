@@ -30,8 +30,10 @@ func TestDecodeFillsInDefaults(t *testing.T) {
 		},
 		Storage: Storage{Root: "/srv/ftp", Durability: DurabilityFull},
 		Users:   []User{{Name: "anna", PasswordHash: someHash, Home: "/anna", Role: RoleReadWrite, Login: LoginEnabled}},
-		Limits:  Limits{IdleTimeout: 5 * time.Minute, LoginTimeout: time.Minute, StallTimeout: time.Minute, DrainTimeout: 25 * time.Second, HandshakeTimeout: 15 * time.Second, Handshakes: 1000},
-		Log:     Log{Level: "Info", Format: "JSON"},
+		Limits: Limits{IdleTimeout: 5 * time.Minute, LoginTimeout: time.Minute, StallTimeout: time.Minute, DrainTimeout: 25 * time.Second, HandshakeTimeout: 15 * time.Second, Handshakes: 1000,
+			FailedLogins: FailedLogins{Mode: GuessingLockout, Delay: 500 * time.Millisecond, MaxDelay: 8 * time.Second,
+				LockoutAfter: 10, AddressLockoutAfter: 100, LockoutFor: 10 * time.Minute}},
+		Log: Log{Level: "Info", Format: "JSON"},
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("Decode = %+v\nwant     %+v", c, want)
@@ -60,9 +62,14 @@ passive:
   addresses: [{address: 203.0.113.7, clientCIDRs: [10.0.0.0/8, "fd00::/8"]}, {address: ftp.example.com}]
 tls: {mode: Optional, minVersion: "1.3", certificates: [{certFile: ../tls/tls.crt, keyFile: ../tls/tls.key}]}
 storage: {root: /data, durability: None}
-limits: {sessions: 100, sessionsPerAddress: 5, idleTimeout: 90s, loginTimeout: 1s, stallTimeout: 24h, drainTimeout: 5s}
+limits: {sessions: 100, sessionsPerAddress: 5, idleTimeout: 90s, loginTimeout: 1s, stallTimeout: 24h, drainTimeout: 5s,
+  failedLogins: {mode: Off, delay: 1ms, maxDelay: 15s, lockoutAfter: 50, addressLockoutAfter: 101, lockoutFor: 1h}}
 admin: {listen: ":9090", status: {listen: ":9443", certFile: c, keyFile: k, tokenFile: t}}
-log: {level: Debug, format: Text}
+log: {level: Debug, format: Text, xferlog: /srv/ftp/../xferlog}
+welcome: |
+  Größe
+   two
+directoryMessage: .message
 users: [{name: "yes", uid: "1", passwordHash: '`+someHash+`', home: /, role: Admin, login: Suspended}]
 `), Strict)
 	if err != nil {

@@ -23,7 +23,8 @@ const (
 type Limits struct {
 	// Sessions is how many control connections the process serves at once.
 	Sessions int `yaml:"sessions,omitempty"`
-	// SessionsPerAddress is how many of them one client address may hold.
+	// SessionsPerAddress is how many of them one client address may hold; of
+	// IPv6, one network of 64 bits.
 	SessionsPerAddress int `yaml:"sessionsPerAddress,omitempty"`
 	// IdleTimeout ends a session without a command. Absent: 5 minutes.
 	IdleTimeout time.Duration `yaml:"idleTimeout,omitempty"`
@@ -40,6 +41,8 @@ type Limits struct {
 	// DrainTimeout is how long sessions may finish what they are at when the
 	// process is asked to end (SIGTERM). Absent: 25 seconds.
 	DrainTimeout time.Duration `yaml:"drainTimeout,omitempty"`
+	// FailedLogins bounds how fast passwords can be guessed.
+	FailedLogins FailedLogins `yaml:"failedLogins,omitempty"`
 }
 
 func (l *Limits) setDefaults() {
@@ -49,6 +52,7 @@ func (l *Limits) setDefaults() {
 	setDefault(&l.HandshakeTimeout, DefaultHandshakeTimeout)
 	setDefault(&l.Handshakes, DefaultHandshakes)
 	setDefault(&l.DrainTimeout, DefaultDrainTimeout)
+	l.FailedLogins.setDefaults()
 }
 
 func (l *Limits) validate() error {
@@ -65,6 +69,9 @@ func (l *Limits) validate() error {
 		if d < time.Second || d > 24*time.Hour {
 			errs = append(errs, fmt.Errorf("limits.%s: must be between 1s and 24h, is %s", field, d))
 		}
+	}
+	if err := l.FailedLogins.validate(); err != nil {
+		errs = append(errs, err)
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)

@@ -4,8 +4,12 @@ import "time"
 
 // StatusPath is where a server answers with a Status, over TLS, to a request
 // that carries the bearer token. With the query "users=all" the answer tells
-// each user's digest.
+// each user's digest, with "sessions=N" also what N sessions are at; "sessions=all"
+// is MaxSessionList of them.
 const StatusPath = "/status"
+
+// MaxSessionList is the most sessions that one answer describes.
+const MaxSessionList = 1000
 
 // Status is what a running server says of itself.
 type Status struct {
@@ -28,10 +32,49 @@ type Status struct {
 	Users map[string]string `json:"users,omitempty"`
 	// Sessions counts the control connections by state.
 	Sessions map[string]int `json:"sessions"`
+	// SessionList describes sessions, those that came first first. Only on
+	// request, and no more than was asked for: Sessions tells how many there are.
+	SessionList []SessionStatus `json:"sessionList,omitempty"`
 	// Certificates are those that clients are shown.
 	Certificates []CertificateStatus `json:"certificates,omitempty"`
 	// FreeBytes is the space left where files are stored; -1 if it is not known.
 	FreeBytes int64 `json:"freeBytes"`
+}
+
+// SessionStatus describes a control connection. Nothing in it is secret, but for
+// whom it concerns.
+type SessionStatus struct {
+	// Number is the "session" of the log's lines.
+	Number uint64 `json:"number"`
+	// State is one of those that Sessions counts, or closed.
+	State string `json:"state"`
+	// User is who has logged in. Empty: nobody.
+	User string `json:"user,omitempty"`
+	// Client is address and port of the client.
+	Client string `json:"client"`
+	// Since is when the connection came.
+	Since time.Time `json:"since"`
+	// LastActivity is when the last command came; during a transfer, now.
+	LastActivity time.Time `json:"lastActivity"`
+	// TLS is the version that secures the control connection, such as "TLS 1.3".
+	// Empty: it is in clear.
+	TLS string `json:"tls,omitempty"`
+	// Transfer is the one that runs. Absent: none does.
+	Transfer *TransferStatus `json:"transfer,omitempty"`
+}
+
+// TransferStatus describes a transfer that runs.
+type TransferStatus struct {
+	// Verb is the command, and Direction upload, download or listing.
+	Verb      string `json:"verb"`
+	Direction string `json:"direction"`
+	// Path is as the user sees it.
+	Path string `json:"path"`
+	// Since is when the command was accepted.
+	Since time.Time `json:"since"`
+	// Bytes are those that went over the data connection so far; in clear, they
+	// are counted as every 4 MiB are done.
+	Bytes int64 `json:"bytes"`
 }
 
 // FileStatus tells which content of a file is in force.

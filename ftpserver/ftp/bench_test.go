@@ -109,6 +109,9 @@ func (b *bench) start(c *config.Config) {
 		b.server.Drain(ctx)
 		broker.Close()
 		must(b.t, store.Close())
+		if b.log.logged("Session state can't follow") {
+			b.t.Errorf("a session went from one state to another that it may not:\n%s", b.log.text.String())
+		}
 		eventually(b.t, "all descriptors are closed", func() bool { return descriptors(b.t) <= before })
 	})
 }

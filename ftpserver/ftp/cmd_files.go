@@ -46,7 +46,7 @@ func (s *session) changeDir(arg string) {
 		s.reply(550, "Not a directory")
 	default:
 		s.cwd = to
-		s.reply(250, "Directory is now "+quoted(to))
+		s.replyAfter(s.directoryMessage(to), 250, "Directory is now "+quoted(to))
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/live"
-	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
 )
 
 // askUser takes the name of who logs in. After a login it starts over
@@ -18,7 +17,7 @@ func (s *session) askUser(arg string) {
 	s.dropData()
 	s.forgetLogin()
 	s.asked = arg[:min(len(arg), config.MaxUsernameLength+1)] // no user has a longer name
-	s.setState(telemetry.StateAuthenticating)
+	s.restate()
 	now := s.server.Live.Current()
 	c := s.candidate(now, s.asked)
 	if s.loginByCertificate(now, c) {
@@ -49,6 +48,7 @@ func (s *session) forgetLogin() {
 	s.setUser(candidate{}, nil)
 	s.leaveSeat()
 	s.setRenameFrom("")
+	s.messages = told{}
 	s.asked, s.restart, s.cwd, s.binary, s.epsvOnly = "", 0, "/", false, false
 }
 
@@ -71,9 +71,10 @@ func (s *session) pass(arg string) {
 	if s.needsTLS() { // it may have become required since USER
 		return
 	}
+	s.holdBack(name)
 	snapshot := s.server.Live.Current()
 	c := s.candidate(snapshot, name)
-	reason, err := s.verify(c, arg)
+	reason, err := s.verify(snapshot, name, c, arg)
 	switch {
 	case err != nil:
 		s.log.Warn("Login could not be checked", "user", name, "error", err)
@@ -96,7 +97,11 @@ func (s *session) loginAs(judged *live.Snapshot, c candidate, code int, text str
 
 func (s *session) refuseLogin(name, reason string) {
 	s.log.Info("Login refused", "user", name, "reason", reason)
-	s.server.Metrics.LoginResult("refused")
+	if reason == lockedOutReason {
+		s.server.Metrics.LoginResult("locked")
+	} else {
+		s.server.Metrics.LoginResult("refused")
+	}
 	if s.failures++; s.failures >= maxLoginFailures {
 		s.reply(530, "Login incorrect")
 		s.finish("too many failed logins")
@@ -126,8 +131,8 @@ func (s *session) welcome(c candidate, code int, text string) {
 	}
 	s.logLogin(c)
 	s.server.Metrics.LoginResult("accepted")
-	s.setState(telemetry.StateIdle)
-	s.reply(code, text)
+	s.restate()
+	s.replyAfter(s.config().WelcomeLines(), code, text)
 	// Whatever snapshot the password was checked under, what holds now counts.
 	s.revoke(s.server.Live.Current())
 	s.follow()

@@ -70,7 +70,7 @@ func (s *session) startTLS() error {
 	s.server.known.belongs(s.id, identity{})
 	state := conn.ConnectionState()
 	s.mu.Lock()
-	s.secure = true
+	s.secure, s.tlsVersion = true, state.Version
 	s.peer = peer{chain: state.PeerCertificates, by: by}
 	s.mu.Unlock()
 	s.serverName, _ = config.NormalHost(state.ServerName)

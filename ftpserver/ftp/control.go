@@ -21,7 +21,8 @@ const (
 	maxLine = 8 << 10
 	// smallLine is what a session holds while it is idle; longer lines borrow.
 	smallLine = 256
-	// replyTimeout ends a session whose client doesn't read its replies.
+	// replyTimeout ends a session whose client doesn't read its replies, unless
+	// the configuration's StallTimeout is shorter.
 	replyTimeout = 30 * time.Second
 	// closeTimeout is how long a closing connection waits for its peer, so that
 	// unread bytes do not turn our last reply into a reset.
@@ -49,10 +50,12 @@ type control struct {
 	skipping   bool    // in a line that is too long
 
 	writing sync.Mutex
+	// patience is how long a reply may take to be sent.
+	patience func() time.Duration
 }
 
 func newControl(c *net.TCPConn) *control {
-	k := &control{raw: c, conn: c}
+	k := &control{raw: c, conn: c, patience: func() time.Duration { return replyTimeout }}
 	// Clients send ABOR as urgent data (RFC 959 §4.1.3). Its last byte would
 	// otherwise be taken out of the stream.
 	_ = withFD(c, func(fd int) { _ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1) })
@@ -193,7 +196,7 @@ func (c *control) replyLines(code int, first string, lines []string, last string
 func (c *control) write(b []byte) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	_ = c.conn.SetWriteDeadline(time.Now().Add(replyTimeout))
+	_ = c.conn.SetWriteDeadline(time.Now().Add(c.patience()))
 	_, err := c.conn.Write(b)
 	return err
 }

@@ -36,9 +36,14 @@ func (s *session) end(how ending) {
 		s.drainSince = time.Now()
 	}
 	t := s.transfer
+	s.move()
 	s.mu.Unlock()
-	if how == endNow && t != nil {
-		t.cancel(errEnded)
+	if how == endNow {
+		s.endAll()
+		_ = s.ctrl.raw.SetWriteDeadline(time.Now().Add(closeTimeout)) // of a reply that nobody takes
+		if t != nil {
+			t.cancel(errEnded)
+		}
 	}
 	s.rearm()
 }
@@ -75,6 +80,14 @@ func (s *session) timeout() time.Time {
 		return s.loginSince.Add(limits.LoginTimeout)
 	}
 	return s.lastActivity.Add(limits.IdleTimeout)
+}
+
+// patience is how long a reply may take to be sent: less, once all must end.
+func (s *session) patience() time.Duration {
+	if s.ended.Err() != nil {
+		return closeTimeout
+	}
+	return min(replyTimeout, s.config().Limits.StallTimeout)
 }
 
 func latest(a, b time.Time) time.Time {

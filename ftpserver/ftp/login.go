@@ -65,23 +65,14 @@ func expired(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
 // loginTimeout bounds the check of a password, with the wait for a free worker.
 const loginTimeout = 20 * time.Second
 
-// verify says why a login is refused; "" if it isn't. Any password is a guest's.
-func (s *session) verify(c candidate, password string) (reason string, err error) {
-	if c.guest {
-		return "", nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), loginTimeout)
-	defer cancel()
-	done, err := s.server.turns.wait(ctx, s.client)
-	if err != nil {
-		return "", err
-	}
-	defer done()
+// checkPassword says why a login is refused; "" if it isn't. Where it is refused
+// in any case, it takes its time all the same.
+func (s *session) checkPassword(ctx context.Context, c candidate, password string, refused bool) (reason string, err error) {
 	if !c.exists {
 		return "unknown user", s.server.Verifier.Dummy(ctx, password)
 	}
 	verify := s.server.Verifier.Verify
-	if reason = s.obstacle(c, s.server.Live.Current()); reason != "" {
+	if reason = s.obstacle(c, s.server.Live.Current()); reason != "" || refused {
 		// A remembered login would be quick, and tell that the password is right.
 		verify = s.server.Verifier.VerifyAnew
 	}

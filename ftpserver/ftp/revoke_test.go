@@ -219,7 +219,7 @@ func TestExpiryOfWhoWasThereBefore(t *testing.T) {
 // heldUp sends the right password, and returns when its check waits for done.
 func (b *bench) heldUp(c *client) (done func()) {
 	b.t.Helper()
-	client := addrPort(c.raw.LocalAddr()).Addr()
+	client := origin(addrPort(c.raw.LocalAddr()).Addr())
 	done, err := b.server.turns.wait(b.t.Context(), client)
 	must(b.t, err)
 	c.send("PASS " + password)

@@ -17,14 +17,17 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ftp-operator/ftp-operator/ftpserver/auth/lockout"
 	"github.com/ftp-operator/ftp-operator/ftpserver/live"
 	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
 	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
+	"github.com/ftp-operator/ftp-operator/ftpserver/xferlog"
 )
 
-// Options are the parts a Server works with. All are needed.
+// Options are the parts a Server works with. All are needed, but for those that
+// may be nil.
 type Options struct {
 	// Slot is the number of this replica: which passive ports are its own.
 	Slot     int
@@ -37,6 +40,8 @@ type Options struct {
 	TLS     *tls.Config
 	Metrics *telemetry.Metrics
 	Log     *slog.Logger
+	// Xferlog gets a line for each file. It may be nil.
+	Xferlog *xferlog.Log
 }
 
 // Verifier checks passwords: an auth.Verifier, whose methods say what each is
@@ -57,10 +62,12 @@ type Server struct {
 	handshakes handshakes
 	tickets    *tickets
 	known      *knownSessions
+	guesses    *lockout.Guard
+	changed    signal // fires when the configuration has changed
 
 	mu        sync.Mutex
 	sessions  map[*session]struct{}
-	addresses map[netip.Addr]int // sessions of each client address
+	addresses map[netip.Prefix]int // sessions of each origin
 	draining  bool
 	sequence  uint64
 	running   sync.WaitGroup
@@ -74,7 +81,8 @@ func NewServer(o Options) *Server {
 		tickets:   &tickets{},
 		known:     newKnownSessions(time.Now),
 		sessions:  map[*session]struct{}{},
-		addresses: map[netip.Addr]int{},
+		addresses: map[netip.Prefix]int{},
+		guesses:   lockout.New(),
 	}
 	o.Broker.SetProver(s.proveData)
 	o.Live.Subscribe(s.applySnapshot)
@@ -130,7 +138,7 @@ type refusal struct{ reason, text string }
 // admit registers a session, or says why the client can't have one now.
 func (s *Server) admit(c *net.TCPConn, implicit bool) (*session, refusal) {
 	limits := s.Live.Current().Config.Limits
-	client := addrPort(c.RemoteAddr()).Addr()
+	client := origin(addrPort(c.RemoteAddr()).Addr())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -167,8 +175,9 @@ func (s *Server) remove(ss *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, ss)
-	if s.addresses[ss.client]--; s.addresses[ss.client] == 0 {
-		delete(s.addresses, ss.client)
+	client := origin(ss.client)
+	if s.addresses[client]--; s.addresses[client] == 0 {
+		delete(s.addresses, client)
 	}
 }
 
@@ -219,6 +228,7 @@ func (s *Server) applySnapshot(_, now *live.Snapshot) {
 	if err := s.Broker.SetPorts(now.Config.Passive.PortsOf(s.Slot)); err != nil {
 		s.Log.Error("Opening passive ports failed", "error", err)
 	}
+	s.changed.fire()
 	s.Store.SetDurability(now.Config.Storage.Durability)
 	for _, ss := range s.all() {
 		ss.revoke(now)

@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -35,6 +36,8 @@ type session struct {
 	opened time.Time
 	client netip.Addr
 	local  netip.Addr
+	ended  context.Context // done when the session is to end at once
+	endAll context.CancelFunc
 
 	user     config.User
 	guest    bool                        // logged in as nobody in particular (RFC 1635)
@@ -55,6 +58,7 @@ type session struct {
 	protection   protection
 
 	cwd          string
+	messages     told   // of which directories
 	binary       bool   // TYPE I, else TYPE A
 	restart      int64  // REST, for the next transfer
 	offset       int64  // the REST that holds for this command
@@ -69,7 +73,9 @@ type session struct {
 	closedReason string
 
 	mu           sync.Mutex
-	state        telemetry.SessionState
+	state        telemetry.SessionState // see restate
+	closed       bool
+	tlsVersion   uint16   // of the control connection; 0: in clear
 	data         dataPort // asked for, not used yet
 	transfer     *transfer
 	ending       ending
@@ -108,6 +114,8 @@ func newSession(s *Server, c *net.TCPConn, n uint64) *session {
 		loginSince:   now,
 		lastActivity: now,
 	}
+	ss.ctrl.patience = ss.patience
+	ss.ended, ss.endAll = context.WithCancel(context.Background())
 	s.Metrics.SessionOpened()
 	return ss
 }
@@ -128,11 +136,12 @@ func (s *session) serve() {
 
 // leave gives back what the session has.
 func (s *session) leave() {
+	s.endAll()
 	s.stopTransfer()
 	s.dropData()
 	s.forgetSession()
 	s.forgetLogin()
-	s.setState(telemetry.StateClosed)
+	s.close()
 	s.ctrl.close()
 	s.server.Metrics.SessionClosed(s.closedReason)
 	s.log.Debug("Session closed", "reason", s.closedReason, "seconds", time.Since(s.opened).Seconds())
@@ -205,32 +214,6 @@ func (s *session) running() *transfer {
 	return s.transfer
 }
 
-func (s *session) setState(now telemetry.SessionState) {
-	s.mu.Lock()
-	before := s.state
-	s.state = now
-	s.mu.Unlock()
-	if before != now {
-		s.server.Metrics.SessionState(before, now)
-	}
-}
-
-// restState is the state of a session that waits for a command.
-func (s *session) restState() telemetry.SessionState {
-	s.mu.Lock()
-	ending := s.ending
-	s.mu.Unlock()
-	switch {
-	case ending != endNot:
-		return telemetry.StateDraining
-	case s.loggedIn():
-		return telemetry.StateIdle
-	case s.asked != "":
-		return telemetry.StateAuthenticating
-	}
-	return telemetry.StateConnected
-}
-
 // dispatch carries out one command line.
 func (s *session) dispatch(line string) {
 	verb, arg, _ := strings.Cut(line, " ")
@@ -259,7 +242,7 @@ func (s *session) dispatch(line string) {
 	}
 	cmd.run(s, arg)
 	if !s.finished && s.running() == nil {
-		s.setState(s.restState())
+		s.restate()
 	}
 }
 

@@ -121,7 +121,10 @@ func TestGuessing(t *testing.T) {
 
 // TestGuessingAsAGuest: anonymous logins in between earn no further guesses.
 func TestGuessingAsAGuest(t *testing.T) {
-	b := newBench(t, func(c *config.Config) { c.Anonymous = &config.Anonymous{} })
+	b := newBench(t, func(c *config.Config) {
+		c.Anonymous = &config.Anonymous{}
+		c.Limits.FailedLogins.Mode = config.GuessingOff
+	})
 	guess := func(c *client) {
 		c.do("USER alice", "331")
 		c.do("PASS wrong", "530")

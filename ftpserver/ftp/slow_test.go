@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"context"
 	"io"
 	"net"
 	"os"
@@ -59,6 +60,44 @@ func TestSlowDownload(t *testing.T) {
 			t.Errorf("%d bytes came", n)
 		}
 	})
+}
+
+// deaf is a client that sends commands and takes no reply, until the server can
+// send no more of them.
+func (b *bench) deaf() {
+	b.t.Helper()
+	narrow := net.Dialer{Control: func(_, _ string, raw syscall.RawConn) (err error) {
+		_ = raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<10) })
+		return err
+	}}
+	conn, err := narrow.Dial("tcp", b.address)
+	must(b.t, err)
+	b.t.Cleanup(func() { _ = conn.Close() })
+	many := []byte(strings.Repeat("FEAT\r\n", 1000))
+	for err == nil { // our own send buffer fills up when the server reads no more
+		_ = conn.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
+		_, err = conn.Write(many)
+	}
+}
+
+// TestDeafClients: who never reads replies is not kept.
+func TestDeafClients(t *testing.T) {
+	b := newBench(t, shortStall)
+	b.deaf()
+	eventually(t, "the session ends", func() bool { return len(b.server.all()) == 0 })
+}
+
+// TestDeafClientsHoldUpNoEnd: nor do they hold up the end of the server.
+func TestDeafClientsHoldUpNoEnd(t *testing.T) {
+	b := newBench(t, nil)
+	b.deaf()
+	began := time.Now()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	b.server.Drain(ctx)
+	if took := time.Since(began); took > replyTimeout*2/3 {
+		t.Errorf("it took %v", took)
+	}
 }
 
 // pace is the time between two reads or writes of a slow client.

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
+	"github.com/ftp-operator/ftp-operator/ftpserver/xferlog"
 )
 
 // Why a transfer was cut.
@@ -69,7 +69,7 @@ func (s *session) start(j job, text string) {
 	s.mu.Lock()
 	s.transfer = t
 	s.mu.Unlock()
-	s.setState(telemetry.StateTransferring)
+	s.restate()
 	s.reply(150, text)
 	go s.carry(t, port, j)
 }
@@ -118,7 +118,9 @@ func (s *session) conclude(t *transfer, err error) {
 	s.logTransfer(t, code, err)
 	s.countReply(t.verb, code)
 	if !errors.Is(err, errClientGone) {
-		_ = s.ctrl.reply(code, text) // a dead control connection shows at the next read
+		if s.ctrl.reply(code, text) != nil {
+			_ = s.ctrl.raw.Close() // which shows at the next read: a reply that is there in part spoils all others
+		}
 	}
 	if t.direction == upload && err == nil {
 		s.mu.Lock()
@@ -129,10 +131,10 @@ func (s *session) conclude(t *transfer, err error) {
 
 // release frees the session for its next command.
 func (s *session) release() {
-	s.setState(s.restState())
 	s.mu.Lock()
 	s.lastActivity = time.Now()
-	s.transfer = nil // last: from here on the session goes its own way
+	s.transfer = nil
+	s.move() // in one step: from here on the session goes its own way
 	s.mu.Unlock()
 	s.rearm()
 }
@@ -147,12 +149,19 @@ func (s *session) logTransfer(t *transfer, code int, err error) {
 		outcome = "failed"
 	}
 	s.server.Metrics.TransferDone(t.direction, outcome, t.bytes.Load(), took)
-	args := []any{"verb", t.verb, "path", t.path, "user", s.user.Name, "outcome", outcome,
+	args := []any{"verb", t.verb, "direction", t.direction, "path", t.path, "user", s.user.Name, "outcome", outcome,
 		"bytes", t.bytes.Load(), "seconds", took.Seconds(), "reply", code, "tls", s.secure && s.protection.private}
 	if err != nil {
 		args = append(args, "error", err)
 	}
 	s.log.Info("Transfer", args...)
+	if t.direction == listing {
+		return
+	}
+	s.server.Xferlog.Add(&xferlog.Entry{
+		Ended: t.started.Add(took), Took: took, Client: s.client, Bytes: t.bytes.Load(), Path: t.path,
+		ASCII: !s.binary, Upload: t.direction == upload, User: s.user.Name, Guest: s.guest, Complete: err == nil,
+	})
 }
 
 // add counts bytes as they go.

@@ -6,12 +6,12 @@ import (
 	"sync"
 )
 
-// turns lets one login of each client address be checked at a time: checking a
-// password is made to be slow, and a flood from one address must not take the
-// time of all others.
+// turns lets one login of each client address, of IPv6 each /64, be checked at a
+// time: checking a password is made to be slow, and a flood from one address must
+// not take the time of all others.
 type turns struct {
 	mu    sync.Mutex
-	lines map[netip.Addr]*line
+	lines map[netip.Prefix]*line
 }
 
 // line is those of an address who are checked or wait for it.
@@ -21,7 +21,7 @@ type line struct {
 }
 
 // wait returns when it is the client's turn; done ends it.
-func (t *turns) wait(ctx context.Context, client netip.Addr) (done func(), err error) {
+func (t *turns) wait(ctx context.Context, client netip.Prefix) (done func(), err error) {
 	l := t.join(client)
 	select {
 	case l.turn <- struct{}{}:
@@ -32,11 +32,11 @@ func (t *turns) wait(ctx context.Context, client netip.Addr) (done func(), err e
 	}
 }
 
-func (t *turns) join(client netip.Addr) *line {
+func (t *turns) join(client netip.Prefix) *line {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.lines == nil {
-		t.lines = map[netip.Addr]*line{}
+		t.lines = map[netip.Prefix]*line{}
 	}
 	l := t.lines[client]
 	if l == nil {
@@ -47,7 +47,7 @@ func (t *turns) join(client netip.Addr) *line {
 	return l
 }
 
-func (t *turns) leave(client netip.Addr) {
+func (t *turns) leave(client netip.Prefix) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if l := t.lines[client]; l.length > 1 {

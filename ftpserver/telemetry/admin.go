@@ -26,6 +26,8 @@ type AdminOptions struct {
 	Ready func() error
 	// Status answers /status, with each user's digest where withUsers is set.
 	Status func(withUsers bool) config.Status
+	// Sessions describes at most that many sessions, for /status. Nil: none.
+	Sessions func(limit int) []config.SessionStatus
 	// Config says where to listen, and Dir what its files are relative to.
 	Config config.Admin
 	Dir    string

@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -41,7 +43,17 @@ func (a *Admin) statusHandler(token func() (string, error)) http.Handler {
 }
 
 func (a *Admin) status(w http.ResponseWriter, r *http.Request) {
-	body, err := json.Marshal(a.options.Status(r.URL.Query().Get("users") == "all"))
+	query := r.URL.Query()
+	limit, err := sessionLimit(query.Get("sessions"))
+	if err != nil {
+		plain(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	status := a.options.Status(query.Get("users") == "all")
+	if limit > 0 && a.options.Sessions != nil {
+		status.SessionList = a.options.Sessions(limit)
+	}
+	body, err := json.Marshal(status)
 	if err != nil {
 		a.options.Log.Error("Status cannot be encoded", "error", err)
 		plain(w, http.StatusInternalServerError, "the status cannot be encoded")
@@ -50,6 +62,21 @@ func (a *Admin) status(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(append(body, '\n')) // the client is gone: nobody to tell
+}
+
+// sessionLimit is how many sessions a request asks for.
+func sessionLimit(query string) (int, error) {
+	switch query {
+	case "":
+		return 0, nil
+	case "all":
+		return config.MaxSessionList, nil
+	}
+	n, err := strconv.Atoi(query)
+	if err != nil || n < 1 || n > config.MaxSessionList {
+		return 0, fmt.Errorf("sessions must be all, or a number from 1 to %d", config.MaxSessionList)
+	}
+	return n, nil
 }
 
 func readOnly(next http.Handler) http.Handler {

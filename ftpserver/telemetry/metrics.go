@@ -25,11 +25,14 @@ type Metrics struct {
 	refused         *prometheus.CounterVec
 	closed          *prometheus.CounterVec
 	logins          *prometheus.CounterVec
+	loginsDelayed   prometheus.Counter
+	lockouts        *prometheus.CounterVec
 	commands        *prometheus.CounterVec
 	transfers       *prometheus.CounterVec
 	transferTime    *prometheus.HistogramVec
 	transferSize    *prometheus.HistogramVec
 	bytes           *prometheus.CounterVec
+	xferlogDropped  prometheus.Counter
 	passiveWait     *prometheus.HistogramVec
 	passiveRejected *prometheus.CounterVec
 	dataTLS         *prometheus.CounterVec
@@ -57,11 +60,14 @@ func NewMetrics(version string) *Metrics {
 		refused:         f.NewCounterVec(counter("sessions_refused_total", "Control connections turned away at once, by reason."), []string{"reason"}),
 		closed:          f.NewCounterVec(counter("sessions_closed_total", "Control connections ended, by reason."), []string{"reason"}),
 		logins:          f.NewCounterVec(counter("logins_total", "Login attempts by result."), []string{"result"}),
+		loginsDelayed:   f.NewCounter(counter("logins_delayed_total", "Logins that had to wait, as others had failed before.")),
+		lockouts:        f.NewCounterVec(counter("login_lockouts_total", "Lockouts begun: of a user at an address, or of an address."), []string{"of"}),
 		commands:        f.NewCounterVec(counter("commands_total", "Commands by verb and class of the reply."), []string{"verb", "code"}),
 		transfers:       f.NewCounterVec(counter("transfers_total", "Transfers ended, by direction and outcome."), []string{"direction", "outcome"}),
 		transferTime:    f.NewHistogramVec(histogram("transfer_duration_seconds", "How long transfers took.", durations), []string{"direction", "outcome"}),
 		transferSize:    f.NewHistogramVec(histogram("transfer_size_bytes", "Size of transfers.", sizes), []string{"direction"}),
 		bytes:           f.NewCounterVec(counter("transferred_bytes_total", "Bytes of data connections, counted as they go."), []string{"direction"}),
+		xferlogDropped:  f.NewCounter(counter("xferlog_dropped_total", "Lines of the transfer log that could not be written.")),
 		passiveWait:     f.NewHistogramVec(histogram("passive_wait_seconds", "Wait for a passive port, by outcome.", waits), []string{"outcome"}),
 		passiveRejected: f.NewCounterVec(counter("passive_rejected_total", "Connections to passive ports that belonged to no transfer, by reason."), []string{"reason"}),
 		dataTLS:         f.NewCounterVec(counter("data_tls_handshakes_total", "TLS handshakes of data connections."), []string{"resumed"}),
@@ -105,6 +111,12 @@ func (m *Metrics) SessionCounts() map[string]int {
 // LoginResult counts an attempt to log in.
 func (m *Metrics) LoginResult(result string) { m.logins.WithLabelValues(result).Inc() }
 
+// LoginDelayed counts an attempt to log in that had to wait.
+func (m *Metrics) LoginDelayed() { m.loginsDelayed.Inc() }
+
+// Lockout counts a lockout that begins. It is of a user or an address.
+func (m *Metrics) Lockout(of string) { m.lockouts.WithLabelValues(of).Inc() }
+
 // Command counts a command, in upper case, and the first digit of the code it
 // was answered with.
 func (m *Metrics) Command(verb string, code int) {
@@ -127,6 +139,9 @@ func (m *Metrics) TransferDone(direction, outcome string, bytes int64, d time.Du
 	m.transferTime.WithLabelValues(direction, outcome).Observe(d.Seconds())
 	m.transferSize.WithLabelValues(direction).Observe(float64(bytes))
 }
+
+// XferlogDropped counts a line of the transfer log that could not be written.
+func (m *Metrics) XferlogDropped() { m.xferlogDropped.Inc() }
 
 // PassiveWait counts a wait for a passive port.
 func (m *Metrics) PassiveWait(d time.Duration, outcome string) {

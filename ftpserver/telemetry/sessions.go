@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,6 +20,21 @@ const (
 	StateDraining       SessionState = "draining"       // ends after what is in progress
 	StateClosed         SessionState = "closed"         // gone; not counted
 )
+
+// follows are the states that may come after each. Who has logged in may start
+// over (USER, AUTH TLS); who drains finishes what is in progress, and begins
+// nothing else.
+var follows = map[SessionState][]SessionState{
+	StateConnected:      {StateAuthenticating, StateIdle, StateDraining, StateClosed},
+	StateAuthenticating: {StateConnected, StateIdle, StateDraining, StateClosed},
+	StateIdle:           {StateConnected, StateAuthenticating, StateTransferring, StateDraining, StateClosed},
+	StateTransferring:   {StateIdle, StateDraining, StateClosed},
+	StateDraining:       {StateTransferring, StateClosed},
+	StateClosed:         {},
+}
+
+// MayBecome tells whether a session may go from one state to another.
+func (s SessionState) MayBecome(next SessionState) bool { return slices.Contains(follows[s], next) }
 
 // counted are the states that a living session may have.
 var counted = []SessionState{StateConnected, StateAuthenticating, StateIdle, StateTransferring, StateDraining}
