@@ -14,6 +14,7 @@ import (
 // SetDefaults fills in what is absent. Decode does it by itself.
 func (c *Config) SetDefaults() {
 	setDefault(&c.Banner, "FTP server ready")
+	setDefault(&c.ModeZ, ModeZDeny)
 	c.TLS.setDefaults()
 	c.Storage.setDefaults()
 	c.Limits.setDefaults()
@@ -38,6 +39,7 @@ func (c *Config) Validate() error {
 	errs := []error{
 		listenAddress("listen", c.Listen, true),
 		oneLine("banner", c.Banner),
+		oneOf("modeZ", c.ModeZ, ModeZDeny, ModeZAllow),
 		c.Passive.validate(),
 		c.TLS.validate(),
 		c.Storage.validate(),

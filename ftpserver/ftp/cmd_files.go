@@ -165,7 +165,7 @@ func (s *session) stat(arg string) {
 	}
 	lines := []string{
 		"Logged in as " + s.user.Name,
-		"Type: " + map[bool]string{true: "image", false: "ASCII"}[s.binary] + ", structure: file, mode: stream",
+		"Type: " + map[bool]string{true: "image", false: "ASCII"}[s.binary] + ", structure: file, mode: " + map[bool]string{true: "deflate", false: "stream"}[s.deflate],
 		"Control connection: " + map[bool]string{true: "TLS", false: "in clear"}[s.secure],
 		"Data connections: " + map[bool]string{true: "TLS", false: "in clear"}[s.dataSecurity() != nil],
 	}
