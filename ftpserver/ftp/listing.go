@@ -193,13 +193,24 @@ func (s *session) sendListing(verb string, o listOptions, asked string, f format
 const listingBuffer = 32 << 10
 
 func (s *session) runListing(t *transfer, c dataConn, target *listTarget, f format) error {
-	out := bufio.NewWriterSize(&sender{t, c, s.config().Limits.StallTimeout}, listingBuffer)
+	stall := s.config().Limits.StallTimeout
+	finish := func() error { return nil }
+	var to io.Writer = &sender{t, c, stall}
+	if s.deflate {
+		d := s.newDeflater(t, c, stall)
+		defer d.release()
+		to, finish = d, d.finish
+	}
+	out := bufio.NewWriterSize(to, listingBuffer)
 	err := target.each(t.ctx, s, f, func(line []byte) error {
 		_, err := out.Write(line)
 		return err
 	})
 	if err == nil {
 		err = out.Flush()
+	}
+	if err == nil {
+		err = finish()
 	}
 	if err != nil {
 		return err
