@@ -30,6 +30,8 @@ type Config struct {
 	Hosts []string `yaml:"hosts,omitempty"`
 	// Active allows PORT and EPRT, to the client's own address only.
 	Active bool `yaml:"active,omitempty"`
+	// ModeZ says whether clients may have transfers compressed. Absent: Deny.
+	ModeZ ModeZ `yaml:"modeZ,omitempty"`
 	// Anonymous lets in whoever logs in as "anonymous" or "ftp", with any
 	// password (RFC 1635). Absent: nobody without a login of their own.
 	Anonymous *Anonymous `yaml:"anonymous,omitempty"`

@@ -15,6 +15,7 @@ import (
 func (c *Config) SetDefaults() {
 	setDefault(&c.Banner, "FTP server ready")
 	c.Passive.setDefaults()
+	setDefault(&c.ModeZ, ModeZDeny)
 	c.TLS.setDefaults()
 	c.Storage.setDefaults()
 	c.Limits.setDefaults()
@@ -39,6 +40,7 @@ func (c *Config) Validate() error {
 	errs := []error{
 		listenAddress("listen", c.Listen, true),
 		oneLine("banner", c.Banner),
+		oneOf("modeZ", c.ModeZ, ModeZDeny, ModeZAllow),
 		c.Passive.validate(),
 		c.TLS.validate(c.Listen),
 		validateHosts(c.Hosts),

@@ -40,6 +40,10 @@ func (s *session) pasv(string) {
 		s.reply(501, "PASV is not allowed after EPSV ALL")
 		return
 	}
+	if !s.client.Is4() { // it could not come to the IPv4 address that 227 tells
+		s.reply(522, "PASV is for IPv4 only: use EPSV")
+		return
+	}
 	addr, err := s.passiveAddress()
 	if err != nil {
 		s.log.Info("PASV can't be answered", "error", err)
@@ -56,21 +60,16 @@ func (s *session) pasv(string) {
 
 // epsv opens a passive port and tells its number (RFC 2428 §3).
 func (s *session) epsv(arg string) {
-	family := "2"
-	if s.client.Is4() {
-		family = "1"
-	}
 	switch {
 	case strings.EqualFold(arg, "ALL"):
 		s.epsvOnly = true
 		s.reply(200, "Only EPSV from now on")
 		return
-	case arg == "1" || arg == "2":
-		if arg != family {
-			s.reply(522, "Network protocol not supported on this connection, use ("+family+")")
-			return
-		}
-	case arg != "":
+	case arg == "" || arg == s.family():
+	case isNumber(arg):
+		s.wrongFamily()
+		return
+	default:
 		s.reply(501, "EPSV takes 1, 2 or ALL")
 		return
 	}
@@ -98,17 +97,28 @@ func (s *session) expect() *passive.Expectation {
 	return e
 }
 
-var (
-	errAddressPending = errors.New("the address of this server is not known yet, use EPSV or try again")
-	errNoIPv4         = errors.New("this connection is over IPv6, use EPSV")
-)
+// family is the number of the control connection's protocol (RFC 2428 §2). Data
+// connections are between the same two addresses, so there is no other.
+func (s *session) family() string {
+	if s.client.Is4() {
+		return "1"
+	}
+	return "2"
+}
+
+// wrongFamily lists the protocols that can be asked for, as RFC 2428 §2 wants.
+func (s *session) wrongFamily() {
+	s.reply(522, "Network protocol not supported on this connection, use ("+s.family()+")")
+}
+
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+var errAddressPending = errors.New("the address of this server is not known yet, use EPSV or try again")
 
 // passiveAddress is what PASV answers this client.
 func (s *session) passiveAddress() (netip.Addr, error) {
 	p := s.config().Passive
 	switch {
-	case !s.client.Is4():
-		return netip.Addr{}, errNoIPv4 // it could not come to an IPv4 address
 	case p.AddressPending:
 		return netip.Addr{}, errAddressPending
 	}
@@ -145,11 +155,14 @@ func (s *session) port(arg string) {
 		return
 	}
 	to, ok := parsePort(arg)
-	if !ok {
+	switch {
+	case !ok:
 		s.reply(501, "PORT needs h1,h2,h3,h4,p1,p2")
-		return
+	case !s.client.Is4():
+		s.reply(522, "PORT is for IPv4 only: use EPRT or EPSV")
+	default:
+		s.setActive("PORT", to)
 	}
-	s.setActive("PORT", to)
 }
 
 // eprt is PORT for any address family (RFC 2428 §2).
@@ -162,8 +175,8 @@ func (s *session) eprt(arg string) {
 	switch {
 	case !ok:
 		s.reply(501, "EPRT needs |family|address|port|")
-	case family != "1" && family != "2", (family == "1") != to.Addr().Is4():
-		s.reply(522, "Network protocol not supported, use (1,2)")
+	case family != s.family():
+		s.wrongFamily()
 	default:
 		s.setActive("EPRT", to)
 	}
@@ -208,20 +221,33 @@ func parsePort(arg string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[:4])), port), port != 0
 }
 
+// parseEPRT reads the argument of EPRT. The delimiter is any printable character
+// (RFC 2428 §2). The family is the one that the address belongs to; an IPv4
+// address may also be written as one of IPv6 (RFC 4291 §2.5.5.2). A protocol
+// that is neither needs no address that is known here.
 func parseEPRT(arg string) (family string, to netip.AddrPort, ok bool) {
-	if arg == "" {
+	if arg == "" || arg[0] < '!' || arg[0] > '~' {
 		return "", to, false
 	}
 	fields := strings.Split(arg, arg[:1])
-	if len(fields) != 5 || fields[0] != "" || fields[4] != "" {
+	if len(fields) != 5 || fields[0] != "" || fields[4] != "" || !isNumber(fields[1]) {
 		return "", to, false
+	}
+	if family = fields[1]; family != "1" && family != "2" {
+		return family, to, true
 	}
 	addr, err1 := netip.ParseAddr(fields[2])
 	port, err2 := strconv.ParseUint(fields[3], 10, 16)
 	if err1 != nil || err2 != nil || port == 0 {
 		return "", to, false
 	}
-	return fields[1], netip.AddrPortFrom(addr.Unmap().WithZone(""), uint16(port)), true
+	if addr.Is4In6() {
+		addr, family = addr.Unmap(), "1"
+	}
+	if addr.Is4() != (family == "1") {
+		return "", to, false
+	}
+	return family, netip.AddrPortFrom(addr.WithZone(""), uint16(port)), true
 }
 
 // dataProblem says why this session may have no data connection now.

@@ -165,7 +165,7 @@ func (s *session) stat(arg string) {
 	}
 	lines := []string{
 		"Logged in as " + s.user.Name,
-		"Type: " + map[bool]string{true: "image", false: "ASCII"}[s.binary] + ", structure: file, mode: stream",
+		"Type: " + map[bool]string{true: "image", false: "ASCII"}[s.binary] + ", structure: file, mode: " + map[bool]string{true: "deflate", false: "stream"}[s.deflate],
 		"Control connection: " + map[bool]string{true: "TLS", false: "in clear"}[s.secure],
 		"Data connections: " + map[bool]string{true: "TLS", false: "in clear"}[s.dataSecurity() != nil],
 	}
@@ -175,8 +175,11 @@ func (s *session) stat(arg string) {
 	s.replyLines(211, "Status", lines, "End of status")
 }
 
-// maxStatEntries bounds a listing on the control connection.
-const maxStatEntries = 1000
+// A listing on the control connection, which waits for it, is bounded.
+const (
+	maxStatEntries = 1000
+	statTime       = 5 * time.Second
+)
 
 func (s *session) statPath(arg string) {
 	var lines []string
@@ -187,16 +190,22 @@ func (s *session) statPath(arg string) {
 		lines = append(lines, strings.TrimSuffix(string(line), "\r\n"))
 		return nil
 	}
-	target, code, err := s.listTarget(arg)
-	if err == nil {
-		err = target.each(context.Background(), s, formatLong, collect)
-	}
-	if errors.Is(err, errEnough) {
-		lines, err = append(lines, fmt.Sprintf("(more than %d entries: use LIST)", maxStatEntries)), nil
-	}
+	target, code, err := s.listTarget(parseListOptions(arg))
 	if err != nil {
 		s.done(err, 0, "")
 		return
 	}
-	s.replyLines(code, "Status of "+quoted(s.path(arg)), lines, "End of status")
+	ctx, cancel := context.WithTimeout(context.Background(), statTime)
+	defer cancel()
+	err = target.each(ctx, s, formatLong, collect)
+	switch {
+	case errors.Is(err, errEnough):
+		lines = append(lines, fmt.Sprintf("(more than %d entries: use LIST)", maxStatEntries))
+	case errors.Is(err, errTree), errors.Is(err, context.DeadlineExceeded):
+		lines = append(lines, "(and more: use LIST)")
+	case err != nil:
+		s.done(err, 0, "")
+		return
+	}
+	s.replyLines(code, "Status of "+quoted(s.path(target.asked)), lines, "End of status")
 }

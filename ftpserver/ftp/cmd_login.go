@@ -49,7 +49,7 @@ func (s *session) forgetLogin() {
 	s.leaveSeat()
 	s.setRenameFrom("")
 	s.messages = told{}
-	s.asked, s.restart, s.cwd, s.binary, s.epsvOnly = "", 0, "/", false, false
+	s.asked, s.restart, s.cwd, s.binary, s.deflate, s.deflateLevel = "", 0, "/", false, false, 0
 }
 
 // pass checks the password. Reply and time are the same for a wrong password

@@ -3,9 +3,13 @@ package ftp
 import (
 	"strconv"
 	"strings"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
-// setType chooses ASCII or image (RFC 959 §3.1.1). EBCDIC has no users left.
+// setType chooses ASCII or image (RFC 959 §3.1.1). Of what is known and not
+// supported, EBCDIC, print formats and bytes of other sizes, 504 says so; the
+// rest is no type at all.
 func (s *session) setType(arg string) {
 	switch strings.ToUpper(strings.Join(strings.Fields(arg), " ")) {
 	case "I", "L 8":
@@ -14,34 +18,63 @@ func (s *session) setType(arg string) {
 	case "A", "A N":
 		s.binary = false
 		s.reply(200, "Type is ASCII")
-	default:
+	case "A T", "A C", "E", "E N", "E T", "E C":
 		s.reply(504, "Only TYPE I and TYPE A are supported")
+	default:
+		if size, local := strings.CutPrefix(strings.ToUpper(arg), "L "); local && isNumber(strings.TrimSpace(size)) {
+			s.reply(504, "Only TYPE L 8 is supported")
+			return
+		}
+		s.reply(501, "TYPE needs A, I or L 8")
 	}
 }
 
-// setMode accepts stream mode (RFC 959 §3.4.1).
+// setMode chooses stream mode or, where it is allowed, deflate mode
+// (RFC 959 §3.4; draft-preston-ftpext-deflate §3).
 func (s *session) setMode(arg string) {
-	if strings.EqualFold(arg, "S") {
+	switch strings.ToUpper(arg) {
+	case "S":
+		s.deflate = false
 		s.reply(200, "Mode is stream")
-		return
+	case "Z":
+		if s.config().ModeZ != config.ModeZAllow {
+			s.reply(504, "MODE Z is switched off")
+			return
+		}
+		s.deflate = true
+		s.reply(200, "Mode is deflate")
+	case "B", "C":
+		s.reply(504, "Block and compressed mode are not supported")
+	default:
+		s.reply(501, "MODE needs "+s.modes())
 	}
-	s.reply(504, "Only MODE S is supported")
+}
+
+// modes are those that this server has.
+func (s *session) modes() string {
+	if s.config().ModeZ == config.ModeZAllow {
+		return "S or Z"
+	}
+	return "S"
 }
 
 // setStructure accepts file structure (RFC 959 §3.1.2).
 func (s *session) setStructure(arg string) {
-	if strings.EqualFold(arg, "F") {
+	switch strings.ToUpper(arg) {
+	case "F":
 		s.reply(200, "Structure is file")
-		return
+	case "R", "P":
+		s.reply(504, "Only STRU F is supported")
+	default:
+		s.reply(501, "STRU needs F")
 	}
-	s.reply(504, "Only STRU F is supported")
 }
 
 // rest sets where the next transfer begins (RFC 3659 §5).
 func (s *session) rest(arg string) {
 	n, err := strconv.ParseInt(arg, 10, 64)
 	switch {
-	case err != nil || n < 0:
+	case err != nil || !isNumber(arg):
 		s.reply(501, "REST needs a number of bytes")
 	case n > 0 && !s.binary:
 		s.reply(504, "REST works in TYPE I only")

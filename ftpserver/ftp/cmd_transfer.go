@@ -80,9 +80,14 @@ func (s *session) sendDownload(t *transfer, c dataConn, f *os.File, size int64) 
 	defer func() { _ = f.Close() }()
 	stall := s.config().Limits.StallTimeout
 	var err error
-	if s.binary {
+	switch {
+	case s.deflate && s.binary:
+		err = s.sendDeflated(t, c, f, size, stall)
+	case s.deflate:
+		err = s.sendDeflated(t, c, newASCIIReader(f), 0, stall)
+	case s.binary:
 		err = t.sendFile(c, f, size, stall)
-	} else {
+	default:
 		err = t.sendFrom(c, newASCIIReader(f), stall)
 	}
 	if err != nil {
@@ -151,6 +156,9 @@ func (s *session) receiveUpload(t *transfer, c dataConn, u *vfs.Upload) error {
 
 func (s *session) receiveData(t *transfer, c dataConn, u *vfs.Upload) error {
 	stall := s.config().Limits.StallTimeout
+	if s.deflate {
+		return s.receiveDeflated(t, c, u, stall)
+	}
 	var orderly bool
 	var err error
 	if s.binary {

@@ -13,6 +13,10 @@ type command struct {
 	login bool
 	// arg: an empty argument is an error in syntax.
 	arg bool
+	// bare: any argument is an error in syntax.
+	bare bool
+	// words: the argument is no name, so that spaces around it don't count.
+	words bool
 	// during: is carried out while a transfer runs; others wait for its end.
 	during bool
 	// begins: starts something new, which a draining session must not.
@@ -22,6 +26,8 @@ type command struct {
 	// needs are the operations that it comes to ask the storage for. It gets no
 	// others, whatever the user's role. Absent: it touches no files.
 	needs []need
+	// refused: is known, and never carried out. HELP marks it.
+	refused bool
 	// syntax is what HELP shows after the verb.
 	syntax string
 }
@@ -38,8 +44,19 @@ func (c *command) check(s *session, arg string) *problem {
 		return &problem{530, "Log in first"}
 	case c.arg && arg == "":
 		return &problem{501, "Argument missing: " + c.syntax}
+	case c.bare && arg != "":
+		return &problem{501, "There is no argument: " + c.syntax}
 	}
 	return nil
+}
+
+// argument is what follows the first space. A file may be named with spaces
+// before and behind, so they are only dropped where nothing is named.
+func (c *command) argument(arg string) string {
+	if c.words || c.bare {
+		return strings.TrimSpace(arg)
+	}
+	return arg
 }
 
 // commands is filled in by init: handlers that show the table refer to it.
@@ -49,7 +66,7 @@ func init() {
 	commands = map[string]*command{}
 	for _, table := range []func() map[string]*command{
 		securityCommands, accessCommands, parameterCommands, fileCommands, informationCommands,
-		hostCommands,
+		hostCommands, clientCommands, refusedCommands,
 	} {
 		maps.Copy(commands, table())
 	}

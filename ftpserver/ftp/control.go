@@ -48,6 +48,7 @@ type control struct {
 	borrowed   *[]byte // from linePool; nil while the line fits in small
 	start, end int     // what is read and not consumed: buf[start:end]
 	skipping   bool    // in a line that is too long
+	ahead      ahead
 
 	writing sync.Mutex
 	// patience is how long a reply may take to be sent.
@@ -81,9 +82,13 @@ func (c *control) readLine() (string, error) {
 
 func (c *control) takeLine(length int) (string, error) {
 	line := bytes.TrimSuffix(c.buf[c.start:c.start+length], []byte{'\r'})
-	text := string(stripTelnet(line))
+	stripped, refusals := readTelnet(line)
+	text := string(stripped)
 	c.start += length + 1
 	c.giveBack()
+	if refusals != nil {
+		_ = c.write(refusals) // a connection that is lost shows at the next read
+	}
 	if c.skipping {
 		c.skipping = false
 		return "", errLineTooLong
@@ -124,45 +129,11 @@ func (c *control) giveBack() {
 	c.borrowed, c.buf, c.start, c.end = nil, c.small[:], 0, rest
 }
 
-// Telnet's interpret-as-command byte, and the range of those commands that
-// carry an option byte (RFC 854).
-const (
-	telnetIAC      = 255
-	telnetWill     = 251
-	telnetDont     = 254
-	telnetCommands = 240
-)
-
-func stripTelnet(line []byte) []byte {
-	if bytes.IndexByte(line, telnetIAC) < 0 {
-		return line
-	}
-	out := line[:0]
-	for i := 0; i < len(line); i++ {
-		if line[i] != telnetIAC || i+1 == len(line) {
-			if line[i] != telnetIAC {
-				out = append(out, line[i])
-			}
-			continue
-		}
-		i++
-		switch next := line[i]; {
-		case next == telnetIAC:
-			out = append(out, telnetIAC)
-		case next >= telnetWill && next <= telnetDont:
-			i++
-		case next < telnetCommands:
-			i-- // not a Telnet command: only the stray byte goes
-		}
-	}
-	return out
-}
-
 // startTLS replaces the connection by one over TLS. What the client sent before
 // the handshake is discarded: it was not protected, so it must not be obeyed
 // (RFC 4217 §10.1, and the class of attacks by injected plaintext).
 func (c *control) startTLS(handshake func(*net.TCPConn) (*tls.Conn, error), timeout time.Duration) (*tls.Conn, error) {
-	c.start, c.end, c.skipping = 0, 0, false
+	c.start, c.end, c.skipping, c.ahead = 0, 0, false, ahead{}
 	c.giveBack()
 	_ = c.raw.SetDeadline(time.Now().Add(timeout))
 	conn, err := handshake(c.raw)

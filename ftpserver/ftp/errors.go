@@ -72,6 +72,10 @@ func transferReply(err error) (int, string) {
 		return 426, "No progress for too long"
 	case isNetwork(err):
 		return 426, "The data connection was lost"
+	case errors.Is(err, errDamaged):
+		return 451, capital(errDamaged.Error())
+	case errors.Is(err, errTree):
+		return 550, "The listing is not complete: it is too large for -R, list the directories below one by one"
 	case errors.Is(err, errShrunk):
 		return 451, capital(errShrunk.Error())
 	}

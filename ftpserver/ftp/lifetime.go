@@ -63,7 +63,7 @@ func (s *session) deadline(now time.Time) time.Time {
 		return now
 	case s.transfer != nil:
 		return time.Time{}
-	case s.ending == endRevoke:
+	case s.waiting, s.ending == endRevoke:
 		return now
 	case s.ending == endDrain && s.inProgress(now):
 		return now.Add(drainPoll)

@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -25,37 +26,46 @@ type format func(s *session, b []byte, i *vfs.Info) []byte
 
 // listTarget is what a listing shows.
 type listTarget struct {
-	dir     *vfs.Dir // nil: the one entry
-	entry   vfs.Info
-	pattern string // of the entries shown; "" for all
-	names   bool   // only names are shown, so that no file need be looked at
+	options   listOptions
+	files     *vfs.FS
+	asked     string   // the path, as the client has given it
+	virtual   string   // of dir
+	dir       *vfs.Dir // nil: the one entry
+	entry     vfs.Info
+	pattern   string // of the entries shown; "" for all
+	pathsOnly bool   // NLST
+	unseen    bool   // only names are shown, so that no file need be looked at
 }
+
+// maxPattern is the longest pattern, in bytes: no name is longer. It bounds what
+// matching one name costs.
+const maxPattern = 255
 
 // listTarget finds out what LIST, NLST or STAT were asked for: a directory, a
 // file, or files by a pattern in the last name. The code is STAT's.
-func (s *session) listTarget(arg string) (*listTarget, int, error) {
-	name := s.path(arg)
-	info, err := s.files.Stat(name)
-	if errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(path.Base(name), "*?[") {
-		return s.matching(path.Dir(name), path.Base(name))
-	}
+func (s *session) listTarget(o listOptions, asked string) (*listTarget, int, error) {
+	t := &listTarget{options: o, files: s.files, asked: asked, virtual: s.path(asked)}
+	info, err := s.files.Stat(t.virtual)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(path.Base(t.virtual), "*?["):
+		t.virtual, t.pattern = path.Dir(t.virtual), path.Base(t.virtual)
+		return t, 212, t.open()
 	case err != nil:
 		return nil, 0, err
-	case !info.Dir:
-		info.Name = arg
-		return &listTarget{entry: info}, 213, nil
+	case !info.Dir || t.options.itself:
+		t.entry = info
+		t.entry.Name = cmp.Or(asked, ".")
+		return t, 213, nil
 	}
-	d, err := s.files.OpenDir(name)
-	return &listTarget{dir: d}, 212, err
+	return t, 212, t.open()
 }
 
-func (s *session) matching(dir, pattern string) (*listTarget, int, error) {
-	if _, err := path.Match(pattern, ""); err != nil {
-		return nil, 0, vfs.ErrName
+func (t *listTarget) open() (err error) {
+	if _, err := path.Match(t.pattern, ""); err != nil || len(t.pattern) > maxPattern {
+		return vfs.ErrName
 	}
-	d, err := s.files.OpenDir(dir)
-	return &listTarget{dir: d, pattern: pattern}, 212, err
+	t.dir, err = t.files.OpenDir(t.virtual)
+	return err
 }
 
 func (t *listTarget) close() {
@@ -64,19 +74,32 @@ func (t *listTarget) close() {
 	}
 }
 
-// each formats the entries one by one, in the order of the directory, and
-// closes the target. Memory does not grow with the directory.
+// each formats the entries one by one and closes the target. Unless they are to
+// be sorted, they come in the order of the directory, and memory does not grow
+// with it.
 func (t *listTarget) each(ctx context.Context, s *session, f format, emit func(line []byte) error) error {
 	defer t.close()
 	if t.dir == nil {
 		return emit(f(s, nil, &t.entry))
 	}
+	if t.options.recursive && t.pattern == "" {
+		w := &treeWalk{target: t, session: s, format: f, emit: emit}
+		return w.run(ctx)
+	}
 	var line []byte
+	return t.ordered(ctx, t.dir, func(i *vfs.Info) error {
+		line = f(s, line[:0], i)
+		return emit(line)
+	})
+}
+
+// unordered visits the entries that are shown, in the order of the directory.
+func (t *listTarget) unordered(ctx context.Context, d *vfs.Dir, visit func(i *vfs.Info) error) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		batch, err := t.next()
+		batch, err := t.next(d)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -87,19 +110,18 @@ func (t *listTarget) each(ctx context.Context, s *session, f format, emit func(l
 			if !t.shows(batch[i].Name) {
 				continue
 			}
-			line = f(s, line[:0], &batch[i])
-			if err := emit(line); err != nil {
+			if err := visit(&batch[i]); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-func (t *listTarget) next() ([]vfs.Info, error) {
-	if !t.names {
-		return t.dir.Next(entryBatch)
+func (t *listTarget) next(d *vfs.Dir) ([]vfs.Info, error) {
+	if !t.unseen {
+		return d.Next(entryBatch)
 	}
-	names, err := t.dir.Names(entryBatch)
+	names, err := d.Names(entryBatch)
 	batch := make([]vfs.Info, len(names))
 	for i, name := range names {
 		batch[i].Name = name
@@ -115,20 +137,22 @@ func (t *listTarget) shows(name string) bool {
 	return err == nil && ok
 }
 
-// list is LIST (RFC 959 §4.1.3). Options as those of ls, which clients send,
-// change nothing: dot files are always shown.
-func (s *session) list(arg string) { s.sendListing("LIST", withoutOptions(arg), formatLong) }
+// list is LIST (RFC 959 §4.1.3), with some of the options of ls.
+func (s *session) list(arg string) {
+	o, asked := parseListOptions(arg)
+	s.sendListing("LIST", o, asked, formatLong)
+}
 
 // nlst lists names only, as a client may use them in further commands.
 func (s *session) nlst(arg string) {
-	arg = withoutOptions(arg)
+	o, asked := parseListOptions(arg)
 	prefix := ""
-	if info, err := s.files.Stat(s.path(arg)); arg != "" && err == nil && info.Dir {
-		prefix = strings.TrimSuffix(arg, "/") + "/"
-	} else if i := strings.LastIndexByte(arg, '/'); i >= 0 && err != nil {
-		prefix = arg[:i+1]
+	if info, err := s.files.Stat(s.path(asked)); asked != "" && err == nil && info.Dir && !o.itself {
+		prefix = strings.TrimSuffix(asked, "/") + "/"
+	} else if i := strings.LastIndexByte(asked, '/'); i >= 0 && err != nil {
+		prefix = asked[:i+1]
 	}
-	s.sendListing("NLST", arg, func(_ *session, b []byte, i *vfs.Info) []byte {
+	s.sendListing("NLST", o, asked, func(_ *session, b []byte, i *vfs.Info) []byte {
 		return append(append(append(b, prefix...), oneLine(i.Name)...), '\r', '\n')
 	})
 }
@@ -143,22 +167,23 @@ func (s *session) mlsd(arg string) {
 		s.dropData()
 		s.reply(501, "MLSD lists directories: use MLST for a file")
 	default:
-		s.sendListing("MLSD", arg, formatFacts)
+		s.sendListing("MLSD", listOptions{}, arg, formatFacts)
 	}
 }
 
-func (s *session) sendListing(verb, arg string, f format) {
+func (s *session) sendListing(verb string, o listOptions, asked string, f format) {
 	if !s.ready() {
 		return
 	}
-	target, _, err := s.listTarget(arg)
+	target, _, err := s.listTarget(o, asked)
 	if err != nil {
 		s.refuse(err)
 		return
 	}
-	target.names = verb == "NLST"
+	target.pathsOnly = verb == "NLST"
+	target.unseen = target.pathsOnly && !target.options.looks() && !target.options.recursive
 	s.start(job{
-		verb: verb, path: s.path(arg), direction: listing,
+		verb: verb, path: s.path(asked), direction: listing,
 		run:     func(t *transfer, c dataConn) error { return s.runListing(t, c, target, f) },
 		abandon: target.close,
 	}, "Sending the listing")
@@ -168,13 +193,24 @@ func (s *session) sendListing(verb, arg string, f format) {
 const listingBuffer = 32 << 10
 
 func (s *session) runListing(t *transfer, c dataConn, target *listTarget, f format) error {
-	out := bufio.NewWriterSize(&sender{t, c, s.config().Limits.StallTimeout}, listingBuffer)
+	stall := s.config().Limits.StallTimeout
+	finish := func() error { return nil }
+	var to io.Writer = &sender{t, c, stall}
+	if s.deflate {
+		d := s.newDeflater(t, c, stall)
+		defer d.release()
+		to, finish = d, d.finish
+	}
+	out := bufio.NewWriterSize(to, listingBuffer)
 	err := target.each(t.ctx, s, f, func(line []byte) error {
 		_, err := out.Write(line)
 		return err
 	})
 	if err == nil {
 		err = out.Flush()
+	}
+	if err == nil {
+		err = finish()
 	}
 	if err != nil {
 		return err
@@ -198,15 +234,6 @@ func (w *sender) Write(p []byte) (int, error) {
 	}
 	w.t.add(int64(len(p)))
 	return len(p), nil
-}
-
-// withoutOptions drops words such as -la in front of a path.
-func withoutOptions(arg string) string {
-	for strings.HasPrefix(arg, "-") {
-		_, rest, _ := strings.Cut(arg, " ")
-		arg = strings.TrimLeft(rest, " ")
-	}
-	return arg
 }
 
 func formatFacts(s *session, b []byte, i *vfs.Info) []byte {

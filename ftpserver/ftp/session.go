@@ -66,9 +66,11 @@ type session struct {
 	verb         string // of the command that is carried out
 	epsvOnly     bool   // EPSV ALL (RFC 2428 §4)
 	facts        factSet
+	clientName   string      // CLNT, CSID
+	deflate      bool        // MODE Z, else MODE S
+	deflateLevel int         // of MODE Z; 0: the default
 	closeNotify  bool        // the client has ended an upload with close_notify before
 	resumes      atomic.Bool // its last data connection has resumed a TLS session
-	clientName   string      // CLNT
 	finished     bool        // QUIT, or the session is to end
 	closedReason string
 
@@ -78,6 +80,7 @@ type session struct {
 	tlsVersion   uint16   // of the control connection; 0: in clear
 	data         dataPort // asked for, not used yet
 	transfer     *transfer
+	waiting      bool // for the end of transfer
 	ending       ending
 	expires      time.Time // when the user does; zero: never
 	loginSince   time.Time // when the wait for a login began
@@ -159,7 +162,7 @@ func (s *session) contain() {
 func (s *session) next() {
 	s.verb = "" // what is sent from here on answers no command
 	s.rearm()
-	line, err := s.ctrl.readLine()
+	line, err := s.ctrl.nextLine()
 	switch {
 	case err == nil:
 		s.touch()
@@ -226,12 +229,15 @@ func (s *session) dispatch(line string) {
 		return
 	}
 	if t := s.running(); t != nil && (!cmd.during || t.over.Load()) {
-		t.park(verb == "QUIT", false)
-		<-t.done
+		if !s.waitFor(t, verb) {
+			s.controlLost()
+			return
+		}
 	}
 	if verb != "QUIT" && s.running() == nil && s.turnedAway(cmd) {
 		return
 	}
+	arg = cmd.argument(arg)
 	if problem := cmd.check(s, arg); problem != nil {
 		s.reply(problem.code, problem.text)
 		return
@@ -278,7 +284,7 @@ func (s *session) turnedAway(cmd *command) bool {
 }
 
 func (s *session) logCommand(verb, arg string, known bool) {
-	if verb == "PASS" {
+	if confidential[verb] {
 		arg = "***"
 	}
 	if !known {

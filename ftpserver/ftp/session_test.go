@@ -28,7 +28,13 @@ func TestLines(t *testing.T) {
 		{"NUL", "STOR a\x00b\r\n", "501 CR and NUL"},
 		{"CR inside", "STOR a\rb\r\n", "501 CR and NUL"},
 		{"two CR", "NOOP\r\r\n", "501 CR and NUL"},
-		{"Telnet will echo", "\xff\xfb\x01NOOP\r\n", "200"},
+		{"Telnet will echo", "\xff\xfb\x01NOOP\r\n", "\xff\xfe\x01200"},
+		{"Telnet do", "NO\xff\xfd\x03OP\r\n", "\xff\xfc\x03200"},
+		{"Telnet won't and don't", "\xff\xfc\x01\xff\xfe\x01NOOP\r\n", "200"},
+		{"Telnet subnegotiation", "\xff\xfa\x18\x01xterm\xff\xf0NOOP\r\n", "200"},
+		{"Telnet subnegotiation without end", "NOOP\xff\xfa\x18\x01xterm\r\n", "200"},
+		{"a byte 255 alone", "MKD a\xffb\r\n", "257 \"/a\xffb\""},
+		{"a byte 255 doubled", "MKD x\xff\xffb\r\n", "257 \"/x\xffb\""},
 		{"Telnet between", "NO\xff\xf1OP\r\n", "200"},
 		{"Telnet doubled", "HELP \xff\xff\r\n", "502"},
 		{"Telnet cut short", "NOOP\xff\r\n", "200"},
@@ -247,8 +253,16 @@ func TestIPv6(t *testing.T) {
 	}
 	_ = l.Close()
 	c := newBench(t, func(c *config.Config) { c.Listen = "[::1]:0" }).login()
-	c.do("PASV", "425 PASV can't be answered: this connection is over IPv6, use EPSV")
-	c.do("EPSV 1", "522")
+	before := descriptors(t)
+	c.do("PASV", "522 PASV is for IPv4 only: use EPSV")
+	c.do("PORT 127,0,0,1,200,200", "522 PORT is for IPv4 only")
+	c.do("EPRT |1|127.0.0.1|40000|", "522 Network protocol not supported on this connection, use (2)")
+	c.do("EPRT |2|::1|40000|", "502")
+	if after := descriptors(t); after > before {
+		t.Errorf("%d descriptors became %d", before, after)
+	}
+	c.do("EPSV 1", "522 Network protocol not supported on this connection, use (2)")
+	c.do("EPSV 3", "522 Network protocol not supported on this connection, use (2)")
 	c.do("EPSV", "229")
 	c.do("EPSV 2", "229")
 }

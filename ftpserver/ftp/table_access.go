@@ -6,7 +6,7 @@ func accessCommands() map[string]*command {
 		"USER": {run: (*session).askUser, begins: true, arg: true, syntax: "USER name"},
 		"PASS": {run: (*session).pass, syntax: "PASS password"},
 		"CWD":  {run: (*session).changeDir, login: true, arg: true, needs: toEnter, syntax: "CWD directory"},
-		"CDUP": {run: (*session).changeDirUp, login: true, needs: toGoUp, syntax: "CDUP"},
+		"CDUP": {run: (*session).changeDirUp, login: true, bare: true, needs: toGoUp, syntax: "CDUP"},
 		"QUIT": {run: (*session).quit, syntax: "QUIT"},
 	}
 }

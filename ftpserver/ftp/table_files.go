@@ -17,7 +17,7 @@ func fileCommands() map[string]*command {
 		"RNTO": {run: (*session).rnto, login: true, arg: true, needs: toRenameTo, syntax: "RNTO path"},
 		"MKD":  {run: (*session).mkd, login: true, arg: true, needs: toMakeDir, syntax: "MKD directory"},
 		"RMD":  {run: (*session).rmd, login: true, arg: true, needs: toRemoveDir, syntax: "RMD directory"},
-		"PWD":  {run: (*session).pwd, login: true, syntax: "PWD"},
+		"PWD":  {run: (*session).pwd, login: true, bare: true, syntax: "PWD"},
 		"ABOR": {run: (*session).abor, login: true, during: true, syntax: "ABOR"},
 	}
 }

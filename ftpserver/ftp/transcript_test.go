@@ -52,31 +52,65 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-// TestEveryCommandHasATranscript: of each command, something that works and
-// something that doesn't.
-func TestEveryCommandHasATranscript(t *testing.T) {
+// exchange is a command of a transcript, and the digits of its replies.
+type exchange struct {
+	verb, arg string // the verb as it stands in the table
+	codes     []string
+}
+
+func exchanges(t *testing.T) []exchange {
+	t.Helper()
 	files, err := filepath.Glob("testdata/transcripts/*.txt")
 	must(t, err)
-	good, bad := map[string]bool{}, map[string]bool{}
+	var out []exchange
 	for _, path := range files {
 		data, err := os.ReadFile(path)
 		must(t, err)
-		verb := ""
 		for line := range strings.Lines(string(data)) {
-			switch {
-			case strings.HasPrefix(line, "> "):
-				verb, _, _ = strings.Cut(strings.TrimSpace(line[2:]), " ")
-			case strings.HasPrefix(line, "< 2"), strings.HasPrefix(line, "< 3"):
-				good[strings.ToUpper(verb)] = true
-			case strings.HasPrefix(line, "< 4"), strings.HasPrefix(line, "< 5"):
-				bad[strings.ToUpper(verb)] = true
+			line = strings.TrimSuffix(line, "\n")
+			if sent, ok := strings.CutPrefix(line, "> "); ok {
+				verb, arg, _ := strings.Cut(sent, " ")
+				out = append(out, exchange{verb: fullVerb(verb), arg: arg})
+			} else if reply, ok := strings.CutPrefix(line, "< "); ok && len(out) > 0 && len(reply) > 3 && reply[0] != ' ' {
+				e := &out[len(out)-1]
+				e.codes = append(e.codes, reply[:3])
 			}
 		}
 	}
-	neverFails := map[string]bool{"NOOP": true, "QUIT": true, "SYST": true, "FEAT": true}
+	return out
+}
+
+// TestEveryCommandHasATranscript: of each command, every kind of form that its
+// entry in the table calls for: one that works, unless it is refused always; one
+// that doesn't, unless it can't be wrong; none before a login where it needs
+// one; none without an argument, or with one, where that is wrong.
+func TestEveryCommandHasATranscript(t *testing.T) {
+	all := exchanges(t)
+	has := func(verb string, fits func(e exchange) bool) bool {
+		return slices.ContainsFunc(all, func(e exchange) bool { return e.verb == verb && len(e.codes) > 0 && fits(e) })
+	}
+	last := func(e exchange) string { return e.codes[len(e.codes)-1] }
+	neverFails := map[string]bool{"QUIT": true}
 	for _, verb := range verbs() {
-		if !good[verb] || !bad[verb] && !neverFails[verb] {
-			t.Errorf("%s: good form %t, bad form %t", verb, good[verb], bad[verb])
+		c := commands[verb]
+		for _, form := range []struct {
+			name   string
+			wanted bool
+			fits   func(e exchange) bool
+		}{
+			{"that works", !c.refused, func(e exchange) bool { return last(e)[0] == '2' || last(e)[0] == '3' }},
+			{"that is refused", !neverFails[verb], func(e exchange) bool { return last(e)[0] >= '4' }},
+			{"before a login", c.login, func(e exchange) bool { return last(e) == "530" }},
+			{"without its argument", c.arg, func(e exchange) bool { return strings.TrimSpace(e.arg) == "" && last(e) == "501" }},
+			{"with an argument too many", c.bare, func(e exchange) bool { return e.arg != "" && last(e) == "501" }},
+			{"without a data connection", c.data, func(e exchange) bool { return last(e) == "425" }},
+		} {
+			if form.wanted && !has(verb, form.fits) {
+				t.Errorf("%s: there is no transcript of a form %s", verb, form.name)
+			}
+		}
+		if c.refused && has(verb, func(e exchange) bool { return last(e)[0] < '4' }) {
+			t.Errorf("%s is refused always, and yet works", verb)
 		}
 	}
 }
@@ -109,7 +143,7 @@ type player struct {
 }
 
 func play(t *testing.T, script string, secured bool) string {
-	b := newBench(t, func(c *config.Config) { c.Active = true })
+	b := newBench(t, func(c *config.Config) { c.Active, c.ModeZ = true, config.ModeZAllow })
 	b.furnish()
 	p := &player{client: b.connect()}
 	if secured {

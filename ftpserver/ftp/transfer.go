@@ -34,8 +34,11 @@ type transfer struct {
 	cancel  context.CancelCauseFunc
 	bytes   atomic.Int64
 	over    atomic.Bool // its last reply is on its way
-	count   func(direction string, n int64)
-	done    chan struct{} // closed when the session is free again
+	// Of MODE Z: how many bytes were there before compression, or after.
+	deflated bool
+	plain    int64
+	count    func(direction string, n int64)
+	done     chan struct{} // closed when the session is free again
 
 	// parked is closed when the session reads no further: it has read a command
 	// that must wait, or the end of the control connection.
@@ -151,6 +154,9 @@ func (s *session) logTransfer(t *transfer, code int, err error) {
 	s.server.Metrics.TransferDone(t.direction, outcome, t.bytes.Load(), took)
 	args := []any{"verb", t.verb, "direction", t.direction, "path", t.path, "user", s.user.Name, "outcome", outcome,
 		"bytes", t.bytes.Load(), "seconds", took.Seconds(), "reply", code, "tls", s.secure && s.protection.private}
+	if t.deflated {
+		args = append(args, "mode", "Z", "plainBytes", t.plain)
+	}
 	if err != nil {
 		args = append(args, "error", err)
 	}

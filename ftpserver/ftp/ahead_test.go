@@ -1,0 +1,169 @@
+package ftp
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestAbortBehindACommand: an ABOR is seen behind commands that wait for the end
+// of the transfer, which are answered in their order.
+func TestAbortBehindACommand(t *testing.T) {
+	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
+		b.largeFile("large")
+		data := c.begin("RETR large")
+		_, err := io.ReadFull(data, make([]byte, 1<<20))
+		must(t, err)
+		c.send("SIZE large\r\nNO\xff\xf4\xff\xf2OP\r\n\xff\xf4\xff\xf2ABOR\r\nPWD\r\nABOR")
+		for _, begins := range []string{"426 Transfer aborted", "213 ", "200", "226", "257", "226"} {
+			c.expect(begins)
+		}
+		_ = data.Close()
+
+		c.do("EPSV", "229")
+		c.send("STOR awaited\r\nPWD\r\nABOR\r\nABOR")
+		for _, begins := range []string{"150", "426 Transfer aborted", "257", "226", "226"} {
+			c.expect(begins)
+		}
+		if got := c.upload("STOR awaited", "content"); !strings.HasPrefix(got, "226") {
+			t.Errorf("the next upload: %s", got)
+		}
+	})
+}
+
+// TestAbortOfTheSecond: what was read ahead starts a transfer, and the ABOR that
+// was read with it is for that one too.
+func TestAbortOfTheSecond(t *testing.T) {
+	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
+		data := c.begin("STOR first")
+		c.send("PWD\r\nEPSV\r\nSTOR second\r\nPWD\r\nABOR\r\nNOOP")
+		c.expect("426 Transfer aborted")
+		for _, begins := range []string{"257", "229", "150", "426 Transfer aborted", "257", "226", "200"} {
+			c.expect(begins)
+		}
+		_ = data.Close()
+	})
+}
+
+// TestQuitBehindACommand: a client that has said QUIT has taken its leave,
+// whatever it had asked for before that; its upload counts. Of one that has not,
+// nothing more is done.
+func TestQuitBehindACommand(t *testing.T) {
+	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
+		b.file("kept", "old")
+		for _, quit := range []bool{false, true} {
+			b.file("old", "content")
+			data := c.begin("STOR kept")
+			_, err := io.WriteString(data, "new")
+			must(t, err)
+			c.send("DELE old\r\nSIZE kept")
+			if quit {
+				c.send("QUIT")
+			}
+			must(t, c.raw.CloseWrite())
+			must(t, data.Close())
+			if quit {
+				for _, begins := range []string{"226", "250", "213", "221"} {
+					c.expect(begins)
+				}
+			}
+			eventually(t, "the session ends", func() bool { return len(b.server.all()) == 0 })
+			if got, want := b.content("kept"), map[bool]string{true: "new", false: "old"}[quit]; got != want {
+				t.Errorf("QUIT %t: the file holds %q", quit, got)
+			}
+			if _, err := os.Stat(filepath.Join(b.home, "old")); (err == nil) == quit {
+				t.Errorf("QUIT %t: what was to be removed afterwards: %v", quit, err)
+			}
+			c = b.again(c)
+		}
+	})
+}
+
+// TestAheadIsBounded: a client may send as much as it likes during a transfer;
+// all is answered, and little of it is held.
+func TestAheadIsBounded(t *testing.T) {
+	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
+		const commands = 500
+		data := c.begin("STOR up")
+		sent := make(chan error, 1)
+		go func() {
+			_, err := io.WriteString(c.conn, strings.Repeat("SIZE "+strings.Repeat("x", 250)+"\r\n", commands))
+			sent <- err
+		}()
+		must(t, data.Close())
+		c.expect("226")
+		for range commands {
+			c.expect("550")
+		}
+		must(t, <-sent)
+		c.do("NOOP", "200")
+	})
+	var a ahead
+	for n := 0; a.room(); n++ {
+		if n == maxAheadLines {
+			t.Fatal("there is always room for one more")
+		}
+		a.add(aheadLine{text: "NOOP"})
+	}
+	a = ahead{}
+	for n := 0; a.room(); n++ {
+		if n > maxAheadBytes/maxLine {
+			t.Fatal("there is room for any length")
+		}
+		a.add(aheadLine{text: strings.Repeat("x", maxLine)})
+	}
+	for _, ok := a.take(); ok; _, ok = a.take() {
+		continue
+	}
+	if a.lines != nil || a.bytes != 0 {
+		t.Errorf("what was taken is still held: %d lines, %d bytes", len(a.lines), a.bytes)
+	}
+}
+
+// TestInjectionBehindATransfer: what was read ahead in clear is discarded with
+// the rest when TLS begins.
+func TestInjectionBehindATransfer(t *testing.T) {
+	b := newBench(t, nil)
+	c := b.login()
+	data := c.begin("STOR up")
+	c.send("AUTH TLS\r\nHELP\r\nUSER alice")
+	waitAhead(t, b)
+	must(t, data.Close())
+	c.expect("226")
+	c.expect("234")
+	c.handshake()
+	c.do("SYST", "215") // not the answer to HELP
+	c.do("PASS "+password, "503")
+}
+
+// waitAhead waits until the only session has read all that was sent, behind a
+// command that waits.
+func waitAhead(t *testing.T, b *bench) {
+	t.Helper()
+	s := b.server.all()[0]
+	eventually(t, "the lines are read ahead", func() bool {
+		s.mu.Lock()
+		waiting := s.waiting
+		s.mu.Unlock()
+		unread := 0
+		must(t, withFD(s.ctrl.raw, func(fd int) { unread, _ = unix.IoctlGetInt(fd, unix.TIOCINQ) }))
+		return waiting && unread == 0
+	})
+}
+
+// TestClientGoneBehindACommand: the end of the control connection is seen behind
+// a command that waits, and ends the transfer.
+func TestClientGoneBehindACommand(t *testing.T) {
+	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
+		b.largeFile("large")
+		_, err := io.ReadFull(c.begin("RETR large"), make([]byte, 1<<20))
+		must(t, err)
+		c.send("PWD")
+		must(t, c.raw.Close())
+		eventually(t, "the session ends", func() bool { return len(b.server.all()) == 0 })
+	})
+}
