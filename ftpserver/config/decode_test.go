@@ -21,8 +21,8 @@ func TestDecodeFillsInDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Config{
-		Listen:  "0.0.0.0:2121",
-		Banner:  "FTP server ready",
+		Listen: "0.0.0.0:2121",
+		Banner: "FTP server ready", ModeZ: ModeZDeny,
 		Passive: Passive{Range: "30000-30009", ClientAddresses: ClientAddressesPreserved, UnverifiedData: UnverifiedDataRefuse},
 		TLS: TLS{
 			Mode: TLSDisabled, MinVersion: "1.2", DataProtection: DataProtectionOptional, OCSPStapling: StaplingDisabled,
