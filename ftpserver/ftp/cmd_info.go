@@ -15,6 +15,7 @@ func (s *session) feat(string) {
 		features = append(features, "EPRT")
 	}
 	features = append(features, "EPSV", "MDTM", "MLST "+s.facts.describe(), "REST STREAM", "SIZE", "TVFS", "UTF8")
+	features = append(features, s.contentFeatures()...)
 	if s.config().TLS.Mode != config.TLSDisabled {
 		features = append(features, "AUTH TLS", "PBSZ", "PROT")
 	}
@@ -35,6 +36,8 @@ func (s *session) opts(arg string) {
 	case "MLST":
 		s.facts = parseFacts(value)
 		s.reply(200, "MLST OPTS "+s.facts.list())
+	case "HASH":
+		s.optsHash(value)
 	default:
 		s.reply(501, "Unknown option")
 	}

@@ -51,6 +51,7 @@ type Server struct {
 	Options
 	resolver resolver
 	gate     encryptionGate
+	works    workGate
 	turns    turns
 	seats    seats
 
@@ -67,6 +68,7 @@ func NewServer(o Options) *Server {
 	s := &Server{
 		Options:   o,
 		gate:      newEncryptionGate(),
+		works:     newWorkGate(),
 		sessions:  map[*session]struct{}{},
 		addresses: map[netip.Addr]int{},
 	}

@@ -6,7 +6,7 @@ func informationCommands() map[string]*command {
 		"SYST": {run: (*session).syst, syntax: "SYST"},
 		"STAT": {run: (*session).stat, login: true, during: true, needs: toList, syntax: "STAT [path]"},
 		"FEAT": {run: (*session).feat, syntax: "FEAT"},
-		"OPTS": {run: (*session).opts, arg: true, syntax: "OPTS UTF8 ON | MLST facts"},
+		"OPTS": {run: (*session).opts, arg: true, syntax: "OPTS UTF8 ON | MLST facts | HASH algorithm"},
 		"HELP": {run: (*session).help, syntax: "HELP [command]"},
 		"NOOP": {run: (*session).noop, during: true, syntax: "NOOP"},
 	}
