@@ -93,7 +93,7 @@ func parseUtime(arg string) (name string, a vfs.Attributes, ok bool) {
 			times[i], isTime = parseTime(text)
 			ok = ok && isTime
 		}
-		if ok {
+		if ok && arg[0] != ' ' {
 			return strings.Join(f[:len(f)-4], " "), vfs.Attributes{Accessed: &times[0], Modified: &times[1]}, true
 		}
 	}
