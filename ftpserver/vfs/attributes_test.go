@@ -149,6 +149,32 @@ func TestModeOfAnInterruptedUpload(t *testing.T) {
 	}
 }
 
+// TestAttributesAreAChange: what is built on a file that was changed meanwhile
+// is not published over it.
+func TestAttributesAreAChange(t *testing.T) {
+	d := newDisk(t)
+	f := d.user("u", config.RoleReadWrite)
+	d.write("file", "old")
+	u := begin(t, f, "/file", CreateAppend, 0, "+more")
+	if _, err := f.SetAttributes("/file", Attributes{Modified: new(time.Unix(1, 0))}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := u.Commit()
+	wantError(t, "append", err, ErrChanged)
+	interrupt(t, f, "/file", "begin")
+	old := time.Now().Add(-time.Minute) // so that no clock is too coarse
+	if err := os.Chtimes(d.path(f.partialName("file")), old, old); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.SetAttributes("/file", Attributes{Modified: new(time.Unix(2, 0))}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.Create("/file", CreateAt, 5)
+	wantError(t, "resume", err, ErrInterrupted)
+	d.wantNames("", "file")
+	d.wantFile("file", "old")
+}
+
 func TestAvailable(t *testing.T) { eachView(t, checkAvailable) }
 
 func checkAvailable(t *testing.T, open openUser) {

@@ -169,38 +169,38 @@ func TestCombineAndPartials(t *testing.T) {
 }
 
 // TestCombineIsCut: the context, and whoever sets the pace, end it with nothing
-// changed and nothing left behind.
+// changed and nothing left behind, of a target that is there and of a new one.
 func TestCombineIsCut(t *testing.T) {
 	d := newDisk(t)
 	f := d.user("u", config.RoleReadWrite)
 	d.write("all", "all")
 	d.write("a", strings.Repeat("a", 100))
 	d.write("b", strings.Repeat("b", 100))
-	for step := range 3 { // the copy of all, of a, of b
-		for name, enough := range map[string]func(cancel func()) error{
-			"context": func(cancel func()) error { cancel(); return nil },
-			"pace":    func(func()) error { return errEnded },
-		} {
-			ctx, cancel := context.WithCancel(t.Context())
-			n := 0
-			_, _, err := f.Combine(ctx, "/all", []string{"/a", "/b"}, func(do func() (int64, error)) error {
-				_, err := do()
-				if n++; n == step+1 {
-					err = errors.Join(err, enough(cancel))
+	steps := map[string]int{"/all": 3, "/new": 2} // the copies: of what is there, of a, of b
+	for target, all := range steps {
+		for step := 1; step <= all; step++ {
+			for name, enough := range map[string]func(cancel func()) error{
+				"context": func(cancel func()) error { cancel(); return nil },
+				"pace":    func(func()) error { return errEnded },
+			} {
+				if name == "context" && step == all {
+					continue // too late
 				}
-				return err
-			})
-			cancel()
-			if step < 2 || name == "pace" {
+				ctx, cancel := context.WithCancel(t.Context())
+				n := 0
+				_, _, err := f.Combine(ctx, target, []string{"/a", "/b"}, func(do func() (int64, error)) error {
+					_, err := do()
+					if n++; n == step {
+						err = errors.Join(err, enough(cancel))
+					}
+					return err
+				})
+				cancel()
 				if err == nil {
-					t.Fatalf("%s, step %d: it goes on", name, step)
+					t.Fatalf("%s, %s, step %d: it goes on", target, name, step)
 				}
 				d.wantFile("all", "all")
 				d.wantNames("", "all", "a", "b")
-			} else if err != nil {
-				t.Errorf("%s after the last step: %v", name, err)
-			} else {
-				return // combined: it was too late
 			}
 		}
 	}
@@ -247,11 +247,14 @@ func TestCombineOnAFullDisk(t *testing.T) {
 	t.Cleanup(func() { _ = unix.Unmount(small, unix.MNT_DETACH) })
 	d := openDisk(t, small, Options{BootID: "b"})
 	f := d.user("u", config.RoleReadWrite)
-	content := strings.Repeat("x", 300<<10)
+	content := strings.Repeat("x", 330<<10) // twice, and once more with b, is too much
 	d.write("all", content)
+	d.write("b", content[:50<<10])
 	d.write("a", content)
-	wantError(t, "combine", combine(t, f, "/all", "/a"), ErrNoSpace)
-	d.wantFile("all", content)
-	d.wantFile("a", content)
-	d.wantNames("", "all", "a")
+	for _, target := range []string{"/all", "/new"} {
+		wantError(t, "combine", combine(t, f, target, "/a", "/b"), ErrNoSpace)
+		d.wantFile("all", content)
+		d.wantFile("a", content)
+		d.wantNames("", "all", "a", "b")
+	}
 }
