@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"hash/crc32"
@@ -231,7 +232,7 @@ func (w *work) block(f io.ReaderAt, from, to int64, look func(b []byte)) (int64,
 	b := (*buf)[:min(int64(len(*buf)), to-from)]
 	n, err := f.ReadAt(b, from)
 	if n < len(b) {
-		if err == io.EOF { //nolint:errorlint // ReadAt of a file returns it bare
+		if errors.Is(err, io.EOF) {
 			return 0, errShrunk
 		}
 		return 0, vfs.Classify(err)

@@ -94,7 +94,7 @@ func TestHashesTakeTurns(t *testing.T) {
 	for range 10 {
 		c.do("HASH file", "213 SHA-256 0-6 ")
 	}
-	if n := b.hashing(); n != many {
+	if n := b.hashing(); n < many { // that of c may be about to end
 		t.Errorf("%d of %d huge ones are left", n, many)
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-
-	"golang.org/x/sys/unix"
 )
 
 // MaxParts is how many files Combine takes at once; each is held open.
@@ -202,15 +200,34 @@ func (c *combination) fill(ctx context.Context, u *Upload) error {
 // others there are. The target is published: nothing here can take that back.
 func (c *combination) remove() (left int) {
 	for _, p := range c.parts {
-		if err := p.remove(c.fs.store.durable()); err != nil {
+		if err := p.remove(); err != nil {
 			c.fs.store.log.Warn("Source of a combined file not removed", "path", p.at.virtual, "error", Classify(err))
 			left++
 		}
 	}
+	if c.fs.store.durable() {
+		c.sync()
+	}
 	return left
 }
 
-func (p *part) remove(durable bool) error {
+// sync flushes the directories of the sources, each once. A failure may bring
+// sources back, and loses nothing.
+func (c *combination) sync() {
+	flushed := map[identity]bool{}
+	for _, p := range c.parts {
+		i, err := p.folder.lstat(".")
+		if err == nil && !flushed[i.identity()] {
+			flushed[i.identity()] = true
+			err = p.folder.file.Sync()
+		}
+		if err != nil {
+			c.fs.store.log.Warn("Directory of a combined file not flushed", "path", p.at.virtual, "error", Classify(err))
+		}
+	}
+}
+
+func (p *part) remove() error {
 	now, exists, err := p.folder.present(p.at.base)
 	switch {
 	case err != nil:
@@ -221,9 +238,6 @@ func (p *part) remove(durable bool) error {
 		return ErrChanged
 	}
 	err = p.folder.unlink(p.at.base)
-	if err == nil && durable {
-		err = unix.Fsync(p.folder.fd())
-	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
