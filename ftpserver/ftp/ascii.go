@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 )
 
@@ -13,28 +14,46 @@ type asciiReader struct {
 	pending bool // an LF whose CR has gone out
 }
 
-func newASCIIReader(r io.Reader) *asciiReader { return &asciiReader{in: bufio.NewReader(r)} }
+// asciiBuffer is how much of a file is looked at at once, in bytes.
+const asciiBuffer = 32 << 10
+
+func newASCIIReader(r io.Reader) *asciiReader {
+	return &asciiReader{in: bufio.NewReaderSize(r, asciiBuffer)}
+}
 
 func (r *asciiReader) Read(p []byte) (n int, err error) {
 	for n < len(p) {
 		if r.pending {
-			p[n], r.pending, r.afterCR = '\n', false, false
+			p[n], r.pending = '\n', false
 			n++
 			continue
 		}
-		b, err := r.in.ReadByte()
-		if err != nil {
+		if _, err := r.in.Peek(1); err != nil {
 			return n, err
 		}
-		if b == '\n' && !r.afterCR {
-			p[n], r.pending = '\r', true
-		} else {
-			p[n] = b
-		}
-		r.afterCR = b == '\r'
-		n++
+		b, _ := r.in.Peek(min(r.in.Buffered(), len(p)-n)) // what is there
+		n += r.take(p[n:], b)
 	}
 	return n, nil
+}
+
+// take turns the beginning of b, which is not longer than p, up to a line's end
+// or that end itself.
+func (r *asciiReader) take(p, b []byte) int {
+	if b[0] == '\n' {
+		_, _ = r.in.Discard(1) // it is there
+		p[0], r.pending, r.afterCR = '\r', !r.afterCR, false
+		if !r.pending {
+			p[0] = '\n'
+		}
+		return 1
+	}
+	if i := bytes.IndexByte(b, '\n'); i > 0 {
+		b = b[:i]
+	}
+	r.afterCR = b[len(b)-1] == '\r'
+	_, _ = r.in.Discard(len(b)) // as above
+	return copy(p, b)
 }
 
 // asciiWriter turns the lines of the network into those of a file: CRLF becomes

@@ -100,10 +100,10 @@ func (s *session) setRenameFrom(name string) {
 
 // size tells the size of a file. Where there is none, it tells what has arrived
 // of an interrupted upload of this user, so that a client can go on from there
-// (RFC 3659 §4).
+// (RFC 3659 §4), in TYPE I.
 func (s *session) size(arg string) {
 	if !s.binary {
-		s.reply(550, "SIZE works in TYPE I only")
+		s.textSize(arg)
 		return
 	}
 	name := s.path(arg)
@@ -131,8 +131,12 @@ func (s *session) partial(name string, err error) (size int64, ok bool) {
 // timeFormat is RFC 3659 §2.3, in UTC.
 const timeFormat = "20060102150405"
 
-// mdtm tells when a file was changed last (RFC 3659 §3).
+// mdtm tells when a file was changed last (RFC 3659 §3), or sets it.
 func (s *session) mdtm(arg string) {
+	if when, name, ok := s.settingTime(arg); ok {
+		s.setModified(when, name)
+		return
+	}
 	info, err := s.files.Stat(s.path(arg))
 	s.done(err, 213, info.ModTime.UTC().Format(timeFormat))
 }

@@ -20,6 +20,7 @@ func (s *session) feat(string) {
 		features = append(features, "MODE Z")
 	}
 	features = append(features, "EPSV", "MDTM", "MLST "+s.facts.describe(), "REST STREAM", "SIZE", "TVFS", "UTF8")
+	features = append(features, s.contentFeatures()...)
 	if s.config().TLS.Mode != config.TLSDisabled {
 		features = append(features, "AUTH TLS", "PBSZ", "PROT")
 	}
@@ -39,6 +40,8 @@ func (s *session) opts(arg string) {
 		s.reply(200, strings.TrimRight("MLST OPTS "+s.facts.list(), " "))
 	case "MODE":
 		s.optsMode(value)
+	case "HASH":
+		s.optsHash(value)
 	default:
 		s.reply(501, "Unknown option")
 	}

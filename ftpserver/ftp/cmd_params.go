@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -70,21 +71,19 @@ func (s *session) setStructure(arg string) {
 	}
 }
 
-// rest sets where the next transfer begins (RFC 3659 §5).
+// rest sets where the next transfer begins (RFC 3659 §5), in octets as they are
+// transferred.
 func (s *session) rest(arg string) {
 	n, err := strconv.ParseInt(arg, 10, 64)
 	switch {
 	case err != nil || !isNumber(arg):
 		s.reply(501, "REST needs a number of bytes")
-	case n > 0 && !s.binary:
-		s.reply(504, "REST works in TYPE I only")
+	case n > maxText && !s.binary:
+		s.reply(504, fmt.Sprintf("In TYPE A, REST goes up to %d: use TYPE I", maxText))
 	default:
-		s.restart = n
+		s.restart, s.rangeNext = n, octets{}
 		s.reply(350, "Restarting at "+strconv.FormatInt(n, 10)+": send RETR or STOR")
 	}
 }
-
-// allo: space needs no reservation here (RFC 959 §4.1.3).
-func (s *session) allo(string) { s.reply(202, "No storage allocation needed") }
 
 func (s *session) noop(string) { s.reply(200, "OK") }

@@ -49,7 +49,6 @@ func (s *session) logRefusal(code int, err error) {
 
 // retr sends a file (RFC 959 §4.1.3).
 func (s *session) retr(arg string) {
-	offset := s.offset
 	if !s.ready() {
 		return
 	}
@@ -59,36 +58,39 @@ func (s *session) retr(arg string) {
 		s.refuse(err)
 		return
 	}
-	if offset > info.Size {
-		_ = f.Close()
-		s.refuse(vfs.ErrRestart)
-		return
-	}
-	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+	from, size, err := s.download(f, info.Size)
+	if err != nil {
 		_ = f.Close()
 		s.refuse(err)
 		return
 	}
+	text := "Sending the file"
+	if size >= 0 {
+		text = fmt.Sprintf("Sending %d bytes", size)
+	}
 	s.start(job{
 		verb: "RETR", path: name, direction: download,
-		run:     func(t *transfer, c dataConn) error { return s.sendDownload(t, c, f, info.Size-offset) },
+		run:     func(t *transfer, c dataConn) error { return s.sendDownload(t, c, f, from, size) },
 		abandon: func() { _ = f.Close() },
-	}, fmt.Sprintf("Sending %d bytes", info.Size-offset))
+	}, text)
 }
 
-func (s *session) sendDownload(t *transfer, c dataConn, f *os.File, size int64) error {
+// sendDownload sends what is left of f, or what from makes of it.
+func (s *session) sendDownload(t *transfer, c dataConn, f *os.File, from io.Reader, size int64) error {
 	defer func() { _ = f.Close() }()
 	stall := s.config().Limits.StallTimeout
 	var err error
 	switch {
-	case s.deflate && s.binary:
+	case s.deflate && from == nil:
 		err = s.sendDeflated(t, c, f, size, stall)
 	case s.deflate:
-		err = s.sendDeflated(t, c, newASCIIReader(f), 0, stall)
-	case s.binary:
+		err = s.sendDeflated(t, c, from, size, stall)
+	case from == nil:
 		err = t.sendFile(c, f, size, stall)
 	default:
-		err = t.sendFrom(c, newASCIIReader(f), stall)
+		if err = t.sendFrom(c, from, stall); err == nil && t.bytes.Load() < size {
+			err = errShrunk
+		}
 	}
 	if err != nil {
 		return err
@@ -114,6 +116,11 @@ func (s *session) appe(arg string) {
 }
 
 func (s *session) receive(verb, arg string, mode vfs.CreateMode, offset int64) {
+	if p := s.uploadProblem(); p != nil {
+		s.dropData()
+		s.reply(p.code, p.text)
+		return
+	}
 	if !s.ready() {
 		return
 	}

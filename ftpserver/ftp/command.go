@@ -23,6 +23,8 @@ type command struct {
 	begins bool
 	// data: uses a data connection, and the offset of REST.
 	data bool
+	// ranged: it works on the octets that RANG has chosen.
+	ranged bool
 	// needs are the operations that it comes to ask the storage for. It gets no
 	// others, whatever the user's role. Absent: it touches no files.
 	needs []need
@@ -65,7 +67,7 @@ var commands map[string]*command
 func init() {
 	commands = map[string]*command{}
 	for _, table := range []func() map[string]*command{
-		securityCommands, accessCommands, parameterCommands, fileCommands, informationCommands,
+		securityCommands, accessCommands, parameterCommands, fileCommands, contentCommands, informationCommands,
 		hostCommands, clientCommands, refusedCommands,
 	} {
 		maps.Copy(commands, table())

@@ -33,6 +33,8 @@ var fileReplies = []struct {
 	{vfs.ErrNotDir, 550, "Not a directory"},
 	{vfs.ErrNotRegular, 550, "Not a regular file"},
 	{vfs.ErrLinks, 550, "Too many symbolic links"},
+	{vfs.ErrTwice, 553, "A file can be named only once"},
+	{vfs.ErrManyParts, 553, "Too many files at once"},
 	{fs.ErrInvalid, 553, "Not possible under this name"},
 }
 

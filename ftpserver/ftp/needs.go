@@ -9,6 +9,8 @@ type need struct {
 	of  object
 	// refused: even who holds them is only told why the command can't be.
 	refused bool
+	// optional: who lacks them is answered too, with less.
+	optional bool
 }
 
 // object is what the path of a command names.
@@ -23,6 +25,11 @@ const (
 	fileToNew  object = "a new name, for a file"
 	dirToNew   object = "a new name, for a directory"
 	fileToFile object = "a file, for a file"
+	// Of MDTM with a time.
+	fileTimed object = "a file, to set its time"
+	// Of COMB, by its target.
+	partsToNew  object = "files, to make a new one of"
+	partsToFile object = "files, to add to another"
 )
 
 var (
@@ -36,13 +43,21 @@ var (
 // What the commands need. This is the one place that says it: a handler can ask
 // the storage for nothing else.
 var (
-	toGoUp      = []need{enters}
-	toEnter     = []need{enters, {ops: vfs.OpRead, of: file, refused: true}}
-	toList      = []need{lists, reads}
-	toListFacts = []need{lists, {ops: vfs.OpRead, of: file, refused: true}}
-	toTellFacts = []need{enters, reads, resumes}
-	toTellSize  = []need{reads, resumes, {ops: vfs.OpEnter, of: directory, refused: true}}
-	toTellTime  = []need{enters, reads}
+	toGoUp          = []need{enters}
+	toEnter         = []need{enters, {ops: vfs.OpRead, of: file, refused: true}}
+	toList          = []need{lists, reads}
+	toListFacts     = []need{lists, {ops: vfs.OpRead, of: file, refused: true}}
+	toTellFacts     = []need{enters, reads, resumes}
+	toTellSize      = []need{reads, resumes, {ops: vfs.OpEnter, of: directory, refused: true}}
+	toTellOrSetTime = []need{enters, reads, {ops: vfs.OpAttributes, of: fileTimed}}
+	toSet           = []need{{ops: vfs.OpAttributes, of: file}, {ops: vfs.OpAttributes, of: directory}}
+	toTellSpace     = []need{{ops: vfs.OpEnter | vfs.OpList | vfs.OpCreate, of: directory}}
+	toAllocate      = []need{{ops: vfs.OpEnter | vfs.OpList | vfs.OpCreate, of: directory, optional: true}}
+	toStoreNew      = []need{{ops: vfs.OpCreate, of: newName}}
+	toCombine       = []need{
+		{ops: vfs.OpRead | vfs.OpDelete | vfs.OpCreate, of: partsToNew},
+		{ops: vfs.OpRead | vfs.OpDelete | vfs.OpAppend, of: partsToFile},
+	}
 	toRead      = []need{reads}
 	toStore     = []need{{ops: vfs.OpCreate, of: newName}, {ops: vfs.OpOverwrite, of: file}, resumes}
 	toAppend    = []need{{ops: vfs.OpCreate, of: newName}, {ops: vfs.OpAppend, of: file}, resumes}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
@@ -21,7 +22,7 @@ var untouched = map[string]struct{ arg, begins string }{
 	"HOST": {"localhost", "503"}, "USER": {"alice", "331"}, "PASS": {"x", "503"}, "QUIT": {"", "221"},
 	"TYPE": {"A", "200"}, "MODE": {"S", "200"}, "STRU": {"F", "200"},
 	"PASV": {"", "227"}, "EPSV": {"", "229"}, "PORT": {"127,0,0,1,255,1", "502"}, "EPRT": {"|1|127.0.0.1|65281|", "502"},
-	"REST": {"5", "350"}, "ALLO": {"5", "202"}, "PWD": {"", "257"}, "ABOR": {"", "226"},
+	"REST": {"5", "350"}, "RANG": {"0 5", "350"}, "PWD": {"", "257"}, "ABOR": {"", "226"},
 	"REIN": {"", "220"}, "ACCT": {"any", "202"}, "CLNT": {"any", "200"}, "CSID": {"Name=any;", "200"}, "LANG": {"", "200"},
 	"SMNT": {"/", "502"}, "CCC": {"", "533"}, "ADAT": {"any", "503"}, "MIC": {"any", "503"}, "CONF": {"any", "503"}, "ENC": {"any", "503"},
 	"SYST": {"", "215"}, "FEAT": {"", "211"}, "OPTS": {"UTF8 ON", "200"}, "HELP": {"", "214"}, "NOOP": {"", "200"},
@@ -138,17 +139,25 @@ func TestDropBoxTellsNoNames(t *testing.T) {
 			must(t, os.Symlink("circle", filepath.Join(home, "circle")))
 			c := b.login()
 			c.do("CWD box", "250")
-			for _, verb := range []string{"RETR", "SIZE", "MDTM", "MLST", "CWD"} {
-				want := c.carryOut(verb == "RETR", verb+" file")
+			for _, command := range []string{
+				"RETR %s", "SIZE %s", "MDTM %s", "MLST %s", "CWD %s", "HASH %s", `XCRC "%s" 0 3`, "XMD5 %s", "AVBL %s", "MFMT 20010203040506 %s",
+				"MDTM 20010203040506 %s", "MFF Modify=20010203040506; %s", "SITE CHMOD 644 %s", "SITE UTIME 200102030405 %s", `COMB "new" "%s"`, `COMB "file" "%s"`,
+			} {
+				want := c.carryOut(command == "RETR %s", fmt.Sprintf(command, "file"))
 				if !strings.HasPrefix(want, "550 Permission denied: your role") {
-					t.Errorf("%s of a file: %s", verb, want)
+					t.Errorf("%s of a file: %s", command, want)
 				}
 				for _, other := range []string{"missing", "file/x", "missing/x", "dangling", "out", "circle"} {
-					if got := c.carryOut(verb == "RETR", verb+" "+other); got != want {
-						t.Errorf("%s %s: %s, and of a file: %s", verb, other, got, want)
+					if got := c.carryOut(command == "RETR %s", fmt.Sprintf(command, other)); got != want {
+						t.Errorf("%s %s: %s, and of a file: %s", command, other, got, want)
 					}
 				}
 			}
+			c.do("TYPE A", "200")
+			c.do("SIZE missing", c.do("SIZE file", "550 Permission denied: your role"))
+			c.do("TYPE I", "200")
+			c.do("AVBL", "550")
+			c.do(fmt.Sprintf("ALLO %d", int64(1)<<62), "202")
 			c.cut("STOR part", "half")
 			c = b.login()
 			eventually(t, "the upload is kept", func() bool {
@@ -175,10 +184,7 @@ func (b *bench) walker(t *testing.T, s setting) *client {
 func (b *bench) attempt(t *testing.T, s setting, verb string, n need) {
 	c := b.walker(t, s)
 	defer func() { _ = c.conn.Close() }()
-	arg, moved := map[object]string{
-		directory: "dir", file: "file", newName: "new", interrupted: "part",
-		fileToNew: "new", dirToNew: "new", fileToFile: "file",
-	}[n.of], n.of == fileToNew || n.of == fileToFile || n.of == dirToNew
+	arg, moved := argumentOf(verb, n.of), n.of == fileToNew || n.of == fileToFile || n.of == dirToNew
 	if verb == "CDUP" {
 		c.do("CWD dir", "250")
 		arg = ""
@@ -195,6 +201,9 @@ func (b *bench) attempt(t *testing.T, s setting, verb string, n need) {
 	what := fmt.Sprintf("%s of %s", verb, n.of)
 	allowed := vfs.RoleAllows(s.held, n.ops) && !n.refused && (!moved || s.moves)
 	switch {
+	case n.optional && reply[0] != '2':
+		t.Errorf("%s, which needs nothing: %s", what, reply)
+	case n.optional:
 	case allowed && reply[0] > '3':
 		t.Errorf("%s is refused: %s", what, reply)
 	case !allowed && reply[0] != '5':
@@ -205,6 +214,26 @@ func (b *bench) attempt(t *testing.T, s setting, verb string, n need) {
 	if after := b.tree(t, s); !allowed && !slices.Equal(before, after) {
 		t.Errorf("%s was refused and has changed %q into %q", what, before, after)
 	}
+}
+
+// argumentOf is what has a command do something with that.
+func argumentOf(verb string, of object) string {
+	arg := map[object]string{
+		directory: "dir", file: "file", newName: "new", interrupted: "part",
+		fileToNew: "new", dirToNew: "new", fileToFile: "file", fileTimed: "20010203040506 file",
+		partsToNew: `"new" "file"`, partsToFile: `"file" "other"`,
+	}[of]
+	switch verb {
+	case "MFMT":
+		return "20010203040506 " + arg
+	case "MFF":
+		return "Modify=20010203040506;UNIX.mode=0600; " + arg
+	case "SITE":
+		return "CHMOD 600 " + arg
+	case "ALLO":
+		return "5"
+	}
+	return arg
 }
 
 // from is the place to rename from.
@@ -230,7 +259,7 @@ func (c *client) carryOut(data bool, line string) string {
 	if !strings.HasPrefix(reply, "150") {
 		return reply
 	}
-	if strings.HasPrefix(line, "STOR") || strings.HasPrefix(line, "APPE") {
+	if strings.HasPrefix(line, "STO") || strings.HasPrefix(line, "APPE") {
 		_, err := io.WriteString(conn, "more")
 		must(c.t, err)
 		must(c.t, conn.Close())
@@ -249,7 +278,10 @@ func (b *bench) furnishPlace(t *testing.T, s setting) {
 	must(t, os.RemoveAll(from))
 	for _, dir := range []string{place, from} {
 		must(t, os.MkdirAll(filepath.Join(dir, "dir"), 0o755))
-		must(t, os.WriteFile(filepath.Join(dir, "file"), []byte("content"), 0o644))
+		for _, name := range []string{"file", "other"} {
+			must(t, os.WriteFile(filepath.Join(dir, name), []byte("content"), 0o644))
+			must(t, os.Chtimes(filepath.Join(dir, name), time.Time{}, time.Unix(1e9, 0)))
+		}
 	}
 	owner := s.user
 	owner.Role, owner.Paths = config.RoleReadWrite, nil
@@ -279,7 +311,9 @@ func (b *bench) tree(t *testing.T, s setting) []string {
 				return err
 			}
 			data, err := os.ReadFile(p)
-			out = append(out, p+": "+string(data))
+			must(t, err)
+			st, err := os.Stat(p)
+			out = append(out, fmt.Sprintf("%s: %s %v %v", p, data, st.Mode(), st.ModTime()))
 			return err
 		}))
 	}
@@ -316,7 +350,7 @@ func rolesTable() string {
 	var rows []*row
 	for _, verb := range verbs() {
 		for _, n := range commands[verb].needs {
-			if n.refused {
+			if n.refused || n.optional {
 				continue
 			}
 			i := slices.IndexFunc(rows, func(r *row) bool { return r.need == n })

@@ -57,6 +57,7 @@ type Server struct {
 	Options
 	resolver   resolver
 	gate       encryptionGate
+	works      workGate
 	turns      turns
 	seats      seats
 	handshakes handshakes
@@ -80,6 +81,7 @@ func NewServer(o Options) *Server {
 		gate:      newEncryptionGate(),
 		tickets:   &tickets{},
 		known:     newKnownSessions(time.Now),
+		works:     newWorkGate(),
 		sessions:  map[*session]struct{}{},
 		addresses: map[netip.Prefix]int{},
 		guesses:   lockout.New(),

@@ -62,6 +62,9 @@ type session struct {
 	binary       bool   // TYPE I, else TYPE A
 	restart      int64  // REST, for the next transfer
 	offset       int64  // the REST that holds for this command
+	rangeNext    octets // RANG, for the next transfer or HASH
+	rangeNow     octets // the RANG that holds for this command
+	hash         *hashAlgorithm
 	renameFrom   string // RNFR
 	verb         string // of the command that is carried out
 	epsvOnly     bool   // EPSV ALL (RFC 2428 §4)
@@ -112,6 +115,7 @@ func newSession(s *Server, c *net.TCPConn, n uint64) *session {
 		local:  addrPort(c.LocalAddr()).Addr(),
 		cwd:    "/",
 		facts:  defaultFacts,
+		hash:   &hashAlgorithms[0],
 		state:  telemetry.StateConnected,
 
 		loginSince:   now,
@@ -260,6 +264,9 @@ func (s *session) forgetSteps(verb string, cmd *command) {
 	}
 	if cmd.data {
 		s.offset, s.restart = s.restart, 0
+	}
+	if cmd.data || cmd.ranged {
+		s.rangeNow, s.rangeNext = s.rangeNext, octets{}
 	}
 }
 

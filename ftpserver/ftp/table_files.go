@@ -11,7 +11,7 @@ func fileCommands() map[string]*command {
 		"MLSD": {run: (*session).mlsd, data: true, login: true, needs: toListFacts, syntax: "MLSD [directory]"},
 		"MLST": {run: (*session).mlst, login: true, needs: toTellFacts, syntax: "MLST [path]"},
 		"SIZE": {run: (*session).size, login: true, arg: true, needs: toTellSize, syntax: "SIZE file"},
-		"MDTM": {run: (*session).mdtm, login: true, arg: true, needs: toTellTime, syntax: "MDTM file"},
+		"MDTM": {run: (*session).mdtm, login: true, arg: true, needs: toTellOrSetTime, syntax: "MDTM [YYYYMMDDHHMMSS] path"},
 		"DELE": {run: (*session).dele, login: true, arg: true, needs: toDelete, syntax: "DELE file"},
 		"RNFR": {run: (*session).rnfr, login: true, arg: true, needs: toRename, syntax: "RNFR path"},
 		"RNTO": {run: (*session).rnto, login: true, arg: true, needs: toRenameTo, syntax: "RNTO path"},

@@ -11,6 +11,6 @@ func parameterCommands() map[string]*command {
 		"PORT": {run: (*session).port, begins: true, login: true, arg: true, words: true, syntax: "PORT h1,h2,h3,h4,p1,p2"},
 		"EPRT": {run: (*session).eprt, begins: true, login: true, arg: true, words: true, syntax: "EPRT |family|address|port|"},
 		"REST": {run: (*session).rest, login: true, arg: true, words: true, syntax: "REST offset"},
-		"ALLO": {run: (*session).allo, login: true, words: true, syntax: "ALLO bytes"},
+		"ALLO": {run: (*session).allo, login: true, arg: true, words: true, needs: toAllocate, syntax: "ALLO bytes [R record]"},
 	}
 }

@@ -46,6 +46,11 @@ var (
 	ErrChanged = errors.New("was changed meanwhile; try again")
 	// ErrLinks: the path leads through too many symbolic links, or in a circle.
 	ErrLinks = errors.New("too many symbolic links")
+	// ErrTwice: of files to be combined, two are one. It is an fs.ErrInvalid too.
+	ErrTwice error = &sentinel{"a file can be named only once", fs.ErrInvalid}
+	// ErrManyParts: more than MaxParts files to be combined at once. It is an
+	// fs.ErrInvalid too.
+	ErrManyParts error = &sentinel{"too many files at once", fs.ErrInvalid}
 	// ErrName: no file can have this name.
 	ErrName = errors.New("bad name")
 

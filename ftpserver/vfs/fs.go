@@ -67,7 +67,7 @@ func (f *FS) Open(p string) (*os.File, Info, error) {
 	if err != nil {
 		return nil, Info{}, err
 	}
-	file, err := f.open(at)
+	file, err := f.open(at, OpRead)
 	if err != nil {
 		return nil, Info{}, fail("open", at.virtual, err)
 	}
@@ -85,9 +85,10 @@ func (f *FS) Open(p string) (*os.File, Info, error) {
 // openFlags: opening a FIFO must not wait for its writer.
 const openFlags = os.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY
 
-func (f *FS) open(at place) (*os.File, error) {
+// open opens a file or a directory for who may do that with it.
+func (f *FS) open(at place, op Operation) (*os.File, error) {
 	if len(f.rules) == 0 {
-		if err := f.need(f.held, OpRead); err != nil {
+		if err := f.need(f.held, op); err != nil {
 			return nil, err
 		}
 		file, err := f.home.OpenFile(at.rel, openFlags, 0)
@@ -106,10 +107,13 @@ func (f *FS) open(at place) (*os.File, error) {
 	if err := w.walk(at.rel); err != nil {
 		return nil, w.inside.untold(err)
 	}
-	if err := f.need(w.inside, OpRead); err != nil {
+	if err := f.need(w.inside, op); err != nil {
 		return nil, err
 	}
-	return w.file(openFlags, at.virtual)
+	if w.base == "" {
+		return openAt(w.fd, ".", openFlags, at.virtual)
+	}
+	return openAt(w.fd, w.base, openFlags, at.virtual)
 }
 
 func regular(m fs.FileMode) error {

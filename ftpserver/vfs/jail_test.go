@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -60,6 +61,11 @@ func everyOperation(f *FS, p string) map[string]error {
 			_ = u.Discard()
 		}
 	}
+	when, mode := time.Unix(1, 0), fs.FileMode(0o600)
+	_, errs["SetTime"] = f.SetAttributes(p, Attributes{Modified: &when, Accessed: &when})
+	_, errs["SetMode"] = f.SetAttributes(p, Attributes{Mode: &mode})
+	_, errs["Available"] = f.Available(p)
+	_, _, errs["Combine"] = f.Combine(context.Background(), "/combined", []string{p}, nil)
 	errs["CheckRename"] = f.CheckRename(p)
 	errs["RenameFrom"] = f.Rename(p, "/elsewhere")
 	errs["Mkdir"] = f.Mkdir(p)
@@ -107,7 +113,7 @@ func wantOnlySecret(t *testing.T, dir string) {
 		t.Fatalf("outside the home are %v, %v; want the secret alone", entries, err)
 	}
 	st, err := os.Stat(filepath.Join(dir, "secret"))
-	if err != nil || st.Size() != 6 || st.ModTime().Before(time.Unix(1e9, 0)) {
+	if err != nil || st.Size() != 6 || st.Mode() != 0o644 || st.ModTime().Before(time.Unix(1e9, 0)) {
 		t.Errorf("the secret has changed: %v, %v", st, err)
 	}
 }
@@ -198,6 +204,8 @@ func checkNoWayOutUnderRace(t *testing.T, open openUser) {
 			_ = file.Close()
 			t.Error("the secret was opened")
 		}
+		_, _ = f.SetAttributes("/at/secret", Attributes{Modified: new(time.Unix(1, 0)), Mode: new(fs.FileMode(0o600))})
+		_, _, _ = f.Combine(t.Context(), "/combined", []string{"/at/secret"}, nil)
 		_ = f.Mkdir("/at/dir")
 		_ = f.Remove("/at/secret")
 		_ = f.Rename("/at/secret", "/stolen")

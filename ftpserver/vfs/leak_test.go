@@ -35,6 +35,10 @@ func TestNoDescriptorLeaks(t *testing.T) {
 			everyOperation(f, p)
 			_ = f.Rename("/old", p)
 			f.PartialSize(p)
+			_, _, _ = f.Combine(t.Context(), p, []string{"/part", "/part2"}, nil)
+			if u, err := f.CreateUnique(p); err == nil {
+				_ = u.Discard()
+			}
 			for _, end := range []func(*Upload){func(u *Upload) { _, _ = u.Commit() }, func(u *Upload) { _ = u.Interrupt() }} {
 				if u, err := f.Create(p, CreateAppend, 0); err == nil {
 					_ = u.Prepare(t.Context())

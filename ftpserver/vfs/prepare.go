@@ -85,17 +85,25 @@ func (u *Upload) copyTarget(ctx context.Context) error {
 	if u.mode == CreateAppend {
 		size = u.target.Size
 	}
-	return copyBytes(ctx, u.file, old, size)
+	return copyBytes(ctx, u.file, old, size, u.pace)
 }
 
 // copyBytes copies exactly size bytes. Between bare files the kernel copies, or
-// shares the blocks where the file system can.
-func copyBytes(ctx context.Context, to io.Writer, from io.Reader, size int64) error {
+// shares the blocks where the file system can. Without a pace it goes as fast
+// as it can.
+func copyBytes(ctx context.Context, to io.Writer, from io.Reader, size int64, pace Pace) error {
+	if pace == nil {
+		pace = func(step func() (int64, error)) error { _, err := step(); return err }
+	}
 	for size > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n, err := io.CopyN(to, from, min(size, copyChunk))
+		var n int64
+		err := pace(func() (_ int64, err error) {
+			n, err = io.CopyN(to, from, min(size, copyChunk))
+			return n, err
+		})
 		if errors.Is(err, io.EOF) {
 			return ErrChanged // it has become shorter
 		}

@@ -5,8 +5,9 @@ import (
 	"sync"
 )
 
-// publish gives the file its name. A role that may not overwrite does it by a
-// link, which fails if the name has been taken since Create.
+// publish gives the file its name. A role that may not overwrite, and an upload
+// that is to have a name of its own, do it by a link, which fails if the name has
+// been taken since Create.
 //
 // What was built on the file under the name replaces that file only: it may
 // have been changed since, and that change was acknowledged. Within this process
@@ -17,7 +18,7 @@ func (u *Upload) publish() error {
 	lock := u.fs.store.publishing.of(u.at.base)
 	lock.Lock()
 	defer lock.Unlock()
-	if !u.folder.held.has(OpOverwrite) {
+	if u.exclusive || !u.folder.held.has(OpOverwrite) {
 		return u.publishNew()
 	}
 	if err := u.unchanged(); err != nil {

@@ -12,20 +12,21 @@ type Operation uint
 
 // The operations.
 const (
-	OpEnter     Operation = 1 << iota // tell that a directory is there: CWD
-	OpList                            // read a directory
-	OpRead                            // read a file, or tell its size and time
-	OpCreate                          // store a file where there is none
-	OpOverwrite                       // replace a file, or what comes after an offset
-	OpAppend                          // add to a file
-	OpRename                          // give another name, or another directory
-	OpDelete                          // remove files and directories
-	OpMakeDir                         // make a directory
+	OpEnter      Operation = 1 << iota // tell that a directory is there: CWD
+	OpList                             // read a directory
+	OpRead                             // read a file, or tell its size and time
+	OpCreate                           // store a file where there is none
+	OpOverwrite                        // replace a file, or what comes after an offset
+	OpAppend                           // add to a file
+	OpRename                           // give another name, or another directory
+	OpDelete                           // remove files and directories
+	OpMakeDir                          // make a directory
+	OpAttributes                       // set the time or the mode of what is there
 )
 
 const (
 	mayLook   = OpEnter | OpList | OpRead
-	mayChange = OpCreate | OpOverwrite | OpAppend | OpRename | OpDelete | OpMakeDir
+	mayChange = OpCreate | OpOverwrite | OpAppend | OpRename | OpDelete | OpMakeDir | OpAttributes
 	// everything is also what an FS is limited to before Only says otherwise.
 	everything = mayLook | mayChange
 )

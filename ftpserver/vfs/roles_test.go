@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"testing"
+	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
@@ -20,13 +21,27 @@ var attempts = map[string]func(f *FS) error{
 	"append to nothing": func(f *FS) error {
 		return publish(f.Create("/new", CreateAppend, 0))
 	},
-	"overwrite":     func(f *FS) error { return publish(f.Create("/old", CreateTruncate, 0)) },
-	"restart":       func(f *FS) error { return publish(f.Create("/old", CreateAt, 1)) },
-	"append":        func(f *FS) error { return publish(f.Create("/old", CreateAppend, 0)) },
-	"check rename":  func(f *FS) error { return f.CheckRename("/old") },
-	"rename":        func(f *FS) error { return f.Rename("/old", "/renamed") },
-	"delete":        func(f *FS) error { return f.Remove("/old") },
-	"delete dir":    func(f *FS) error { return f.Rmdir("/dir") },
+	"overwrite":    func(f *FS) error { return publish(f.Create("/old", CreateTruncate, 0)) },
+	"restart":      func(f *FS) error { return publish(f.Create("/old", CreateAt, 1)) },
+	"append":       func(f *FS) error { return publish(f.Create("/old", CreateAppend, 0)) },
+	"check rename": func(f *FS) error { return f.CheckRename("/old") },
+	"rename":       func(f *FS) error { return f.Rename("/old", "/renamed") },
+	"delete":       func(f *FS) error { return f.Remove("/old") },
+	"delete dir":   func(f *FS) error { return f.Rmdir("/dir") },
+	"set time": func(f *FS) error {
+		_, err := f.SetAttributes("/old", Attributes{Modified: new(time.Unix(1, 0))})
+		return err
+	},
+	"set mode of dir": func(f *FS) error {
+		_, err := f.SetAttributes("/dir", Attributes{Mode: new(fs.FileMode(0o700))})
+		return err
+	},
+	"create unique": func(f *FS) error { return publish(f.CreateUnique("/old")) },
+	"tell space":    func(f *FS) error { _, err := f.Available("/dir"); return err },
+	"combine": func(f *FS) error {
+		_, _, err := f.Combine(context.Background(), "/new", []string{"/old"}, nil)
+		return err
+	},
 	"make dir":      func(f *FS) error { return f.Mkdir("/made") },
 	"go on with it": func(f *FS) error { return publish(f.Create("/part", CreateAppend, 0)) },
 	"go on at":      func(f *FS) error { return publish(f.Create("/part", CreateAt, 2)) },
@@ -62,7 +77,7 @@ func TestRoles(t *testing.T) {
 	}
 	for role, allowed := range map[config.Role]map[string]bool{
 		config.RoleReadOnly: {"enter": true, "list": true, "stat": true, "read": true},
-		config.RoleWriteOnly: {"enter": true, "create": true, "append to nothing": true,
+		config.RoleWriteOnly: {"enter": true, "create": true, "create unique": true, "append to nothing": true,
 			"go on with it": true, "go on at": true, "partial size": true},
 		config.RoleReadWrite: all,
 		config.RoleAdmin:     all,

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
@@ -44,6 +45,9 @@ var scenarios = map[string]struct {
 	"clear":     {config.RoleReadWrite, config.DurabilityFull, func(f *FS) error { return f.Rmdir("/empty") }},
 	"move":      {config.RoleReadWrite, config.DurabilityFull, func(f *FS) error { return f.Rename("/old", "/dir/new") }},
 	"rename":    {config.RoleReadWrite, config.DurabilityFull, func(f *FS) error { return f.Rename("/old", "/new") }},
+	"combine":   {config.RoleReadWrite, config.DurabilityFull, combining("/new", "/old", "/dir/part", "/other")},
+	"attribute": {config.RoleReadWrite, config.DurabilityFull, settingTime},
+	"unique":    {config.RoleReadWrite, config.DurabilityFull, storingUnique},
 	"download":  {config.RoleReadWrite, config.DurabilityFull, download},
 	"upload":    {config.RoleReadWrite, config.DurabilityNone, upload},
 	"bad disk":  {config.RoleReadWrite, config.DurabilityFull, wantEIO(storing("/old", CreateTruncate))},
@@ -61,6 +65,32 @@ func runScenario(name, root string) error {
 		return err
 	}
 	return c.run(f)
+}
+
+func combining(target string, sources ...string) func(f *FS) error {
+	return func(f *FS) error {
+		_, left, err := f.Combine(context.Background(), target, sources, nil)
+		if err == nil && left > 0 {
+			err = errors.New("sources are left")
+		}
+		return err
+	}
+}
+
+func settingTime(f *FS) error {
+	_, err := f.SetAttributes("/old", Attributes{Modified: new(time.Unix(1, 0))})
+	return err
+}
+
+func storingUnique(f *FS) error {
+	u, err := f.CreateUnique("/new")
+	if err == nil {
+		err = u.Prepare(context.Background())
+	}
+	if err == nil {
+		_, err = u.Commit()
+	}
+	return err
 }
 
 func storing(p string, mode CreateMode) func(f *FS) error {

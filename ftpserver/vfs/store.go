@@ -109,9 +109,9 @@ func (s *Store) FreeBytes() int64 {
 		return -1
 	}
 	defer f.close()
-	var st unix.Statfs_t
-	if err := retry(func() error { return unix.Fstatfs(f.fd(), &st) }); err != nil {
+	n, err := f.free()
+	if err != nil {
 		return -1
 	}
-	return int64(st.Bavail) * st.Frsize //nolint:gosec // no disk has 2^63 blocks
+	return n
 }

@@ -35,14 +35,29 @@ func TestSystemCalls(t *testing.T) {
 		"rename": {`renameat\(\d+</>, "old", \d+</>, "new"\) = 0`, forget, flushHome},
 		"move": {`renameat\(\d+</>, "old", \d+</dir>, "new"\) = 0`, `unlinkat\(\d+</dir>, ".ftpserver-part-[0-9a-f]{32}", 0\) = -1 ENOENT`,
 			`fsync\(\d+</dir>`, flushHome},
+		"combine": {copied("old"), copied("dir/part"), copied("other"), flushFile,
+			`linkat\(\d+</>, ".ftpserver-tmp-0-b-1", \d+</>, "new", 0\) = 0`, `unlinkat\(\d+</>, ".ftpserver-tmp-0-b-1", 0\) = 0`, forget, flushHome,
+			`unlinkat\(\d+</>, "old", 0\) = 0`, `unlinkat\(\d+</dir>, "part", 0\) = 0`, `unlinkat\(\d+</>, "other", 0\) = 0`, flushHome, `fsync\(\d+</dir>`},
+		"attribute": {`fsync\(\d+</old>`},
+		"unique": {flushFile, `linkat\(\d+</>, ".ftpserver-tmp-0-b-1", \d+</>, "new-[a-z2-7]{12}", 0\) = 0`,
+			`unlinkat\(\d+</>, ".ftpserver-tmp-0-b-1", 0\) = 0`, forget, flushHome},
 		"download": {`sendfile\(\d+<.*>, \d+</old>, .*\) = 10`, `sendfile\(\d+<.*>, \d+</old>, .*\) = 0`},
 		"upload":   {`splice\(\d+<.*>, NULL, \d+</.ftpserver-tmp-0-b-1>, NULL, .*\) = 4`, publish + `"new"`, forget},
 	} {
 		t.Run(name, func(t *testing.T) {
-			calls := trace(t, newHome(t), name)
-			wantCalls(t, calls, want)
+			d := newHome(t)
+			if name == "combine" {
+				d.write("dir/part", "0123456789")
+				d.write("other", "0123456789")
+			}
+			wantCalls(t, trace(t, d, name), want)
 		})
 	}
+}
+
+// copied is the call that copies a file of 10 bytes.
+func copied(name string) string {
+	return `copy_file_range\(\d+</` + name + `>, NULL, \d+</.ftpserver-tmp-0-b-1>, NULL, \d+, 0\) = 10`
 }
 
 // TestHomeIsDurable: what is stored in a new home is no safer than the home.

@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"io/fs"
 	"os"
 	"sync/atomic"
 
@@ -26,19 +27,27 @@ const (
 	fromTarget         // a copy of the file that it is to replace
 )
 
+// plan is what an upload does with what is already there.
+type plan struct {
+	mode   CreateMode
+	offset int64 // bytes kept of the source, for CreateAt
+	// exclusive: the name must be free, now and when it is published.
+	exclusive bool
+	pace      Pace // of the copies that it makes; nil: at once
+}
+
 // Upload is a file on its way. It lies under a hidden name beside its target,
 // where nobody sees it, until Commit publishes it whole. After Prepare, data
 // goes into File. Exactly one of Commit, Interrupt and Discard ends it, closes
 // File, and leaves no descriptor open. It is for one goroutine at a time.
 type Upload struct {
-	fs       *FS
-	at       place
-	folder   *folder
-	file     *os.File
-	hidden   string // the temporary's name
-	partial  string // where an interrupted upload is kept
-	mode     CreateMode
-	offset   int64 // bytes kept of the source, for CreateAt
+	fs      *FS
+	at      place
+	folder  *folder
+	file    *os.File
+	hidden  string // the temporary's name
+	partial string // where an interrupted upload is kept
+	plan
 	source   source
 	target   Info // what the name held, as far as the upload builds on it
 	exists   bool // it held something
@@ -58,6 +67,13 @@ type Upload struct {
 // A symbolic link is no target (ErrNotRegular): to follow it would mean to
 // publish in a directory that the client did not name.
 func (f *FS) Create(p string, mode CreateMode, offset int64) (*Upload, error) {
+	if mode == CreateAt && offset == 0 {
+		mode = CreateTruncate
+	}
+	return f.create(p, plan{mode: mode, offset: offset})
+}
+
+func (f *FS) create(p string, as plan) (*Upload, error) {
 	at, err := locateNew("store", p)
 	if err != nil {
 		return nil, err
@@ -74,11 +90,8 @@ func (f *FS) Create(p string, mode CreateMode, offset int64) (*Upload, error) {
 	if err != nil {
 		return nil, fail("store", at.virtual, err)
 	}
-	if mode == CreateAt && offset == 0 {
-		mode = CreateTruncate
-	}
 	u := &Upload{
-		fs: f, at: at, folder: d, mode: mode, offset: offset,
+		fs: f, at: at, folder: d, plan: as,
 		partial: f.partialName(at.base), hidden: f.store.temporaryName(),
 	}
 	if err := u.begin(v); err != nil {
@@ -92,6 +105,9 @@ func (f *FS) Create(p string, mode CreateMode, offset int64) (*Upload, error) {
 func (u *Upload) begin(v *view) (err error) {
 	if u.target, u.exists, err = u.folder.present(u.at.base); err != nil {
 		return err
+	}
+	if u.exclusive && u.exists {
+		return fs.ErrExist
 	}
 	if err := u.mayStore(); err != nil {
 		return err

@@ -2,7 +2,6 @@ package vfs
 
 import (
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -184,12 +183,4 @@ func (w *walker) folder() (*folder, error) {
 		return nil, err
 	}
 	return &folder{file: f, held: w.inside}, nil
-}
-
-// file opens the file that it has come to.
-func (w *walker) file(flags int, shown string) (*os.File, error) {
-	if w.base == "" {
-		return nil, ErrIsDir
-	}
-	return openAt(w.fd, w.base, flags, shown)
 }
