@@ -25,7 +25,7 @@ func TestDecodeFillsInDefaults(t *testing.T) {
 		Banner:  "FTP server ready",
 		Passive: Passive{Range: "30000-30009"},
 		TLS:     TLS{Mode: TLSDisabled, MinVersion: "1.2"},
-		Storage: Storage{Root: "/srv/ftp", Durability: DurabilityFull},
+		Storage: Storage{Root: "/srv/ftp", Durability: DurabilityFull, Uploads: UploadsAtomic, Overwrite: OverwriteAllow, HiddenFiles: HiddenFilesShow},
 		Users:   []User{{Name: "anna", PasswordHash: someHash, Home: "/anna", Role: RoleReadWrite, Login: LoginEnabled}},
 		Limits:  Limits{IdleTimeout: 5 * time.Minute, LoginTimeout: time.Minute, StallTimeout: time.Minute, DrainTimeout: 25 * time.Second},
 		Log:     Log{Level: "Info", Format: "JSON"},

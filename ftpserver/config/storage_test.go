@@ -27,15 +27,3 @@ func TestStorageSettings(t *testing.T) {
 		}
 	}
 }
-
-// Without a word about them, uploads are as they were before there were settings.
-func TestStorageDefaults(t *testing.T) {
-	c, err := Decode([]byte(minimal), Strict)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := Storage{Root: c.Storage.Root, Durability: DurabilityFull, Uploads: UploadsAtomic, Overwrite: OverwriteAllow, HiddenFiles: HiddenFilesShow}
-	if !reflect.DeepEqual(c.Storage, want) {
-		t.Errorf("%+v, want %+v", c.Storage, want)
-	}
-}
