@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
 )
 
 // Why a transfer was cut.
@@ -35,6 +36,7 @@ type transfer struct {
 	bytes   atomic.Int64
 	over    atomic.Bool // its last reply is on its way
 	count   func(direction string, n int64)
+	into    *vfs.Upload   // what an upload is received into
 	done    chan struct{} // closed when the session is free again
 
 	// parked is closed when the session reads no further: it has read a command

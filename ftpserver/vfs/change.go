@@ -14,7 +14,19 @@ func (f *FS) Mkdir(p string) error {
 	if err != nil {
 		return err
 	}
-	return f.change("make directory", at, OpMakeDir, func(_ *view, d *folder) error { return d.mkdir(at.base) })
+	return f.change("make directory", at, OpMakeDir, func(v *view, d *folder) error {
+		if err := v.now.mayBeNamed(at.base, true); err != nil {
+			return err
+		}
+		undo, err := f.named()
+		if err != nil {
+			return err
+		}
+		if err = d.mkdir(at.base, v.now); err != nil {
+			undo()
+		}
+		return err
+	})
 }
 
 // Remove removes a file or a link, never a directory (ErrIsDir), and this
@@ -31,7 +43,13 @@ func (f *FS) Remove(p string) error {
 		if err := v.mayRemove(d, at.base); err != nil {
 			return err
 		}
-		err := d.unlink(at.base)
+		was, err := f.weigh(d, at.base)
+		if err != nil {
+			return err
+		}
+		if err = d.unlink(at.base); err == nil {
+			f.account.change(tally{}.minus(was))
+		}
 		gone := errors.Is(err, fs.ErrNotExist)
 		if (err == nil || gone) && f.forget(d, at.base) {
 			return nil
@@ -57,6 +75,10 @@ func (f *FS) Rmdir(p string) error {
 		err := d.rmdir(at.base)
 		if errors.Is(Classify(err), ErrNotEmpty) {
 			err = f.rmdirHidden(d, at.base)
+			f.account.outdate() // of what size the leftovers are
+		}
+		if err == nil {
+			f.account.change(tally{files: -1})
 		}
 		return err
 	})

@@ -6,6 +6,8 @@ import (
 	"path"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
 // FS is one user's view of a Store. Its methods take virtual paths, which they
@@ -14,11 +16,13 @@ type FS struct {
 	store    *Store
 	home     *os.Root
 	start    string
-	held     Operation // what the user's role holds
+	top      rule      // what the user's role holds
 	rules    []rule    // where other roles count
-	homeRule bool      // held is what a rule for the home gives
+	homeRule bool      // top is a rule for the home
 	only     Operation // what the command that is carried out needs
-	identity string    // tells this user's partial uploads from others'
+	account  *account  // of the home; nil where nobody who shares it has a quota
+	quota    config.Quota
+	identity string // tells this user's partial uploads from others'
 }
 
 // Close gives the home's descriptor back. Open files, listings and uploads go
@@ -87,7 +91,7 @@ const openFlags = os.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY
 
 func (f *FS) open(at place) (*os.File, error) {
 	if len(f.rules) == 0 {
-		if err := f.need(f.held, OpRead); err != nil {
+		if err := f.need(f.top.held, OpRead); err != nil {
 			return nil, err
 		}
 		file, err := f.home.OpenFile(at.rel, openFlags, 0)

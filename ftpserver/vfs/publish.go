@@ -1,12 +1,14 @@
 package vfs
 
 import (
+	"errors"
 	"hash/maphash"
+	"io/fs"
 	"sync"
 )
 
-// publish gives the file its name. A role that may not overwrite does it by a
-// link, which fails if the name has been taken since Create.
+// publish gives the file its name. Where nothing may be overwritten, that is done
+// by a link, which fails if the name has been taken since Create.
 //
 // What was built on the file under the name replaces that file only: it may
 // have been changed since, and that change was acknowledged. Within this process
@@ -17,17 +19,39 @@ func (u *Upload) publish() error {
 	lock := u.fs.store.publishing.of(u.at.base)
 	lock.Lock()
 	defer lock.Unlock()
-	if !u.folder.held.has(OpOverwrite) {
+	adds := u.mode == CreateAppend && u.exists // which is not to replace
+	if !adds && !u.folder.held.overwrites() {
 		return u.publishNew()
 	}
 	if err := u.unchanged(); err != nil {
 		return err
 	}
-	return u.folder.rename(u.hidden, u.folder, u.at.base)
+	replaced, err := u.fs.weigh(u.folder, u.at.base)
+	if err != nil {
+		return err
+	}
+	undo, err := u.rest(replaced)
+	if err != nil {
+		return err
+	}
+	if err = u.folder.rename(u.hidden, u.folder, u.at.base); err != nil {
+		undo()
+	}
+	return err
 }
 
 func (u *Upload) publishNew() error {
-	if err := u.folder.link(u.hidden, u.at.base); err != nil {
+	undo, err := u.rest(tally{})
+	if err != nil {
+		return err
+	}
+	if err = u.folder.link(u.hidden, u.at.base); err != nil {
+		undo()
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return ErrTaken
+	}
+	if err != nil {
 		return err
 	}
 	// The file is there under its name: a second, hidden name that stays

@@ -179,7 +179,7 @@ func (w *walker) here() (Info, error) {
 
 // folder opens the directory that it has come to.
 func (w *walker) folder() (*folder, error) {
-	f, err := openAt(w.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, ".")
+	f, err := openAt(w.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0, ".")
 	if err != nil {
 		return nil, err
 	}
@@ -191,5 +191,5 @@ func (w *walker) file(flags int, shown string) (*os.File, error) {
 	if w.base == "" {
 		return nil, ErrIsDir
 	}
-	return openAt(w.fd, w.base, flags, shown)
+	return openAt(w.fd, w.base, flags, 0, shown)
 }
