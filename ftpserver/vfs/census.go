@@ -12,15 +12,17 @@ import (
 // counts are the counts of homes that go on. One works at a time: they are for
 // disks that have other things to do.
 type counts struct {
-	turn    chan struct{}
-	ctx     context.Context //nolint:containedctx // of all counts, which no caller waits for to the end
-	stop    context.CancelFunc
-	mu      sync.Mutex
-	closed  bool
-	running sync.WaitGroup
+	turn     chan struct{}
+	patience time.Duration
+	ctx      context.Context //nolint:containedctx // of all counts, which no caller waits for to the end
+	stop     context.CancelFunc
+	mu       sync.Mutex
+	closed   bool
+	running  sync.WaitGroup
 }
 
 func (c *counts) open() {
+	c.patience = countPatience
 	c.turn = make(chan struct{}, 1)
 	c.ctx, c.stop = context.WithCancel(context.Background())
 }

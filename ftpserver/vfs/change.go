@@ -43,19 +43,26 @@ func (f *FS) Remove(p string) error {
 		if err := v.mayRemove(d, at.base); err != nil {
 			return err
 		}
-		was, err := f.weigh(d, at.base)
-		if err != nil {
-			return err
-		}
-		if err = d.unlink(at.base); err == nil {
-			f.account.change(tally{}.minus(was))
-		}
+		err := f.unlink(d, at.base)
 		gone := errors.Is(err, fs.ErrNotExist)
 		if (err == nil || gone) && f.forget(d, at.base) {
 			return nil
 		}
 		return err
 	})
+}
+
+// unlink removes a name, and what it holds from the account.
+func (f *FS) unlink(d *folder, name string) error {
+	defer f.alone(name)()
+	was, err := f.weigh(d, name)
+	if err == nil {
+		err = d.unlink(name)
+	}
+	if err == nil {
+		f.account.change(tally{}.minus(was))
+	}
+	return err
 }
 
 // Rmdir removes an empty directory. It is empty if its user sees nothing in it

@@ -70,6 +70,7 @@ func (u *Upload) claim() error {
 
 // keep puts the upload aside for this user to go on with.
 func (u *Upload) keep() error {
+	defer u.fs.alone(u.partial)()
 	replaced, err := u.fs.weigh(u.folder, u.partial)
 	if err == nil {
 		err = u.folder.rename(u.hidden, u.folder, u.partial)
@@ -98,11 +99,5 @@ func (u *Upload) worthKeeping(size int64) bool {
 // nothing any more once the name holds something new. It is true where there
 // was one.
 func (f *FS) forget(d *folder, base string) bool {
-	name := f.partialName(base)
-	was, err := f.weigh(d, name)
-	if err != nil || d.unlink(name) != nil {
-		return false
-	}
-	f.account.change(tally{}.minus(was))
-	return true
+	return f.unlink(d, f.partialName(base)) == nil
 }

@@ -84,6 +84,36 @@ type nameLocks struct {
 	locks [64]sync.Mutex
 }
 
-func (l *nameLocks) of(base string) *sync.Mutex {
-	return &l.locks[maphash.String(l.seed, base)%uint64(len(l.locks))]
+func (l *nameLocks) of(base string) *sync.Mutex { return &l.locks[l.index(base)] }
+
+func (l *nameLocks) index(base string) uint64 {
+	return maphash.String(l.seed, base) % uint64(len(l.locks))
+}
+
+// both locks two names, in an order that is the same for everybody.
+func (l *nameLocks) both(a, b string) (unlock func()) {
+	i, j := l.index(a), l.index(b)
+	if i > j {
+		i, j = j, i
+	}
+	l.locks[i].Lock()
+	if i == j {
+		return l.locks[i].Unlock
+	}
+	l.locks[j].Lock()
+	return func() {
+		l.locks[j].Unlock()
+		l.locks[i].Unlock()
+	}
+}
+
+// alone is for what weighs a name and then takes it away: nothing else may have it
+// in between. Without an account nothing is weighed.
+func (f *FS) alone(base string) (unlock func()) {
+	if f.account == nil {
+		return func() {}
+	}
+	lock := f.store.publishing.of(base)
+	lock.Lock()
+	return lock.Unlock
 }

@@ -188,7 +188,7 @@ func (a *account) counted() bool {
 	known, running := a.known, a.count()
 	a.mu.Unlock()
 	if !known {
-		await(running)
+		await(running, a.store.counts.patience)
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		return a.known
@@ -196,11 +196,11 @@ func (a *account) counted() bool {
 	return true
 }
 
-func await(done <-chan struct{}) {
+func await(done <-chan struct{}, patience time.Duration) {
 	if done == nil {
 		return
 	}
-	timer := time.NewTimer(countPatience)
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case <-done:
@@ -227,7 +227,7 @@ func (a *account) judge(fits func() bool) error {
 	if running == nil {
 		return ErrQuota
 	}
-	await(running)
+	await(running, a.store.counts.patience)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if fits() {

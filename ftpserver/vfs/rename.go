@@ -111,9 +111,7 @@ func (m *move) do() error {
 }
 
 func (m *move) rename() error {
-	lock := m.store.publishing.of(m.to)
-	lock.Lock()
-	defer lock.Unlock()
+	defer m.store.publishing.both(m.from, m.to)()
 	if err := m.mayPut(); err != nil {
 		return err
 	}
