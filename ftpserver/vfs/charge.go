@@ -15,8 +15,14 @@ func (u *Upload) admit(claims Info, claimed bool) error {
 	}
 	u.credit = tallyOf(u.target, u.exists)
 	part := tallyOf(claims, claimed)
-	comes := tally{files: 1}.minus(u.credit).minus(part)
-	comes.bytes++ // at least one byte more must fit
+	outdated, err := u.outdated()
+	if err != nil {
+		return err
+	}
+	comes := tally{u.begins(claims), 1}.minus(u.credit).minus(part).minus(outdated)
+	if !claimed {
+		comes.bytes++ // at least one byte more must fit; of a partial upload, the last may be there
+	}
 	return u.fs.judge(func(q config.Quota) bool {
 		if !a.rest.plus(a.moving).plus(comes).within(q) {
 			return false
@@ -26,6 +32,35 @@ func (u *Upload) admit(claims Info, claimed bool) error {
 		a.moving = a.moving.plus(u.charged)
 		return true
 	})
+}
+
+// begins is how many bytes the upload begins with.
+func (u *Upload) begins(claims Info) int64 {
+	switch {
+	case u.mode == CreateAt:
+		return u.offset
+	case u.mode == CreateAppend && u.exists:
+		return u.target.Size
+	case u.mode == CreateAppend:
+		return claims.Size
+	}
+	return 0
+}
+
+// outdated is what waits of an interrupted upload that this one begins anew.
+func (u *Upload) outdated() (tally, error) {
+	if u.mode != CreateTruncate || u.direct {
+		return tally{}, nil
+	}
+	return u.fs.weigh(u.folder, u.partial)
+}
+
+// makeRoom drops that when the data connection is there. It would be replaced
+// anyway, by what arrives; until then its room would be missing.
+func (u *Upload) makeRoom() {
+	if u.fs.account != nil && u.mode == CreateTruncate {
+		u.fs.forget(u.folder, u.at.base)
+	}
 }
 
 // charge makes what is counted for the upload so much.

@@ -35,6 +35,7 @@ func (u *Upload) prepare(ctx context.Context) error {
 			return err
 		}
 	}
+	u.makeRoom()
 	var err error
 	switch u.source {
 	case fromPartial:

@@ -184,6 +184,13 @@ func TestQuotaOfPartials(t *testing.T) {
 	f.wantUsage(t, 10, 1)
 	meteredInterrupt("/a", "01234")
 	f.wantUsage(t, 5, 1)
+	if err := upTo(t, f, "/a", CreateTruncate, 0, strings.Repeat("x", 20)); err != nil { // takes the room of the partial too
+		t.Error(err)
+	}
+	if err := f.Remove("/a"); err != nil {
+		t.Error(err)
+	}
+	meteredInterrupt("/a", "01234")
 	wantError(t, "too much", upTo(t, f, "/a", CreateAt, 5, strings.Repeat("x", 16)), ErrQuota)
 	f.wantUsage(t, 0, 0)
 	meteredInterrupt("/a", "0123456789")
