@@ -28,7 +28,7 @@ func TestDecodeFillsInDefaults(t *testing.T) {
 			Mode: TLSDisabled, MinVersion: "1.2", DataProtection: DataProtectionOptional, OCSPStapling: StaplingDisabled,
 			DataSessions: DataSessionsAuto, UploadEnd: UploadEndAuto,
 		},
-		Storage: Storage{Root: "/srv/ftp", Durability: DurabilityFull},
+		Storage: Storage{Root: "/srv/ftp", Durability: DurabilityFull, Uploads: UploadsAtomic, Overwrite: OverwriteAllow, HiddenFiles: HiddenFilesShow},
 		Users:   []User{{Name: "anna", PasswordHash: someHash, Home: "/anna", Role: RoleReadWrite, Login: LoginEnabled}},
 		Limits: Limits{IdleTimeout: 5 * time.Minute, LoginTimeout: time.Minute, StallTimeout: time.Minute, DrainTimeout: 25 * time.Second, HandshakeTimeout: 15 * time.Second, Handshakes: 1000,
 			FailedLogins: FailedLogins{Mode: GuessingLockout, Delay: 500 * time.Millisecond, MaxDelay: 8 * time.Second,

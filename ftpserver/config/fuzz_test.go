@@ -15,6 +15,8 @@ func FuzzDecode(f *testing.F) {
 		minimal + "anonymous: {}\nusers: [{name: a, passwordHash: $6$a$b, paths: [{path: /in, role: WriteOnly}, {path: /, role: ReadOnly}], allowedCIDRs: [10.0.0.0/8, '::ffff:0:0/96'], expiresAt: 2027-01-31T18:00:00+02:00, maxSessions: 2}]",
 		minimal + "anonymous: {home: /x, role: WriteOnly}\nusers: [{name: a, passwordHash: $2, paths: [], allowedCIDRs: [], expiresAt: 2027-01-31}]",
 		minimal + "tls: {implicit: {listen: ':990'}, certificates: [{certFile: a, keyFile: b}], clientCertificates: {mode: Required, caFile: c}, dataProtection: Optional, ocspStapling: Enabled}\nhosts: [a.example.com, '*.b.example.com', '::1']\nusers: [{name: a, passwordHash: $2, clientCertificates: [{commonName: a}, {sha256: '00'}], certificateLogin: WithoutPassword}]\n",
+		"listen: ':0'\npassive: {range: 1-2}\nstorage: {root: /, uploads: Direct, umask: 027, overwrite: Deny, hiddenFiles: Hide, names: {allowed: ['*.[a-f]\\*'], denied: [\"?\"]}}\n",
+		minimal + "anonymous: {quota: {bytes: 1}}\nusers: [{name: a, passwordHash: $2, quota: {bytes: 9223372036854775807, files: 1}, paths: [{path: /a, role: ReadOnly, uploads: Atomic, overwrite: Allow}]}]",
 		"a: &a [*a]", "---\n---\n", "listen: !!int x", "{", "\x00", "banner: |\n  a\n  b\n",
 	} {
 		f.Add([]byte(seed))
@@ -64,6 +66,12 @@ func normal(c *Config) Config {
 	}
 	if len(n.Users) == 0 {
 		n.Users = nil
+	}
+	if len(n.Storage.Names.Allowed) == 0 {
+		n.Storage.Names.Allowed = nil
+	}
+	if len(n.Storage.Names.Denied) == 0 {
+		n.Storage.Names.Denied = nil
 	}
 	n.Users = slices.Clone(n.Users)
 	for i := range n.Users {

@@ -44,6 +44,8 @@ func TestNarrowedLogins(t *testing.T) {
 		"expiresAt":    func(u *User) { u.ExpiresAt = want.ExpiresAt },
 		"later":        func(u *User) { u.ExpiresAt = want.ExpiresAt.Add(time.Second) },
 		"maxSessions":  func(u *User) { u.MaxSessions = 1 },
+		"quota":        func(u *User) { u.Quota.Bytes = 1 },
+		"more":         func(u *User) { u.Quota.Bytes = 2 },
 	} {
 		u := before[0]
 		edit(&u)

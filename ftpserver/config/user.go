@@ -37,6 +37,8 @@ type Anonymous struct {
 	Home string `yaml:"home,omitempty"`
 	// Role is ReadOnly (absent) or WriteOnly.
 	Role Role `yaml:"role,omitempty"`
+	// Quota limits what all guests together may store.
+	Quota Quota `yaml:"quota,omitempty"`
 }
 
 // PathRule gives a user another role in a directory and all below it.
@@ -44,6 +46,28 @@ type PathRule struct {
 	// Path is the directory as the user sees it: absolute, "/" being the home.
 	Path string `yaml:"path"`
 	Role Role   `yaml:"role"`
+	// Uploads and Overwrite are absent: the server's.
+	Uploads   Uploads   `yaml:"uploads,omitempty"`
+	Overwrite Overwrite `yaml:"overwrite,omitempty"`
+}
+
+// Quota limits what a home may hold, whoever put it there. A limit of 0 is none.
+type Quota struct {
+	// Bytes is the sum of the sizes of all files.
+	Bytes int64 `yaml:"bytes,omitempty"`
+	// Files is the number of names: of files, links and directories.
+	Files int64 `yaml:"files,omitempty"`
+}
+
+func (q Quota) validate(at string) error {
+	var errs []error
+	if q.Bytes < 0 {
+		errs = append(errs, fmt.Errorf("%s.bytes: must be 0 (none) or more, is %d", at, q.Bytes))
+	}
+	if q.Files < 0 {
+		errs = append(errs, fmt.Errorf("%s.files: must be 0 (none) or more, is %d", at, q.Files))
+	}
+	return errors.Join(errs...)
 }
 
 // Login says whether a user may log in.
@@ -88,6 +112,8 @@ type User struct {
 	ClientCertificates []ClientCertificate `yaml:"clientCertificates,omitempty"`
 	// CertificateLogin is absent: WithPassword.
 	CertificateLogin CertificateLogin `yaml:"certificateLogin,omitempty"`
+	// Quota limits what the user's home may hold. An Admin has none.
+	Quota Quota `yaml:"quota,omitempty"`
 }
 
 // UsersFile is a file of users.
@@ -138,7 +164,8 @@ func (u *User) validateNarrowing(at string) error {
 	seen := map[string]bool{}
 	for i, p := range u.Paths {
 		field := fmt.Sprintf("%s.paths[%d]", at, i)
-		errs = append(errs, directory(field+".path", p.Path), oneOf(field+".role", p.Role, RoleReadOnly, RoleReadWrite, RoleWriteOnly))
+		errs = append(errs, directory(field+".path", p.Path), oneOf(field+".role", p.Role, RoleReadOnly, RoleReadWrite, RoleWriteOnly),
+			absentOr(field+".uploads", p.Uploads, UploadsAtomic, UploadsDirect), absentOr(field+".overwrite", p.Overwrite, OverwriteAllow, OverwriteDeny))
 		if seen[p.Path] {
 			errs = append(errs, fmt.Errorf("%s.path: %q is there twice", field, p.Path))
 		}
@@ -155,6 +182,10 @@ func (u *User) validateNarrowing(at string) error {
 	if u.MaxSessions < 0 {
 		errs = append(errs, fmt.Errorf("%s.maxSessions: must be 0 (none) or more, is %d", at, u.MaxSessions))
 	}
+	errs = append(errs, u.Quota.validate(at+".quota"))
+	if u.Role == RoleAdmin && u.Quota != (Quota{}) {
+		errs = append(errs, fmt.Errorf("%s.quota: an Admin works on all of the server's files and has none: leave it out, or choose another role", at))
+	}
 	return errors.Join(errs...)
 }
 
@@ -162,7 +193,7 @@ func (a *Anonymous) validate() error {
 	if a == nil {
 		return nil
 	}
-	return errors.Join(directory("anonymous.home", a.Home), oneOf("anonymous.role", a.Role, RoleReadOnly, RoleWriteOnly))
+	return errors.Join(directory("anonymous.home", a.Home), oneOf("anonymous.role", a.Role, RoleReadOnly, RoleWriteOnly), a.Quota.validate("anonymous.quota"))
 }
 
 // Problem says what a server would refuse about the user, or nil. The hash of

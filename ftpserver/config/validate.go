@@ -98,6 +98,14 @@ func oneLine(field, s string) error {
 	return nil
 }
 
+// absentOr is oneOf for what has no default of its own.
+func absentOr[T ~string](field string, v T, allowed ...T) error {
+	if v == "" {
+		return nil
+	}
+	return oneOf(field, v, allowed...)
+}
+
 func oneOf[T ~string](field string, v T, allowed ...T) error {
 	if slices.Contains(allowed, v) {
 		return nil

@@ -13,7 +13,7 @@ import (
 // version it knows: so either of the two can be replaced first.
 //
 // Version 2 brought what narrows a login (paths, allowedCIDRs, expiresAt,
-// maxSessions), anonymous logins and $6$ hashes: a server of version 1 would let
+// maxSessions, quota), anonymous logins and $6$ hashes: a server of version 1 would let
 // in whom it should not, or refuse the file.
 const (
 	// Version is the highest version that this program knows.
@@ -74,6 +74,7 @@ func (u User) Previous() (User, bool) {
 	}
 	u.Paths, u.AllowedCIDRs, u.ExpiresAt, u.MaxSessions = nil, nil, time.Time{}, 0
 	u.ClientCertificates, u.CertificateLogin = nil, ""
+	u.Quota = Quota{}
 	return u, true
 }
 
@@ -87,11 +88,11 @@ func (u User) UnknownInPrevious() string {
 	case strings.HasPrefix(u.PasswordHash, "$6$"):
 		return "the kind of hash that the password is kept as"
 	case u.narrowed():
-		return "what narrows the login (paths, allowedCIDRs, expiresAt, limits, clientCertificates)"
+		return "what narrows the login (paths, allowedCIDRs, expiresAt, limits, quota, clientCertificates)"
 	}
 	return ""
 }
 
 func (u User) narrowed() bool {
-	return len(u.Paths) > 0 || len(u.AllowedCIDRs) > 0 || !u.ExpiresAt.IsZero() || u.MaxSessions > 0 || len(u.ClientCertificates) > 0
+	return len(u.Paths) > 0 || len(u.AllowedCIDRs) > 0 || !u.ExpiresAt.IsZero() || u.MaxSessions > 0 || len(u.ClientCertificates) > 0 || u.Quota != (Quota{})
 }

@@ -19,6 +19,7 @@ func TestThePreviousVersionFailsClosed(t *testing.T) {
 		"expiresAt":    {func(u *User) { u.ExpiresAt = time.Unix(1, 0) }, true, true},
 		"maxSessions":  {func(u *User) { u.MaxSessions = 1 }, true, true},
 		"certificates": {func(u *User) { u.ClientCertificates = []ClientCertificate{{CommonName: "anna"}} }, true, true},
+		"quota":        {func(u *User) { u.Quota.Files = 1 }, true, true},
 		"$6$":          {func(u *User) { u.PasswordHash = "$6$saltstring$x" }, false, true},
 	}
 	for name, tt := range tests {
@@ -49,7 +50,7 @@ func TestThePreviousVersionHoldsNothingNewer(t *testing.T) {
 	known := map[string]bool{"Name": true, "UID": true, "PasswordHash": true, "Home": true, "Role": true, "Login": true}
 	u := User{
 		Name: "anna", PasswordHash: someHash, Paths: []PathRule{{}}, AllowedCIDRs: []string{""},
-		ExpiresAt: time.Unix(1, 0), MaxSessions: 1,
+		ExpiresAt: time.Unix(1, 0), MaxSessions: 1, Quota: Quota{Bytes: 1, Files: 1},
 		ClientCertificates: []ClientCertificate{{CommonName: "anna"}}, CertificateLogin: CertificateLoginWithoutPassword,
 	}
 	p, _ := u.Previous()

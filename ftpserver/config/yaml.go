@@ -72,7 +72,7 @@ const wantedTime = "a time such as 2027-01-31T18:00:00Z"
 // wanted names a Go type in the words of a YAML file.
 func wanted(goType string) string {
 	switch {
-	case goType == "int":
+	case goType == "int", goType == "int64":
 		return "a whole number"
 	case goType == "bool":
 		return "true or false"
@@ -84,7 +84,8 @@ func wanted(goType string) string {
 		return "a list"
 	case goType == "string", strings.HasSuffix(goType, "Mode"), strings.HasSuffix(goType, "Durability"),
 		strings.HasSuffix(goType, "Role"), strings.HasSuffix(goType, "Login"),
-		strings.HasSuffix(goType, "Protection"), strings.HasSuffix(goType, "Stapling"):
+		strings.HasSuffix(goType, "Protection"), strings.HasSuffix(goType, "Stapling"),
+		strings.HasSuffix(goType, "Uploads"), strings.HasSuffix(goType, "Overwrite"), strings.HasSuffix(goType, "HiddenFiles"):
 		return "text"
 	}
 	return "a mapping of fields"

@@ -138,27 +138,44 @@ func (s *session) receive(verb, arg string, mode vfs.CreateMode, offset int64) {
 }
 
 // receiveUpload takes the data and publishes it. Whatever goes wrong, what was
-// there under the name before stays, and what arrived is kept for a resume.
+// there under the name before stays, and what arrived is kept for a resume; a
+// Direct upload is the visible file and stays as far as it came.
 // Nothing is copied or cut before the data connection is there: an upload that
 // never begins changes nothing.
 func (s *session) receiveUpload(t *transfer, c dataConn, u *vfs.Upload) error {
-	err := u.Prepare(t.ctx)
-	if err == nil {
-		err = s.receiveData(t, c, u)
-	}
-	if err != nil {
-		if errors.Is(vfs.Classify(err), vfs.ErrNoSpace) {
-			s.discard(u) // what is kept would only keep the disk full
-		} else {
-			s.keepPartial(u)
-		}
+	t.into = u
+	if err := u.Prepare(t.ctx); err != nil {
+		s.breakOff(u, err)
 		return err
 	}
-	_, err = u.Commit()
-	if err != nil && !errors.Is(err, vfs.ErrChanged) {
+	if err := s.receiveData(t, c, u); err != nil {
+		if u.Direct() {
+			s.log.Warn("Upload broke off and stays incomplete under its name", "user", s.user.Name, "path", u.Name())
+		}
+		s.breakOff(u, err)
+		return err
+	}
+	_, err := u.Commit()
+	if err != nil && !errors.Is(err, vfs.ErrChanged) && !errors.Is(err, vfs.ErrTaken) && !errors.Is(err, vfs.ErrQuota) {
 		s.log.Error("Publishing an upload failed", "path", u.Name(), "error", err)
 	}
 	return err
+}
+
+func promptIf(prompt bool, w *asciiWriter) io.Writer {
+	if prompt {
+		return promptWriter{w}
+	}
+	return w
+}
+
+// breakOff ends an upload that did not come to its end.
+func (s *session) breakOff(u *vfs.Upload, err error) {
+	if err = vfs.Classify(err); errors.Is(err, vfs.ErrNoSpace) || errors.Is(err, vfs.ErrQuota) {
+		s.discard(u) // what is kept would only keep the disk, or the quota, full
+		return
+	}
+	s.keepPartial(u)
 }
 
 func (s *session) receiveData(t *transfer, c dataConn, u *vfs.Upload) error {
@@ -169,10 +186,10 @@ func (s *session) receiveData(t *transfer, c dataConn, u *vfs.Upload) error {
 	var orderly bool
 	var err error
 	if s.binary {
-		orderly, err = t.receiveFile(c, u.File(), stall)
+		orderly, err = t.receiveFile(c, stall)
 	} else {
-		w := newASCIIWriter(u.File())
-		orderly, err = t.receiveTo(c, w, stall)
+		w := newASCIIWriter(&metered{u})
+		orderly, err = t.receiveTo(c, promptIf(u.Direct(), w), stall)
 		err = errors.Join(err, w.finish())
 	}
 	if err != nil {

@@ -39,7 +39,7 @@ func (t *transfer) sendInKernel(c plainData, f *os.File, stall time.Duration) er
 		return err
 	}
 	for {
-		n, err := t.copyChunk(c.TCPConn, f, c.SetWriteDeadline, stall)
+		n, err := t.copyChunk(c.TCPConn, f, kernelChunk, c.SetWriteDeadline, stall)
 		at += n
 		switch {
 		case errors.Is(err, io.EOF):
@@ -54,9 +54,14 @@ func (t *transfer) sendInKernel(c plainData, f *os.File, stall time.Duration) er
 	}
 }
 
+// receiveInKernel asks the user's quota around each copy, and not in a writer
+// in between, which would keep the kernel from copying.
 func (t *transfer) receiveInKernel(f *os.File, c plainData, stall time.Duration) error {
 	for {
-		n, err := t.copyChunk(f, c.TCPConn, c.SetReadDeadline, stall)
+		n, err := t.copyChunk(f, c.TCPConn, t.into.Room(kernelChunk), c.SetReadDeadline, stall)
+		if full := t.into.Add(n); full != nil {
+			return full
+		}
 		switch {
 		case errors.Is(err, io.EOF):
 			return nil
@@ -66,10 +71,10 @@ func (t *transfer) receiveInKernel(f *os.File, c plainData, stall time.Duration)
 	}
 }
 
-// copyChunk moves up to kernelChunk bytes within the deadline that arm sets.
-func (t *transfer) copyChunk(dst io.Writer, src io.Reader, arm func(time.Time) error, stall time.Duration) (int64, error) {
+// copyChunk moves up to size bytes within the deadline that arm sets.
+func (t *transfer) copyChunk(dst io.Writer, src io.Reader, size int64, arm func(time.Time) error, stall time.Duration) (int64, error) {
 	_ = arm(time.Now().Add(stall))
-	n, err := io.CopyN(dst, src, kernelChunk)
+	n, err := io.CopyN(dst, src, size)
 	t.add(n)
 	return n, err
 }
@@ -95,13 +100,13 @@ func (t *transfer) sendFrom(c dataConn, r io.Reader, stall time.Duration) error 
 	}
 }
 
-// receiveFile writes what the client sends to f until the client ends.
-// orderly tells that it ended with TLS's close_notify.
-func (t *transfer) receiveFile(c dataConn, f *os.File, stall time.Duration) (orderly bool, err error) {
+// receiveFile writes what the client sends to the upload's file until the client
+// ends. orderly tells that it ended with TLS's close_notify.
+func (t *transfer) receiveFile(c dataConn, stall time.Duration) (orderly bool, err error) {
 	if p, ok := c.(plainData); ok {
-		return false, t.receiveInKernel(f, p, stall)
+		return false, t.receiveInKernel(t.into.File(), p, stall)
 	}
-	return t.receiveTo(c, f, stall)
+	return t.receiveTo(c, &metered{t.into}, stall)
 }
 
 // receiveTo writes what the client sends to w, in large blocks.
@@ -122,9 +127,10 @@ func (t *transfer) receiveTo(c dataConn, w io.Writer, stall time.Duration) (orde
 	return secured && d.saidGoodbye(), nil
 }
 
-// fill reads until the block is full or there is no more.
+// fill reads until the block is full or there is no more. For a file that others
+// watch while it grows, whatever has come is enough.
 func (t *transfer) fill(c dataConn, block []byte, stall time.Duration) (n int, err error) {
-	for n < len(block) && err == nil {
+	for n < len(block) && err == nil && (n == 0 || !t.into.Direct()) {
 		_ = c.SetReadDeadline(time.Now().Add(stall))
 		var m int
 		m, err = c.Read(block[n:])

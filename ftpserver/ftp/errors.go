@@ -19,9 +19,15 @@ var fileReplies = []struct {
 	text string
 }{
 	{vfs.ErrNoSpace, 452, "Not enough space"},
+	{vfs.ErrQuota, 552, "Your quota is used up: delete something first"},
+	{vfs.ErrCounting, 450, "Your files are still being counted: try again shortly"},
 	{vfs.ErrChanged, 450, "The file was changed meanwhile: try again"},
 	{vfs.ErrInterrupted, 554, "An upload of this file was interrupted: send the whole file with STOR"},
 	{vfs.ErrRestart, 554, "This offset fits neither the file nor an interrupted upload of it"},
+	{vfs.ErrBusy, 450, "Another session is writing this file: try again later"},
+	{vfs.ErrTaken, 553, "There is a file of that name, and it may not be overwritten"},
+	{vfs.ErrNameDenied, 553, "File name not allowed: this server takes no names like it"},
+	{vfs.ErrNameNotAllowed, 553, "File name not allowed: it is not like any that this server takes"},
 	{vfs.ErrName, 553, "File name not allowed"},
 	{vfs.ErrRuled, 550, "A path rule is for this directory or for something below it: it can be neither renamed, removed nor replaced"},
 	{vfs.ErrRole, 550, "Permission denied: your role does not allow this here"},

@@ -41,7 +41,7 @@ func guest(a *config.Anonymous, client netip.Addr) candidate {
 		return candidate{}
 	}
 	return candidate{guest: true, exists: true, User: config.User{
-		Name: guestName, UID: client.String(), Home: a.Home, Role: a.Role, Login: config.LoginEnabled,
+		Name: guestName, UID: client.String(), Home: a.Home, Role: a.Role, Login: config.LoginEnabled, Quota: a.Quota,
 	}}
 }
 

@@ -88,7 +88,7 @@ func (s *session) follow() {
 		return
 	}
 	is := s.current(candidate{User: s.user, guest: s.guest}, now)
-	if is.Role == s.user.Role && slices.Equal(is.Paths, s.user.Paths) {
+	if is.Role == s.user.Role && slices.Equal(is.Paths, s.user.Paths) && is.Quota == s.user.Quota {
 		return // of all else, revoke and the next login look at what is in force
 	}
 	is.passwordless = s.passwordless

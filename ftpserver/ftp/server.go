@@ -87,8 +87,15 @@ func NewServer(o Options) *Server {
 		guesses:   lockout.New(),
 	}
 	o.Broker.SetProver(s.proveData)
+	s.configureStore(o.Live.Current())
 	o.Live.Subscribe(s.applySnapshot)
 	return s
+}
+
+func (s *Server) configureStore(now *live.Snapshot) {
+	if err := s.Store.Configure(now.Config.Storage); err != nil {
+		s.Log.Error("Applying the settings of the storage failed", "error", err) // a configuration that was validated
+	}
 }
 
 // acceptPause keeps the accept loop from spinning while there are no
@@ -231,7 +238,7 @@ func (s *Server) applySnapshot(_, now *live.Snapshot) {
 		s.Log.Error("Opening passive ports failed", "error", err)
 	}
 	s.changed.fire()
-	s.Store.SetDurability(now.Config.Storage.Durability)
+	s.configureStore(now)
 	for _, ss := range s.all() {
 		ss.revoke(now)
 	}

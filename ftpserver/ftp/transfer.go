@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
 	"github.com/ftp-operator/ftp-operator/ftpserver/xferlog"
 )
 
@@ -37,6 +38,7 @@ type transfer struct {
 	// Of MODE Z: how many bytes were there before compression, or after.
 	deflated bool
 	plain    int64
+	into     *vfs.Upload // what an upload is received into
 	count    func(direction string, n int64)
 	done     chan struct{} // closed when the session is free again
 

@@ -14,7 +14,19 @@ func (f *FS) Mkdir(p string) error {
 	if err != nil {
 		return err
 	}
-	return f.change("make directory", at, OpMakeDir, func(_ *view, d *folder) error { return d.mkdir(at.base) })
+	return f.change("make directory", at, OpMakeDir, func(v *view, d *folder) error {
+		if err := v.now.mayBeNamed(at.base, true); err != nil {
+			return err
+		}
+		undo, err := f.named()
+		if err != nil {
+			return err
+		}
+		if err = d.mkdir(at.base, v.now); err != nil {
+			undo()
+		}
+		return err
+	})
 }
 
 // Remove removes a file or a link, never a directory (ErrIsDir), and this
@@ -31,13 +43,26 @@ func (f *FS) Remove(p string) error {
 		if err := v.mayRemove(d, at.base); err != nil {
 			return err
 		}
-		err := d.unlink(at.base)
+		err := f.unlink(d, at.base)
 		gone := errors.Is(err, fs.ErrNotExist)
 		if (err == nil || gone) && f.forget(d, at.base) {
 			return nil
 		}
 		return err
 	})
+}
+
+// unlink removes a name, and what it holds from the account.
+func (f *FS) unlink(d *folder, name string) error {
+	defer f.alone(name)()
+	was, err := f.weigh(d, name)
+	if err == nil {
+		err = d.unlink(name)
+	}
+	if err == nil {
+		f.account.change(tally{}.minus(was))
+	}
+	return err
 }
 
 // Rmdir removes an empty directory. It is empty if its user sees nothing in it
@@ -57,6 +82,10 @@ func (f *FS) Rmdir(p string) error {
 		err := d.rmdir(at.base)
 		if errors.Is(Classify(err), ErrNotEmpty) {
 			err = f.rmdirHidden(d, at.base)
+			f.account.outdate() // of what size the leftovers are
+		}
+		if err == nil {
+			f.account.change(tally{files: -1})
 		}
 		return err
 	})

@@ -112,7 +112,7 @@ func (v *view) discreetDir(rel string) (*folder, error) {
 	if len(v.rules) == 0 {
 		d, err := v.dir(rel)
 		if err != nil {
-			return nil, v.FS.held.untold(err)
+			return nil, v.FS.top.held.untold(err)
 		}
 		return d, nil
 	}
@@ -162,9 +162,9 @@ func (c *combination) holds(i Info) bool {
 // begin opens the target. A new one must still be new when it is published: no
 // partial upload of it goes on here.
 func (c *combination) begin(target string, pace Pace) (*Upload, error) {
-	u, err := c.fs.create(target, plan{mode: CreateTruncate, exclusive: true, pace: pace})
+	u, err := c.fs.create(target, plan{mode: CreateTruncate, exclusive: true, whole: true, pace: pace})
 	if errors.Is(err, fs.ErrExist) {
-		u, err = c.fs.create(target, plan{mode: CreateAppend, pace: pace})
+		u, err = c.fs.create(target, plan{mode: CreateAppend, whole: true, pace: pace})
 	}
 	if err != nil {
 		return nil, err
@@ -182,6 +182,9 @@ func (c *combination) fill(ctx context.Context, u *Upload) error {
 		return err
 	}
 	for _, p := range c.parts {
+		if err := u.Add(p.info.Size); err != nil {
+			return err
+		}
 		if err := copyBytes(ctx, u.file, p.file, p.info.Size, u.pace); err != nil {
 			return err
 		}
@@ -200,7 +203,7 @@ func (c *combination) fill(ctx context.Context, u *Upload) error {
 // others there are. The target is published: nothing here can take that back.
 func (c *combination) remove() (left int) {
 	for _, p := range c.parts {
-		if err := p.remove(); err != nil {
+		if err := p.remove(c.fs); err != nil {
 			c.fs.store.log.Warn("Source of a combined file not removed", "path", p.at.virtual, "error", Classify(err))
 			left++
 		}
@@ -227,7 +230,7 @@ func (c *combination) sync() {
 	}
 }
 
-func (p *part) remove() error {
+func (p *part) remove(f *FS) error {
 	now, exists, err := p.folder.present(p.at.base)
 	switch {
 	case err != nil:
@@ -237,7 +240,7 @@ func (p *part) remove() error {
 	case !now.same(p.info):
 		return ErrChanged
 	}
-	err = p.folder.unlink(p.at.base)
+	err = f.unlink(p.folder, p.at.base)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -23,6 +23,12 @@ func (u *Upload) Commit() (size int64, err error) {
 		return 0, fail("store", u.at.virtual, err)
 	}
 	defer u.folder.close()
+	if u.direct {
+		if err = u.finishDirect(err); err != nil {
+			return 0, fail("store", u.at.virtual, err)
+		}
+		return size, nil
+	}
 	if err == nil && !u.prepared {
 		err = errUnprepared
 	}
@@ -46,14 +52,18 @@ func (u *Upload) Commit() (size int64, err error) {
 // Interrupt ends an upload whose transfer broke off. What arrived is kept, out
 // of sight, for this user to go on with; nothing is kept of an upload that
 // brought nothing or that began with a copy of its target. A partial upload that
-// Prepare has not touched yet is as it was.
+// Prepare has not touched yet is as it was. A Direct upload stays as it is, under
+// its name.
 func (u *Upload) Interrupt() error {
 	size, err := u.end(false)
 	if errors.Is(err, errEnded) {
 		return fail("store", u.at.virtual, err)
 	}
 	defer u.folder.close()
-	if err == nil && u.worthKeeping(size) {
+	if u.direct {
+		return nil
+	}
+	if err == nil && u.worthKeeping(size) && (!u.prepared || u.fitsBeside()) {
 		if err = u.keep(); err == nil {
 			return nil
 		}
@@ -66,17 +76,21 @@ func (u *Upload) Interrupt() error {
 }
 
 // Discard ends an upload and drops what arrived. A partial upload that Prepare
-// has not touched yet is as it was.
+// has not touched yet is as it was. A Direct upload stays as it is.
 func (u *Upload) Discard() error {
 	_, err := u.end(false)
 	if errors.Is(err, errEnded) {
 		return fail("store", u.at.virtual, err)
 	}
 	defer u.folder.close()
+	if u.direct {
+		return nil
+	}
 	if !u.prepared && u.source == fromPartial {
 		err = u.keep()
 	} else {
 		err = u.folder.unlink(u.hidden)
+		u.settle(tally{})
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fail("store", u.at.virtual, err)
@@ -89,9 +103,13 @@ func (u *Upload) end(sync bool) (size int64, err error) {
 	if !u.ended.CompareAndSwap(false, true) {
 		return 0, errEnded
 	}
-	var fi fs.FileInfo
-	if fi, err = u.file.Stat(); err == nil {
-		size = fi.Size()
+	defer u.letGo()
+	if u.file == nil {
+		return 0, nil // a Direct upload that has not begun
+	}
+	var i Info
+	if i, err = statOf(int(u.file.Fd()), u.at.base); err == nil {
+		size, u.size, u.links = i.Size, i.Size, i.Links
 	}
 	if err == nil && sync {
 		err = u.file.Sync()
@@ -115,6 +133,13 @@ func (u *Upload) giveUp(err error) {
 
 // undo takes back what Create began.
 func (u *Upload) undo() {
+	if u.direct {
+		if u.file != nil {
+			_ = u.file.Close() // nothing was written
+		}
+		u.settle(tally{})
+		return
+	}
 	if u.source != fromPartial {
 		u.abandon()
 		return
@@ -130,6 +155,7 @@ func (u *Upload) undo() {
 // abandon removes the temporary, if there is one. A failure leaves work for the
 // sweep after the next start, and nothing that a user could see.
 func (u *Upload) abandon() {
+	u.settle(tally{})
 	if u.file == nil {
 		return
 	}

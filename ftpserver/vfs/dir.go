@@ -41,7 +41,7 @@ func (f *FS) OpenDir(p string) (*Dir, error) {
 
 // Next returns up to n (at least 1) further entries, in the order of the
 // directory, and io.EOF with none at the end. Links are described themselves.
-// Hidden files, and entries that vanish meanwhile, are left out. The next call
+// Hidden files, those that settings hide, and entries that vanish meanwhile, are left out. The next call
 // overwrites the slice.
 func (d *Dir) Next(n int) ([]Info, error) {
 	d.infos = d.infos[:0]
@@ -74,7 +74,7 @@ func (d *Dir) Names(n int) ([]string, error) {
 		if err != nil {
 			return nil, fail("list", d.virtual, err)
 		}
-		if names = slices.DeleteFunc(names, hidden); len(names) > 0 {
+		if names = slices.DeleteFunc(names, d.view.now.hides); len(names) > 0 {
 			return names, nil
 		}
 	}

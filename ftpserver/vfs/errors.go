@@ -24,6 +24,15 @@ var (
 	// ErrRuled: to rename, remove or replace this would carry a directory away that
 	// a path rule is for, lift the rule, or leave no place for its directory. It is an fs.ErrPermission too.
 	ErrRuled error = &sentinel{"a path rule is for this, or for something below it", fs.ErrPermission}
+	// ErrTaken: the name is another file's, which may not be overwritten: not by
+	// this role, or by nobody.
+	ErrTaken error = &sentinel{"there is a file of that name, which may not be overwritten", errors.Join(ErrRole, fs.ErrExist)}
+	// ErrBusy: another session writes the file directly. It will be free later.
+	ErrBusy = errors.New("is being written by another session")
+	// ErrNameDenied and ErrNameNotAllowed: settings say that no file is to be
+	// called so. They are an ErrName too.
+	ErrNameDenied     error = &sentinel{"name matches a pattern of names that are denied", ErrName}
+	ErrNameNotAllowed error = &sentinel{"name matches none of the patterns of names that are allowed", ErrName}
 	// ErrIsDir: the operation is for files, the path names a directory.
 	ErrIsDir = errors.New("is a directory")
 	// ErrNotDir: the operation is for directories, the path names none.
@@ -35,6 +44,10 @@ var (
 	ErrNotRegular = errors.New("is not a regular file")
 	// ErrNoSpace: the disk or a quota of the file system is full.
 	ErrNoSpace = errors.New("no space left")
+	// ErrQuota: the user's own quota is used up.
+	ErrQuota = errors.New("quota is used up")
+	// ErrCounting: what the home holds is not counted yet. It will be, soon.
+	ErrCounting = errors.New("the home is still being counted for its quota")
 	// ErrRestart: an upload cannot go on as was asked for. It can start anew.
 	ErrRestart = errors.New("offset fits neither a partial upload nor the file")
 	// ErrInterrupted is the ErrRestart of a file to which an upload was

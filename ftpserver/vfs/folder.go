@@ -39,15 +39,15 @@ func (d *folder) enter(name string) (*folder, error) {
 	return &folder{file: f}, nil
 }
 
-// open opens or creates a file. The *os.File is called shown in its errors.
+// open opens a file that is there. The *os.File is called shown in its errors.
 func (d *folder) open(name string, flags int, shown string) (*os.File, error) {
-	return openAt(d.fd(), name, flags, shown)
+	return openAt(d.fd(), name, flags, 0, shown)
 }
 
-func openAt(dir int, name string, flags int, shown string) (*os.File, error) {
+func openAt(dir int, name string, flags int, mode uint32, shown string) (*os.File, error) {
 	var fd int
 	err := retry(func() (err error) {
-		fd, err = unix.Openat(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
+		fd, err = unix.Openat(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
 		return err
 	})
 	if err != nil {
@@ -84,10 +84,6 @@ func (d *folder) present(name string) (Info, bool, error) {
 		return Info{}, false, nil
 	}
 	return i, err == nil, err
-}
-
-func (d *folder) mkdir(name string) error {
-	return retry(func() error { return unix.Mkdirat(d.fd(), name, 0o755) })
 }
 
 func (d *folder) rename(from string, to *folder, name string) error {

@@ -6,6 +6,8 @@ import (
 	"path"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
 // FS is one user's view of a Store. Its methods take virtual paths, which they
@@ -14,11 +16,13 @@ type FS struct {
 	store    *Store
 	home     *os.Root
 	start    string
-	held     Operation // what the user's role holds
+	top      rule      // what the user's role holds
 	rules    []rule    // where other roles count
-	homeRule bool      // held is what a rule for the home gives
+	homeRule bool      // top is a rule for the home
 	only     Operation // what the command that is carried out needs
-	identity string    // tells this user's partial uploads from others'
+	account  *account  // of the home; nil where nobody who shares it has a quota
+	quota    config.Quota
+	identity string // tells this user's partial uploads from others'
 }
 
 // Close gives the home's descriptor back. Open files, listings and uploads go
@@ -88,7 +92,7 @@ const openFlags = os.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY
 // open opens a file or a directory for who may do that with it.
 func (f *FS) open(at place, op Operation) (*os.File, error) {
 	if len(f.rules) == 0 {
-		if err := f.need(f.held, op); err != nil {
+		if err := f.need(f.top.held, op); err != nil {
 			return nil, err
 		}
 		file, err := f.home.OpenFile(at.rel, openFlags, 0)
@@ -111,9 +115,9 @@ func (f *FS) open(at place, op Operation) (*os.File, error) {
 		return nil, err
 	}
 	if w.base == "" {
-		return openAt(w.fd, ".", openFlags, at.virtual)
+		return openAt(w.fd, ".", openFlags, 0, at.virtual)
 	}
-	return openAt(w.fd, w.base, openFlags, at.virtual)
+	return openAt(w.fd, w.base, openFlags, 0, at.virtual)
 }
 
 func regular(m fs.FileMode) error {

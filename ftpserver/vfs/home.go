@@ -27,7 +27,11 @@ func (s *Store) FS(u config.User) (*FS, error) {
 	if err != nil {
 		return nil, fail("open home", p.virtual, err)
 	}
-	f := &FS{store: s, home: home, start: "/", held: held, only: everything, identity: u.Name + "\x00" + u.UID + "\x00"}
+	f := &FS{store: s, home: home, start: "/", top: rule{held: held}, only: everything, identity: u.Name + "\x00" + u.UID + "\x00"}
+	if err := f.setQuota(home, p, u.Quota); err != nil {
+		_ = f.Close()
+		return nil, fail("open home", p.virtual, err)
+	}
 	if u.Role == config.RoleAdmin {
 		f.start = p.virtual
 		_ = home.Close()
@@ -69,7 +73,7 @@ func (s *Store) makeDirs(jail *os.Root, to string) error {
 	for name := range strings.SplitSeq(to, "/") {
 		dir := path.Join(".", rel)
 		rel = path.Join(rel, name)
-		err := jail.Mkdir(rel, 0o755)
+		err := s.makeDir(jail, rel)
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
@@ -81,6 +85,20 @@ func (s *Store) makeDirs(jail *os.Root, to string) error {
 		}
 	}
 	return nil
+}
+
+func (s *Store) makeDir(jail *os.Root, rel string) error {
+	now := s.settings()
+	err := jail.Mkdir(rel, os.FileMode(now.dirMode))
+	if err != nil || !now.exact {
+		return err
+	}
+	d, err := openDir(jail, rel)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	return now.mode(d.fd(), now.dirMode)
 }
 
 func syncDir(jail *os.Root, rel string) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
@@ -27,7 +28,7 @@ const maxName = 255
 func hidden(name string) bool { return config.ReservedName(name) }
 
 func (s *Store) temporaryName() string {
-	return fmt.Sprintf("%s%d-%s-%d", temporaryPrefix, s.slot, s.bootID, s.seq.Add(1))
+	return s.temporaries + strconv.FormatUint(s.seq.Add(1), 10)
 }
 
 // stale tells whether a hidden file is a temporary of an earlier start of this

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // PartialMaxAge is how long an interrupted upload is kept after its last byte.
@@ -29,7 +27,7 @@ func (f *FS) PartialSize(p string) (size int64, ok bool) {
 		return 0, false
 	}
 	defer d.close()
-	if f.need(d.held, OpCreate) != nil {
+	if f.need(d.held, OpCreate) != nil || d.held.has(opDirect) {
 		return 0, false
 	}
 	if _, exists, err := d.present(at.base); exists || err != nil {
@@ -67,11 +65,24 @@ func (u *Upload) claim() error {
 		return err
 	}
 	u.source = fromPartial
-	return u.open(unix.O_NONBLOCK)
+	return u.reopen()
 }
 
 // keep puts the upload aside for this user to go on with.
-func (u *Upload) keep() error { return u.folder.rename(u.hidden, u.folder, u.partial) }
+func (u *Upload) keep() error {
+	defer u.fs.alone(u.partial)()
+	replaced, err := u.fs.weigh(u.folder, u.partial)
+	if err == nil {
+		err = u.folder.rename(u.hidden, u.folder, u.partial)
+	}
+	if err != nil {
+		u.settle(tally{})
+		return err
+	}
+	kept, err := u.fs.weigh(u.folder, u.partial)
+	u.settle(kept.minus(replaced))
+	return err
+}
 
 // worthKeeping tells whether what an interrupted upload of that size has is to
 // be kept. A copy of the target is not: it may be outdated by the time its user
@@ -88,5 +99,5 @@ func (u *Upload) worthKeeping(size int64) bool {
 // nothing any more once the name holds something new. It is true where there
 // was one.
 func (f *FS) forget(d *folder, base string) bool {
-	return d.unlink(f.partialName(base)) == nil
+	return f.unlink(d, f.partialName(base)) == nil
 }

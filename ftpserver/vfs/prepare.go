@@ -15,7 +15,8 @@ const copyChunk = 8 << 20
 // Prepare makes File ready for the data: it copies what the upload begins with,
 // or cuts a partial upload to the offset. A copy takes as long as the file is
 // large; it ends early with the context's error. ErrChanged tells that the file
-// is no longer what Create has seen. After an error, Interrupt or Discard ends
+// is no longer what Create has seen. A Direct upload is where it cuts or makes the
+// visible file; ErrBusy tells that another session writes it. After an error, Interrupt or Discard ends
 // the upload.
 func (u *Upload) Prepare(ctx context.Context) error {
 	if err := u.prepare(ctx); err != nil {
@@ -26,18 +27,26 @@ func (u *Upload) Prepare(ctx context.Context) error {
 }
 
 func (u *Upload) prepare(ctx context.Context) error {
+	if u.direct {
+		return u.prepareDirect()
+	}
 	if u.exists {
 		if err := u.keepMode(u.target.Mode.Perm()); err != nil {
 			return err
 		}
 	}
+	u.makeRoom()
+	var err error
 	switch u.source {
 	case fromPartial:
-		return u.cut()
+		err = u.cut()
 	case fromTarget:
-		return u.copyTarget(ctx)
+		err = u.copyTarget(ctx)
 	}
-	return nil
+	if err == nil {
+		err = u.chargeSize()
+	}
+	return err
 }
 
 // keepMode gives the temporary the mode of the file that it is to replace. It

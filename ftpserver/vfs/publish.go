@@ -1,13 +1,15 @@
 package vfs
 
 import (
+	"errors"
 	"hash/maphash"
+	"io/fs"
 	"sync"
 )
 
-// publish gives the file its name. A role that may not overwrite, and an upload
-// that is to have a name of its own, do it by a link, which fails if the name has
-// been taken since Create.
+// publish gives the file its name. Where nothing may be overwritten, and where an
+// upload is to have a name of its own, that is done by a link, which fails if the
+// name has been taken since Create.
 //
 // What was built on the file under the name replaces that file only: it may
 // have been changed since, and that change was acknowledged. Within this process
@@ -18,17 +20,39 @@ func (u *Upload) publish() error {
 	lock := u.fs.store.publishing.of(u.at.base)
 	lock.Lock()
 	defer lock.Unlock()
-	if u.exclusive || !u.folder.held.has(OpOverwrite) {
+	adds := u.mode == CreateAppend && u.exists // which is not to replace
+	if u.exclusive || !adds && !u.folder.held.overwrites() {
 		return u.publishNew()
 	}
 	if err := u.unchanged(); err != nil {
 		return err
 	}
-	return u.folder.rename(u.hidden, u.folder, u.at.base)
+	replaced, err := u.fs.weigh(u.folder, u.at.base)
+	if err != nil {
+		return err
+	}
+	undo, err := u.rest(replaced)
+	if err != nil {
+		return err
+	}
+	if err = u.folder.rename(u.hidden, u.folder, u.at.base); err != nil {
+		undo()
+	}
+	return err
 }
 
 func (u *Upload) publishNew() error {
-	if err := u.folder.link(u.hidden, u.at.base); err != nil {
+	undo, err := u.rest(tally{})
+	if err != nil {
+		return err
+	}
+	if err = u.folder.link(u.hidden, u.at.base); err != nil {
+		undo()
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return ErrTaken
+	}
+	if err != nil {
 		return err
 	}
 	// The file is there under its name: a second, hidden name that stays
@@ -61,6 +85,36 @@ type nameLocks struct {
 	locks [64]sync.Mutex
 }
 
-func (l *nameLocks) of(base string) *sync.Mutex {
-	return &l.locks[maphash.String(l.seed, base)%uint64(len(l.locks))]
+func (l *nameLocks) of(base string) *sync.Mutex { return &l.locks[l.index(base)] }
+
+func (l *nameLocks) index(base string) uint64 {
+	return maphash.String(l.seed, base) % uint64(len(l.locks))
+}
+
+// both locks two names, in an order that is the same for everybody.
+func (l *nameLocks) both(a, b string) (unlock func()) {
+	i, j := l.index(a), l.index(b)
+	if i > j {
+		i, j = j, i
+	}
+	l.locks[i].Lock()
+	if i == j {
+		return l.locks[i].Unlock
+	}
+	l.locks[j].Lock()
+	return func() {
+		l.locks[j].Unlock()
+		l.locks[i].Unlock()
+	}
+}
+
+// alone is for what weighs a name and then takes it away: nothing else may have it
+// in between. Without an account nothing is weighed.
+func (f *FS) alone(base string) (unlock func()) {
+	if f.account == nil {
+		return func() {}
+	}
+	lock := f.store.publishing.of(base)
+	lock.Lock()
+	return lock.Unlock
 }

@@ -1,9 +1,282 @@
 package vfs
 
-// Usage is what a user has stored, and may store. A limit of 0 is none.
+import (
+	"os"
+	"sync"
+	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// Usage is what a home holds, and what it may hold. A limit of 0 is none.
 type Usage struct {
-	Bytes, Files, MaxBytes, MaxFiles int64
+	// Bytes is the sum of the sizes of files, published or not; -1 while they are
+	// not counted yet. Files are names, of files, links and directories.
+	Bytes, Files       int64
+	MaxBytes, MaxFiles int64
 }
 
-// Quota tells the user's usage; ok is false where none is counted.
-func (f *FS) Quota() (u Usage, ok bool) { return Usage{}, false }
+// Quota tells how much of the user's quota is used. It is false for a user who
+// has none. It waits a few seconds for the first count of a home.
+func (f *FS) Quota() (Usage, bool) {
+	if f.quota == (config.Quota{}) {
+		return Usage{}, false
+	}
+	u := Usage{Bytes: -1, Files: -1, MaxBytes: f.quota.Bytes, MaxFiles: f.quota.Files}
+	if f.account.counted() {
+		u.Bytes, u.Files = f.account.used()
+	}
+	return u, true
+}
+
+// outdate has all homes counted anew before long.
+func (a *accounts) outdate() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, one := range a.byHome {
+		one.outdate()
+	}
+}
+
+// setQuota finds the account of the home. A user without a quota has one too
+// where somebody with a quota shares the home, so that what it does counts.
+func (f *FS) setQuota(home *os.Root, at place, q config.Quota) error {
+	f.quota = q
+	if q == (config.Quota{}) && f.store.accounts.none() {
+		return nil
+	}
+	d, err := openDir(home, ".")
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	i, err := statOf(d.fd(), ".")
+	if err != nil {
+		return err
+	}
+	f.account = f.store.accounts.of(f.store, i.identity(), at.rel, q != config.Quota{})
+	return nil
+}
+
+// accounts are those of the homes that have had a user with a quota since the
+// process started.
+type accounts struct {
+	mu     sync.Mutex
+	byHome map[identity]*account
+}
+
+func (a *accounts) none() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.byHome) == 0
+}
+
+// of finds the account of a home. A new one, if it is wanted, is counted at once.
+func (a *accounts) of(s *Store, home identity, rel string, wanted bool) *account {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	got := a.byHome[home]
+	if got != nil || !wanted {
+		return got
+	}
+	if a.byHome == nil {
+		a.byHome = map[identity]*account{}
+	}
+	got = &account{store: s, home: home, rel: rel}
+	a.byHome[home] = got
+	got.mu.Lock()
+	got.count()
+	got.mu.Unlock()
+	return got
+}
+
+// tally is an amount of storage.
+type tally struct{ bytes, files int64 }
+
+func (t tally) plus(o tally) tally  { return tally{t.bytes + o.bytes, t.files + o.files} }
+func (t tally) minus(o tally) tally { return tally{t.bytes - o.bytes, t.files - o.files} }
+
+// within tells whether an amount is within a quota.
+func (t tally) within(q config.Quota) bool {
+	return (q.Bytes == 0 || t.bytes <= q.Bytes) && (q.Files == 0 || t.files <= q.Files)
+}
+
+// tallyOf is what a name counts for.
+func tallyOf(i Info, exists bool) tally {
+	switch {
+	case !exists:
+		return tally{}
+	case i.Mode.IsRegular():
+		return tally{i.Size, 1}
+	}
+	return tally{0, 1}
+}
+
+const (
+	// countPatience is how long a command waits for a count that it depends on.
+	countPatience = 5 * time.Second
+	// recountAfter is when a count is too old to be gone by without a new one:
+	// programs and users that share no account have changed the home meanwhile.
+	recountAfter = 15 * time.Minute
+	// Counting may take no more than this share of the time, and there is a pause
+	// between two counts however quick they are.
+	countShare = 20
+	countPause = 2 * time.Second
+)
+
+// account is what a home holds. A nil account counts nothing.
+//
+// Uploads on their way are kept apart from what is at rest in the home: a count
+// walks through the home while they go on, and must not see them half.
+type account struct {
+	store *Store
+	home  identity
+	rel   string
+
+	mu      sync.Mutex
+	known   bool          // there has been a count
+	rest    tally         // at rest: the last count, and what has changed since
+	moving  tally         // uploads on their way
+	running chan struct{} // closed at the end of the count that is going on
+	grown   tally         // what has come to rest since that has begun
+	ended   time.Time     // the last count
+	took    time.Duration // the last count
+}
+
+// change notes what has come to rest or has gone. A count that is going on may
+// have met it already or not: what has come is added to it, so that no more is
+// granted than there is, and the next count sets it right.
+func (a *account) change(by tally) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.put(by)
+}
+
+// put is change, with mu held.
+func (a *account) put(by tally) {
+	a.rest = a.rest.plus(by)
+	if a.running != nil {
+		a.grown = a.grown.plus(tally{max(by.bytes, 0), max(by.files, 0)})
+	}
+}
+
+// outdate has the home counted anew before long: something has changed by an
+// amount that is not known.
+func (a *account) outdate() {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ended = time.Time{}
+}
+
+// used is all that there is.
+func (a *account) used() (bytes, files int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	all := a.rest.plus(a.moving)
+	return max(all.bytes, 0), max(all.files, 0)
+}
+
+// counted waits until the home has been counted once, but not for long.
+func (a *account) counted() bool {
+	a.mu.Lock()
+	known, running := a.known, a.count()
+	a.mu.Unlock()
+	if !known {
+		await(running, a.store.counts.patience)
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return a.known
+	}
+	return true
+}
+
+func await(done <-chan struct{}, patience time.Duration) {
+	if done == nil {
+		return
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+}
+
+// judge asks a question about the account, with mu held, and once more after a
+// new count if the answer is no: others may have made room.
+func (a *account) judge(fits func() bool) error {
+	if !a.counted() {
+		return ErrCounting
+	}
+	a.mu.Lock()
+	ok := fits()
+	var running chan struct{}
+	if !ok {
+		running = a.recount()
+	}
+	a.mu.Unlock()
+	if ok {
+		return nil
+	}
+	if running == nil {
+		return ErrQuota
+	}
+	await(running, a.store.counts.patience)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if fits() {
+		return nil
+	}
+	return ErrQuota
+}
+
+// count begins a count if it is time for one, and returns the one that goes on.
+// It is called with mu held.
+func (a *account) count() chan struct{} {
+	pause := max(recountAfter, countShare*a.took)
+	if !a.known {
+		pause = countPause // the last one has failed
+	}
+	if a.running == nil && time.Since(a.ended) > pause {
+		a.begin()
+	}
+	return a.running
+}
+
+// recount is count for somebody who is about to be refused.
+func (a *account) recount() chan struct{} {
+	if a.running == nil && time.Since(a.ended) > max(countPause, countShare*a.took) {
+		a.begin()
+	}
+	return a.running
+}
+
+func (a *account) begin() {
+	if !a.store.counts.add() {
+		return
+	}
+	a.running, a.grown = make(chan struct{}), tally{}
+	go func() {
+		defer a.store.counts.done()
+		a.finish(a.store.census(a))
+	}()
+}
+
+// finish puts a count in force. One that has failed is as if it had not been, but
+// is not tried again at once.
+func (a *account) finish(total tally, took time.Duration, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err == nil {
+		a.rest, a.known = total.plus(a.grown), true
+	}
+	a.ended, a.took = time.Now(), took
+	close(a.running)
+	a.running = nil
+}

@@ -2,6 +2,7 @@ package vfs
 
 import (
 	"errors"
+	"io/fs"
 
 	"golang.org/x/sys/unix"
 )
@@ -110,25 +111,46 @@ func (m *move) do() error {
 }
 
 func (m *move) rename() error {
-	lock := m.store.publishing.of(m.to)
-	lock.Lock()
-	defer lock.Unlock()
+	defer m.store.publishing.both(m.from, m.to)()
 	if err := m.mayPut(); err != nil {
 		return err
 	}
-	if !m.target.held.has(OpOverwrite) {
+	if !m.what.Dir && !m.target.held.overwrites() {
 		return m.renameNew()
 	}
-	err := m.source.rename(m.from, m.target, m.to)
+	replaced, err := m.replaces()
+	if err != nil {
+		return err
+	}
+	err = m.source.rename(m.from, m.target, m.to)
 	if errors.Is(err, unix.EINVAL) {
 		return errIntoSelf
 	}
+	if err == nil {
+		m.account.change(tally{}.minus(replaced))
+	}
 	return err
+}
+
+// replaces is what goes from the account with the file that is replaced. One
+// that is renamed to itself stays.
+func (m *move) replaces() (tally, error) {
+	if m.account == nil {
+		return tally{}, nil
+	}
+	old, exists, err := m.target.present(m.to)
+	if err != nil || !exists || old.identity() == m.what.identity() {
+		return tally{}, err
+	}
+	return m.weigh(m.target, m.to)
 }
 
 // renameNew never replaces anything, whoever else is at it.
 func (m *move) renameNew() error {
 	err := retry(func() error { return unix.Linkat(m.source.fd(), m.from, m.target.fd(), m.to, 0) })
+	if errors.Is(err, fs.ErrExist) {
+		return ErrTaken
+	}
 	if err != nil {
 		return err
 	}
@@ -142,6 +164,9 @@ func (m *move) mayPut() error {
 		put = OpMakeDir
 	}
 	if err := m.need(m.target.held, put); err != nil {
+		return err
+	}
+	if err := m.now.mayBeNamed(m.to, m.what.Dir); err != nil {
 		return err
 	}
 	if !m.what.Dir {
@@ -159,7 +184,10 @@ func (m *move) mayPut() error {
 	if err := m.mayMove(old); err != nil {
 		return err
 	}
-	return m.need(m.target.held, OpOverwrite)
+	if m.what.Dir {
+		return m.need(m.target.held, OpOverwrite) // the kernel says that it is no directory
+	}
+	return m.mayReplace(m.target.held)
 }
 
 // sync flushes the new name first: a crash in between leaves two, not none.

@@ -35,7 +35,7 @@ func TestRename(t *testing.T) {
 		t.Run(c.from+" to "+c.to, func(t *testing.T) {
 			d := newDisk(t)
 			f := d.user("u", config.RoleReadWrite)
-			d.store.SetDurability(config.DurabilityFull)
+			d.configure(config.Storage{Durability: config.DurabilityFull})
 			d.write("file", "file")
 			d.write("other", "other")
 			d.mkdir("dir/sub")
@@ -80,7 +80,7 @@ func TestCheckRename(t *testing.T) {
 func TestRenameOverwritesByRoleOnly(t *testing.T) {
 	d := newDisk(t)
 	f := d.user("u", config.RoleReadWrite)
-	f.held = OpRename | OpCreate
+	f.top.held = OpRename | OpCreate
 	d.write("a", "a")
 	d.write("b", "b")
 	wantError(t, "Rename", f.Rename("/a", "/b"), ErrRole)

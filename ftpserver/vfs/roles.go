@@ -31,6 +31,24 @@ const (
 	everything = mayLook | mayChange
 )
 
+// What settings say of a place stands beside what the role holds there.
+const (
+	opReplace Operation = 1 << 16 << iota // what is there may be replaced
+	opDirect                              // uploads go into the visible file
+	anything  = everything | opReplace | opDirect
+)
+
+// overwrites tells whether role and settings let a file be replaced.
+func (held Operation) overwrites() bool { return held.has(OpOverwrite | opReplace) }
+
+// told is what a user is told to hold.
+func (held Operation) told() Operation {
+	if !held.has(opReplace) {
+		held &^= OpOverwrite
+	}
+	return held & everything
+}
+
 // roles is the one place that says who may do what. A drop box may create, and
 // with that go on with its own partial uploads and learn their size; what it
 // has delivered, it sees no more.

@@ -12,9 +12,31 @@ import (
 
 // rule gives a directory, and all below it, a role other than the user's.
 type rule struct {
-	at   place
-	held Operation
+	at        place
+	held      Operation
+	uploads   config.Uploads   // absent: the server's
+	overwrite config.Overwrite // absent: the server's
 }
+
+// policy is the rule's, where it has one, else what holds otherwise.
+func (r rule) policy(otherwise Operation) Operation {
+	switch r.uploads {
+	case config.UploadsAtomic:
+		otherwise &^= opDirect
+	case config.UploadsDirect:
+		otherwise |= opDirect
+	}
+	switch r.overwrite {
+	case config.OverwriteAllow:
+		otherwise |= opReplace
+	case config.OverwriteDeny:
+		otherwise &^= opReplace
+	}
+	return otherwise
+}
+
+// holds is what a user may do where the rule counts, and how.
+func (r rule) holds(s *settings) Operation { return r.held | r.policy(s.policy) }
 
 // setRules takes over the path rules of a user, and makes the directories that
 // are missing, as it makes a home: a drop box is there before its first upload.
@@ -29,10 +51,10 @@ func (f *FS) setRules(paths []config.PathRule) error {
 			return err
 		}
 		if at.isHome() {
-			f.held, f.homeRule = held, true
+			f.top, f.homeRule = rule{at, held, p.Uploads, p.Overwrite}, true
 			continue
 		}
-		f.rules = append(f.rules, rule{at, held})
+		f.rules = append(f.rules, rule{at, held, p.Uploads, p.Overwrite})
 		if err := f.makeRuleDir(at); err != nil {
 			return fail("path rule", at.virtual, walkError(err))
 		}
@@ -69,7 +91,9 @@ func (i Info) identity() identity { return identity{i.Device, i.Inode} }
 // keeps to the inode number of one that nobody uses.
 type view struct {
 	*FS
-	top    *folder                // the home; nil without rules
+	now    *settings              // those that the operation is carried out by
+	base   Operation              // what the role holds outside of all rules
+	home   *folder                // nil without rules
 	held   map[identity]Operation // what the role holds in the directories of rules
 	fixed  map[identity]bool      // these, and what lies on the way to them, links too
 	gone   map[entry]bool         // what is missing on the way to others
@@ -83,7 +107,8 @@ type entry struct {
 }
 
 func (f *FS) view() (*view, error) {
-	v := &view{FS: f}
+	now := f.store.settings()
+	v := &view{FS: f, now: now, base: f.top.holds(now)}
 	if len(f.rules) == 0 {
 		return v, nil
 	}
@@ -104,22 +129,22 @@ func (f *FS) view() (*view, error) {
 // openTop opens the home, where all walks begin. If there is a rule for it, that
 // is one of those that lead to this directory.
 func (v *view) openTop() (err error) {
-	if v.top, err = openDir(v.home, "."); err != nil || !v.homeRule {
+	if v.home, err = openDir(v.FS.home, "."); err != nil || !v.homeRule {
 		return err
 	}
-	i, err := v.top.lstat(".")
+	i, err := v.home.lstat(".")
 	if err == nil {
-		v.held[i.identity()] = v.FS.held
+		v.held[i.identity()] = v.base
 	}
 	return err
 }
 
-func (v *view) walker() walker { return walker{top: v.top.fd(), role: v.FS.held, held: v.held} }
+func (v *view) walker() walker { return walker{top: v.home.fd(), role: v.base, held: v.held} }
 
 func (v *view) close() {
-	if v.top != nil {
-		v.top.close()
-		v.top = nil
+	if v.home != nil {
+		v.home.close()
+		v.home = nil
 	}
 	for _, fd := range v.opened {
 		_ = unix.Close(fd) // only looked at: nothing can be lost
@@ -129,7 +154,7 @@ func (v *view) close() {
 
 // find notes where a rule leads. One whose directory is gone is for nothing:
 // whoever makes it again, makes it under the rule. Of two that lead to one
-// directory, it gets what both hold.
+// directory, it gets what both hold; uploads are Direct there if both say so.
 func (v *view) find(r rule) error {
 	w := v.walker()
 	w.met = func(i Info) { v.fixed[i.identity()] = true }
@@ -149,9 +174,9 @@ func (v *view) find(r rule) error {
 	}
 	held, twice := v.held[i.identity()]
 	if !twice {
-		held = everything
+		held = anything
 	}
-	v.held[i.identity()] = held & r.held
+	v.held[i.identity()] = held & r.holds(v.now)
 	v.opened = append(v.opened, w.keep())
 	return nil
 }
@@ -208,9 +233,9 @@ func (v *view) mayRemove(d *folder, name string) error {
 
 // judge notes in an entry of a directory what the user may do with it.
 func (v *view) judge(i *Info, in Operation) {
-	i.Content, i.Entry = in, in
+	i.Content, i.Entry = in.told(), in.told()
 	if held, ok := v.held[i.identity()]; ok && i.Dir {
-		i.Content = held
+		i.Content = held.told()
 	}
 	if v.fixed[i.identity()] {
 		i.Entry &^= OpRename | OpDelete
@@ -221,9 +246,9 @@ func (v *view) judge(i *Info, in Operation) {
 // inside the home.
 func (v *view) dir(rel string) (*folder, error) {
 	if len(v.rules) == 0 {
-		d, err := openDir(v.home, rel)
+		d, err := openDir(v.FS.home, rel)
 		if err == nil {
-			d.held = v.FS.held
+			d.held = v.base
 		}
 		return d, err
 	}
@@ -241,12 +266,12 @@ func (v *view) dir(rel string) (*folder, error) {
 // stat describes what a path leads to.
 func (v *view) stat(at place) (Info, error) {
 	if len(v.rules) == 0 {
-		fi, err := v.home.Stat(at.rel)
+		fi, err := v.FS.home.Stat(at.rel)
 		if err != nil {
-			return Info{}, v.FS.held.untold(walkError(err))
+			return Info{}, v.base.untold(walkError(err))
 		}
 		i := infoOfFile(at.base, fi)
-		v.judge(&i, v.FS.held)
+		v.judge(&i, v.base)
 		return i, nil
 	}
 	w := v.walker()
@@ -263,6 +288,6 @@ func (v *view) stat(at place) (Info, error) {
 		in = w.above
 	}
 	v.judge(&i, in)
-	i.Content = w.inside
+	i.Content = w.inside.told()
 	return i, nil
 }

@@ -35,23 +35,30 @@ var scenarios = map[string]struct {
 	durability config.Durability
 	run        func(f *FS) error
 }{
-	"store":     {config.RoleReadWrite, config.DurabilityFull, storing("/new", CreateTruncate)},
-	"replace":   {config.RoleReadWrite, config.DurabilityFull, storing("/old", CreateTruncate)},
-	"append":    {config.RoleReadWrite, config.DurabilityFull, storing("/old", CreateAppend)},
-	"careless":  {config.RoleReadWrite, config.DurabilityNone, storing("/new", CreateTruncate)},
-	"drop box":  {config.RoleWriteOnly, config.DurabilityFull, storing("/new", CreateTruncate)},
-	"make":      {config.RoleReadWrite, config.DurabilityFull, func(f *FS) error { return f.Mkdir("/made") }},
-	"delete":    {config.RoleReadWrite, config.DurabilityFull, func(f *FS) error { return f.Remove("/old") }},
-	"clear":     {config.RoleReadWrite, config.DurabilityFull, func(f *FS) error { return f.Rmdir("/empty") }},
-	"move":      {config.RoleReadWrite, config.DurabilityFull, func(f *FS) error { return f.Rename("/old", "/dir/new") }},
-	"rename":    {config.RoleReadWrite, config.DurabilityFull, func(f *FS) error { return f.Rename("/old", "/new") }},
-	"combine":   {config.RoleReadWrite, config.DurabilityFull, combining("/new", "/old", "/dir/part", "/other")},
-	"attribute": {config.RoleReadWrite, config.DurabilityFull, settingTime},
-	"unique":    {config.RoleReadWrite, config.DurabilityFull, storingUnique},
-	"download":  {config.RoleReadWrite, config.DurabilityFull, download},
-	"upload":    {config.RoleReadWrite, config.DurabilityNone, upload},
-	"bad disk":  {config.RoleReadWrite, config.DurabilityFull, wantEIO(storing("/old", CreateTruncate))},
-	"full disk": {config.RoleReadWrite, config.DurabilityFull, wantNoSpace(storing("/old", CreateTruncate))},
+	"store":           {config.RoleReadWrite, config.DurabilityFull, storing("/new", CreateTruncate)},
+	"replace":         {config.RoleReadWrite, config.DurabilityFull, storing("/old", CreateTruncate)},
+	"append":          {config.RoleReadWrite, config.DurabilityFull, storing("/old", CreateAppend)},
+	"careless":        {config.RoleReadWrite, config.DurabilityNone, storing("/new", CreateTruncate)},
+	"drop box":        {config.RoleWriteOnly, config.DurabilityFull, storing("/new", CreateTruncate)},
+	"make":            {config.RoleReadWrite, config.DurabilityFull, func(f *FS) error { return f.Mkdir("/made") }},
+	"delete":          {config.RoleReadWrite, config.DurabilityFull, func(f *FS) error { return f.Remove("/old") }},
+	"clear":           {config.RoleReadWrite, config.DurabilityFull, func(f *FS) error { return f.Rmdir("/empty") }},
+	"move":            {config.RoleReadWrite, config.DurabilityFull, func(f *FS) error { return f.Rename("/old", "/dir/new") }},
+	"rename":          {config.RoleReadWrite, config.DurabilityFull, func(f *FS) error { return f.Rename("/old", "/new") }},
+	"combine":         {config.RoleReadWrite, config.DurabilityFull, combining("/new", "/old", "/dir/part", "/other")},
+	"attribute":       {config.RoleReadWrite, config.DurabilityFull, settingTime},
+	"unique":          {config.RoleReadWrite, config.DurabilityFull, storingUnique},
+	"download":        {config.RoleReadWrite, config.DurabilityFull, download},
+	"upload":          {config.RoleReadWrite, config.DurabilityNone, upload},
+	"bad disk":        {config.RoleReadWrite, config.DurabilityFull, wantEIO(storing("/old", CreateTruncate))},
+	"direct":          {config.RoleReadWrite, config.DurabilityFull, storing("/new", CreateTruncate)},
+	"direct append":   {config.RoleReadWrite, config.DurabilityFull, storing("/old", CreateAppend)},
+	"direct drop box": {config.RoleWriteOnly, config.DurabilityFull, storing("/new", CreateTruncate)},
+	"direct careless": {config.RoleReadWrite, config.DurabilityNone, storing("/new", CreateTruncate)},
+	"direct bad disk": {config.RoleReadWrite, config.DurabilityFull, wantEIO(storing("/old", CreateAppend))},
+	"direct upload":   {config.RoleReadWrite, config.DurabilityNone, upload},
+	"full at link":    {config.RoleWriteOnly, config.DurabilityFull, wantNoSpace(storing("/new", CreateTruncate))},
+	"full disk":       {config.RoleReadWrite, config.DurabilityFull, wantNoSpace(storing("/old", CreateTruncate))},
 }
 
 func runScenario(name, root string) error {
@@ -63,6 +70,11 @@ func runScenario(name, root string) error {
 	f, err := s.FS(config.User{Name: "u", Home: "/home", Role: c.role})
 	if err != nil {
 		return err
+	}
+	if strings.HasPrefix(name, "direct") {
+		if err := s.Configure(config.Storage{Durability: c.durability, Uploads: config.UploadsDirect}); err != nil {
+			return err
+		}
 	}
 	return c.run(f)
 }

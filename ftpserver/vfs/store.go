@@ -35,7 +35,8 @@ type Options struct {
 	// BootID differs for each start of the process: 1 to 64 letters, digits
 	// and hyphens. Together with Slot it tells whose a temporary is.
 	BootID string
-	// Durability of what is acknowledged. Absent: Full.
+	// Durability of what is acknowledged, until Configure says otherwise.
+	// Absent: Full.
 	Durability config.Durability
 	// Log receives what a sweep could not remove. Absent: nothing is logged.
 	Log *slog.Logger
@@ -48,10 +49,15 @@ type Store struct {
 	slot   int
 	bootID string
 	log    *slog.Logger
-	none   atomic.Bool // durability None
 	seq    atomic.Uint64
 
+	current    atomic.Pointer[settings]
 	publishing nameLocks
+	writing    writing
+	accounts   accounts
+	counts     counts
+
+	temporaries string // begins the names of this start's temporaries
 }
 
 var bootIDs = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)
@@ -70,9 +76,10 @@ func OpenStore(root string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open storage: %w", err)
 	}
 	s := &Store{root: r, slot: o.Slot, bootID: o.BootID, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
+	s.temporaries = fmt.Sprintf("%s%d-%s-", temporaryPrefix, o.Slot, o.BootID)
+	s.counts.open()
 	s.publishing.seed = maphash.MakeSeed()
-	s.SetDurability(o.Durability)
-	return s, nil
+	return s, s.Configure(config.Storage{Durability: o.Durability})
 }
 
 // checkRoot does not write: a server whose disk is full must start, so that
@@ -94,12 +101,10 @@ func checkRoot(root string) error {
 }
 
 // Close closes the store. Views and uploads that exist go on working.
-func (s *Store) Close() error { return s.root.Close() }
-
-// SetDurability changes the durability of what is acknowledged from now on.
-func (s *Store) SetDurability(d config.Durability) { s.none.Store(d == config.DurabilityNone) }
-
-func (s *Store) durable() bool { return !s.none.Load() }
+func (s *Store) Close() error {
+	s.counts.close()
+	return s.root.Close()
+}
 
 // FreeBytes is the space that the server may still fill, in bytes; -1 if it is
 // not known.

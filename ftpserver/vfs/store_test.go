@@ -49,6 +49,13 @@ func (d *disk) user(name string, role config.Role) *FS {
 	return f
 }
 
+func (d *disk) configure(c config.Storage) {
+	d.t.Helper()
+	if err := d.store.Configure(c); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
 func (d *disk) path(rel string) string { return filepath.Join(d.root, "home", rel) }
 
 func (d *disk) write(rel, content string) {

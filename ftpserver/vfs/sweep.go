@@ -33,6 +33,9 @@ func (s *Store) Sweep(ctx context.Context) (SweepResult, error) {
 	}
 	defer d.close()
 	err = w.walk(d, "/", 0)
+	if w.result.Temporaries+w.result.Partials > 0 {
+		s.accounts.outdate()
+	}
 	return w.result, err
 }
 

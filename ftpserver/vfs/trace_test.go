@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-const tracedCalls = "trace=fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdirat,copy_file_range,sendfile,splice,write"
+const tracedCalls = "trace=fsync,ftruncate,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdirat,copy_file_range,sendfile,splice,write"
 
 // TestSystemCalls holds what makes a promise durable, in its order, against
 // what the kernel is really asked.
@@ -41,8 +41,13 @@ func TestSystemCalls(t *testing.T) {
 		"attribute": {`fsync\(\d+</old>`},
 		"unique": {flushFile, `linkat\(\d+</>, ".ftpserver-tmp-0-b-1", \d+</>, "new-[a-z2-7]{12}", 0\) = 0`,
 			`unlinkat\(\d+</>, ".ftpserver-tmp-0-b-1", 0\) = 0`, forget, flushHome},
-		"download": {`sendfile\(\d+<.*>, \d+</old>, .*\) = 10`, `sendfile\(\d+<.*>, \d+</old>, .*\) = 0`},
-		"upload":   {`splice\(\d+<.*>, NULL, \d+</.ftpserver-tmp-0-b-1>, NULL, .*\) = 4`, publish + `"new"`, forget},
+		"direct":          {`write\(\d+</new>, "data", 4\)`, `fsync\(\d+</new>\)`, forget, flushHome},
+		"direct append":   {`write\(\d+</old>, "data", 4\)`, `fsync\(\d+</old>\)`, forget},
+		"direct drop box": {`write\(\d+</new>, "data", 4\)`, `fsync\(\d+</new>\)`, forget, flushHome},
+		"direct careless": {`write\(\d+</new>, "data", 4\)`, forget},
+		"direct upload":   {`splice\(\d+<.*>, NULL, \d+</new>, NULL, .*\) = 4`, forget},
+		"download":        {`sendfile\(\d+<.*>, \d+</old>, .*\) = 10`, `sendfile\(\d+<.*>, \d+</old>, .*\) = 0`},
+		"upload":          {`splice\(\d+<.*>, NULL, \d+</.ftpserver-tmp-0-b-1>, NULL, .*\) = 4`, publish + `"new"`, forget},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newHome(t)
@@ -80,22 +85,54 @@ func TestFailedFlush(t *testing.T) {
 	d.wantNames("", "dir", "empty", "old")
 }
 
-// TestFailedDirectoryFlush lets the second fail: that is no success either.
+// TestFailedDirectoryFlush lets that of the directory fail: that is no success either.
 func TestFailedDirectoryFlush(t *testing.T) {
 	d := newHome(t)
-	calls := trace(t, d, "bad disk", "inject=fsync:error=EIO:when=2")
-	if n := strings.Count(strings.Join(calls, "\n"), "fsync("); n != 2 {
-		t.Errorf("%d flushes, want 2", n)
+	// By its path, and not as the second: strace counts for each thread.
+	calls := trace(t, d, "bad disk", "inject=fsync:error=EIO", "path="+d.path(""))
+	if n := strings.Count(strings.Join(calls, "\n"), "fsync("); n != 1 {
+		t.Errorf("%d flushes, want 1", n)
 	}
 	d.wantFile("old", "data")
 	d.wantNames("", "dir", "empty", "old")
 }
 
+// TestFullDisk: that the disk, or the file system's own quota, is full may show at
+// the last step only. It is told as such, and the temporary is gone.
 func TestFullDisk(t *testing.T) {
+	for inject, scenario := range map[string]string{
+		"fsync:error=ENOSPC:when=1":    "full disk",
+		"fsync:error=EDQUOT:when=1":    "full disk",
+		"renameat:error=ENOSPC:when=1": "full disk",
+		"renameat:error=EDQUOT:when=1": "full disk",
+		"linkat:error=EDQUOT:when=1":   "full at link",
+	} {
+		t.Run(inject, func(t *testing.T) {
+			d := newHome(t)
+			trace(t, d, scenario, "inject="+inject)
+			d.wantFile("old", "0123456789")
+			d.wantNames("", "dir", "empty", "old")
+		})
+	}
+}
+
+// TestFullAtClose: network file systems tell only then. The close that counts is
+// that of the temporary: strace lets all of its path fail.
+func TestFullAtClose(t *testing.T) {
 	d := newHome(t)
-	trace(t, d, "full disk", "inject=fsync:error=ENOSPC:when=1")
+	trace(t, d, "full disk", "trace=close,"+strings.TrimPrefix(tracedCalls, "trace="), "inject=close:error=ENOSPC", "path="+d.path(".ftpserver-tmp-0-b-1"))
 	d.wantFile("old", "0123456789")
 	d.wantNames("", "dir", "empty", "old")
+}
+
+// TestDirectOnABadDisk: no 226 where the flush failed. What is there is there.
+func TestDirectOnABadDisk(t *testing.T) {
+	d := newHome(t)
+	calls := trace(t, d, "direct bad disk", "inject=fsync:error=EIO:when=1")
+	if n := strings.Count(strings.Join(calls, "\n"), "fsync("); n != 1 {
+		t.Errorf("%d flushes, want 1", n)
+	}
+	d.wantFile("old", "0123456789data")
 }
 
 func newHome(t *testing.T) *disk {
@@ -113,6 +150,10 @@ func trace(t *testing.T, d *disk, scenario string, options ...string) []string {
 	out := filepath.Join(t.TempDir(), "trace")
 	args := []string{"-f", "-y", "-qq", "-e", "signal=none", "-o", out, "-e", tracedCalls}
 	for _, o := range options {
+		if path, only := strings.CutPrefix(o, "path="); only {
+			args = append(args, "-P", path)
+			continue
+		}
 		args = append(args, "-e", o)
 	}
 	needTracer(t)

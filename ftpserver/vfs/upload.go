@@ -33,12 +33,15 @@ type plan struct {
 	offset int64 // bytes kept of the source, for CreateAt
 	// exclusive: the name must be free, now and when it is published.
 	exclusive bool
-	pace      Pace // of the copies that it makes; nil: at once
+	// whole: the name never shows a part of it, whatever the settings.
+	whole bool
+	pace  Pace // of the copies that it makes; nil: at once
 }
 
 // Upload is a file on its way. It lies under a hidden name beside its target,
-// where nobody sees it, until Commit publishes it whole. After Prepare, data
-// goes into File. Exactly one of Commit, Interrupt and Discard ends it, closes
+// where nobody sees it, until Commit publishes it whole; or, where settings say
+// so, it is the visible file from Prepare on (Direct). After Prepare, data goes
+// into File. Exactly one of Commit, Interrupt and Discard ends it, closes
 // File, and leaves no descriptor open. It is for one goroutine at a time.
 type Upload struct {
 	fs      *FS
@@ -53,6 +56,15 @@ type Upload struct {
 	exists   bool // it held something
 	prepared bool
 	ended    atomic.Bool
+
+	direct  bool     // into the visible file
+	created bool     // by this upload, directly
+	held    identity // of the visible file, while this upload writes it
+	links   uint64   // names that the file had when it was closed
+	size    int64    // that it had then
+
+	charged tally // to the account, as long as the upload is on its way
+	credit  tally // what it may replace
 }
 
 // Create begins an upload to p; the offset counts, in bytes, for CreateAt only.
@@ -66,6 +78,9 @@ type Upload struct {
 //
 // A symbolic link is no target (ErrNotRegular): to follow it would mean to
 // publish in a directory that the client did not name.
+//
+// A Direct upload knows no partial uploads: CreateAt and CreateAppend go on with
+// the file itself.
 func (f *FS) Create(p string, mode CreateMode, offset int64) (*Upload, error) {
 	if mode == CreateAt && offset == 0 {
 		mode = CreateTruncate
@@ -112,57 +127,89 @@ func (u *Upload) begin(v *view) (err error) {
 	if err := u.mayStore(); err != nil {
 		return err
 	}
+	if err := v.now.mayBeNamed(u.at.base, false); err != nil {
+		return err
+	}
 	if err := v.mayAppear(u.folder, u.at.base); err != nil {
 		return err
 	}
-	from, err := u.choose()
+	if u.folder.held.has(opDirect) && !u.whole {
+		return u.beginDirect()
+	}
+	from, part, err := u.choose()
 	if err != nil {
+		return err
+	}
+	if err := u.admit(part, from == fromPartial); err != nil {
 		return err
 	}
 	if from == fromPartial {
 		return u.claim()
 	}
 	u.source = from
-	return u.open(unix.O_CREAT | unix.O_EXCL)
+	u.file, err = u.folder.create(u.hidden, u.at.virtual, v.now)
+	return err
 }
 
-// mayStore holds the role against what is there now.
+// mayStore holds the role and the settings against what is there now.
 func (u *Upload) mayStore() error {
-	switch {
-	case !u.exists:
+	if !u.exists {
 		return u.fs.need(u.folder.held, OpCreate)
-	case u.mode == CreateAppend:
-		if err := u.fs.need(u.folder.held, OpAppend); err != nil {
-			return err
-		}
-	default:
-		if err := u.fs.need(u.folder.held, OpOverwrite); err != nil {
-			return err
-		}
 	}
-	return regular(u.target.Mode)
+	if u.mode == CreateAppend {
+		if err := u.fs.need(u.folder.held, OpAppend); err != nil {
+			return u.fs.taken(u.folder.held, err)
+		}
+		return regular(u.target.Mode)
+	}
+	if err := u.fs.need(u.folder.held, OpOverwrite); err != nil {
+		return u.fs.taken(u.folder.held, err)
+	}
+	if err := regular(u.target.Mode); err != nil {
+		return err
+	}
+	return u.fs.mayReplace(u.folder.held)
+}
+
+// mayReplace tells whether a file may take the place of another.
+func (f *FS) mayReplace(held Operation) error {
+	if err := f.need(held, OpOverwrite); err != nil {
+		return f.taken(held, err)
+	}
+	if !held.has(opReplace) {
+		return ErrTaken
+	}
+	return nil
+}
+
+// taken is what a refusal means where another name would do.
+func (f *FS) taken(held Operation, err error) error {
+	if f.need(held, OpCreate) == nil {
+		return ErrTaken
+	}
+	return err
 }
 
 // choose tells what the upload begins with. It refuses where a guess could mix
 // two files: docs/storage.md has the table.
-func (u *Upload) choose() (source, error) {
+func (u *Upload) choose() (from source, part Info, err error) {
 	if u.mode == CreateTruncate {
-		return fromNothing, nil
+		return fromNothing, Info{}, nil
 	}
 	part, waits, err := u.fs.waiting(u.folder, u.at.base, u.target, u.exists)
 	switch {
 	case err != nil:
-		return 0, err
+		return 0, Info{}, err
 	case waits && u.exists && (u.mode == CreateAppend || !u.fits(part.Size)):
-		return 0, ErrInterrupted // who asked for the size means the file, who was cut the partial
+		return 0, Info{}, ErrInterrupted // who asked for the size means the file, who was cut the partial
 	case waits && u.fits(part.Size):
-		return fromPartial, nil
+		return fromPartial, part, nil
 	case !waits && u.exists && u.fits(u.target.Size):
-		return fromTarget, nil
+		return fromTarget, Info{}, nil
 	case !waits && !u.exists && u.mode == CreateAppend:
-		return fromNothing, nil
+		return fromNothing, Info{}, nil
 	}
-	return 0, ErrRestart
+	return 0, Info{}, ErrRestart
 }
 
 // fits tells whether an upload can go on with something of that size.
@@ -170,8 +217,9 @@ func (u *Upload) fits(size int64) bool {
 	return u.mode == CreateAppend || u.offset >= 0 && u.offset <= size
 }
 
-func (u *Upload) open(flags int) (err error) {
-	u.file, err = u.folder.open(u.hidden, unix.O_WRONLY|flags, u.at.virtual)
+// reopen opens the temporary that a partial upload has become.
+func (u *Upload) reopen() (err error) {
+	u.file, err = u.folder.open(u.hidden, unix.O_WRONLY|unix.O_NONBLOCK, u.at.virtual)
 	return err
 }
 

@@ -178,7 +178,7 @@ func (w *walker) here() (Info, error) {
 
 // folder opens the directory that it has come to.
 func (w *walker) folder() (*folder, error) {
-	f, err := openAt(w.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, ".")
+	f, err := openAt(w.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0, ".")
 	if err != nil {
 		return nil, err
 	}
