@@ -22,7 +22,8 @@ type client struct {
 	raw     *net.TCPConn
 	conn    net.Conn
 	text    *textproto.Conn
-	protect bool // data connections
+	protect bool        // data connections
+	tls     *tls.Config // nil: the bench's, which resumes nothing
 }
 
 // connect reads the greeting too.
@@ -89,9 +90,16 @@ func (c *client) secure() {
 
 func (c *client) handshake() {
 	c.t.Helper()
-	conn := tls.Client(c.raw, c.bench.clientTLS())
+	conn := tls.Client(c.raw, c.clientTLS())
 	must(c.t, conn.Handshake())
 	c.conn, c.text = conn, textproto.NewConn(conn)
+}
+
+func (c *client) clientTLS() *tls.Config {
+	if c.tls != nil {
+		return c.tls
+	}
+	return c.bench.clientTLS()
 }
 
 func (c *client) send(line string) {
@@ -205,7 +213,7 @@ func (c *client) wrap(conn *net.TCPConn) net.Conn {
 	if !c.protect {
 		return conn
 	}
-	secured := tls.Client(conn, c.bench.clientTLS())
+	secured := tls.Client(conn, c.clientTLS())
 	must(c.t, secured.Handshake())
 	return secured
 }
