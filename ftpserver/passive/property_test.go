@@ -70,9 +70,11 @@ func TestSchedulesReachEverything(t *testing.T) {
 			got["taken"] += w.taken
 			got["shared"] += w.sharing
 			got["busy"] += w.b.seen.outcomes["busy"]
+			w.b.seen.mu.Lock()
 			for reason, n := range w.b.seen.rejected {
 				got[reason] += n
 			}
+			w.b.seen.mu.Unlock()
 		}
 		want := map[string]int{"taken": 40, "late": 20, "stranger": 100, "busy": 20}
 		if kind.private {
