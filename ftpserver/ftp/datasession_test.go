@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
 )
 
 // withBob adds a second user.
@@ -149,4 +150,162 @@ func (c *client) takes(what string, cache *keeper, refused bool, own *keeper) {
 	}
 	_ = secured.Close()
 	c.expect("226")
+}
+
+// TestHiddenInClear: where addresses tell nothing, a data connection in clear is
+// nobody's, unless that was allowed.
+func TestHiddenInClear(t *testing.T) {
+	b := newBench(t, hidden)
+	b.file("file", "content")
+	c := b.login()
+	c.do("EPSV", "425 Nothing would tell whose")
+	c.do("PASV", "425 Nothing would tell whose")
+	c.do("RETR file", "425 Send PASV or EPSV first")
+	secured, _ := b.keepingAs("alice", tls.VersionTLS13)
+	secured.do("PROT C", "200")
+	secured.do("EPSV", "425 Nothing would tell whose")
+	secured.do("PROT P", "200")
+	if got, reply := secured.download("RETR file"); got != "content" {
+		t.Fatalf("%q came, %s", got, reply)
+	}
+	b.reload(func(c *config.Config) { c.Passive.UnverifiedData = config.UnverifiedDataAllow })
+	if got, reply := c.download("RETR file"); got != "content" {
+		t.Fatalf("%q came, %s", got, reply)
+	}
+}
+
+// TestTwoPlacesForOneConnection: a data connection with the TLS session of
+// somebody else ends the transfer where others have its place by now.
+func TestTwoPlacesForOneConnection(t *testing.T) {
+	b := newBench(t, withBob(func(c *config.Config) { c.Passive.Ports = freePorts(t, 1) }))
+	b.file("secret", "alice's")
+	_, bobs := b.keepingAs("bob", tls.VersionTLS13)
+	c, own := b.keepingAs("alice", tls.VersionTLS13)
+	port, _ := portOf(c.do("EPSV", "229"))
+	conn := c.dial(port)
+	next, _ := b.keepingAs("alice", tls.VersionTLS13)
+	next.do("EPSV", "229")
+	c.do("RETR secret", "150")
+	secured, err := c.wrapWith(conn, bobs)
+	must(t, err)
+	notServed(t, "another user's", secured)
+	c.expect("522 A data connection came with the TLS session of another user")
+	if !b.log.logged("Data connection rejected", "another user", "user=alice") {
+		t.Error("the log does not tell why")
+	}
+	next.do("ABOR", "226")
+	c.do("NOOP", "200")
+	_ = own
+}
+
+// TestSilentStrangers: on all ports of a server that sees no addresses, strangers
+// who connect and say nothing, and those who know TLS, keep nobody waiting.
+func TestSilentStrangers(t *testing.T) {
+	b := newBench(t, hidden)
+	b.file("secret", "alice's")
+	c, _ := b.keepingAs("alice", tls.VersionTLS13)
+	for range 8 {
+		port, _ := portOf(c.do("EPSV", "229"))
+		for range 5 {
+			c.dial(port) // says nothing
+		}
+		stranger, err := c.wrapWith(c.dial(port), nil)
+		must(t, err)
+		conn := c.dial(port)
+		c.do("RETR secret", "150")
+		secured := c.wrap(conn)
+		content, err := io.ReadAll(secured)
+		must(t, err)
+		c.expect("226")
+		if string(content) != "alice's" {
+			t.Fatalf("%q came", content)
+		}
+		notServed(t, "a stranger", stranger)
+	}
+}
+
+// TestNextAfterNoResumption: a session whose client does not resume any more gets
+// ports of its own again.
+func TestNextAfterNoResumption(t *testing.T) {
+	b := newBench(t, nil)
+	b.file("secret", "alice's")
+	c, own := b.keepingAs("alice", tls.VersionTLS13)
+	var s *session
+	for _, s = range b.server.all() { //nolint:revive // there is only one
+	}
+	for _, cache := range []*keeper{own, nil, own} {
+		c.takes("a download", cache, false, own)
+		eventually(t, "it is known what the client does", func() bool { return s.resumes.Load() == (cache != nil) })
+	}
+}
+
+// TestUploadEnds: what an upload over TLS without close_notify is worth.
+func TestUploadEnds(t *testing.T) {
+	const refused, taken = "426 The data connection ended without TLS close_notify", "226"
+	for policy, want := range map[config.UploadEnd][2]string{ // before and after the client has sent one
+		config.UploadEndAuto: {taken, refused}, config.UploadEndStrict: {refused, refused}, config.UploadEndLenient: {taken, taken},
+	} {
+		t.Run(string(policy), func(t *testing.T) {
+			b := newBench(t, func(c *config.Config) { c.TLS.UploadEnd = policy })
+			c := b.loginTLS()
+			b.file("kept", "old")
+			cut := func() string {
+				conn := c.begin("STOR kept")
+				_, err := io.WriteString(conn, "new")
+				must(t, err)
+				must(t, tcpOf(conn).CloseWrite())
+				defer func() { _ = tcpOf(conn).Close() }()
+				return c.reply()
+			}
+			for i, begins := range want {
+				b.file("kept", "old")
+				if got := cut(); got[:min(len(got), len(begins))] != begins {
+					t.Errorf("upload %d: %s", i, got)
+				}
+				if got := b.content("kept"); (got == "new") != (begins == taken) {
+					t.Errorf("upload %d: the file holds %q", i, got)
+				}
+				c.upload("STOR other", "with close_notify")
+			}
+			if !b.log.logged("Upload over TLS ended without close_notify", "user=alice", "clientSoftware") {
+				t.Error("the log does not name the client")
+			}
+			data := c.begin("STOR kept") // with each of them, the client must stay
+			b.file("kept", "old")
+			_, err := io.WriteString(data, "half")
+			must(t, err)
+			_ = c.raw.Close()
+			_ = tcpOf(data).Close()
+			eventually(t, "the session ends", func() bool { return len(b.server.all()) == 0 })
+			if got := b.content("kept"); got != "old" {
+				t.Errorf("of a client that died, the file holds %q", got)
+			}
+		})
+	}
+}
+
+// TestPasswordChangeEndsTickets: what was proven with the old password is
+// worth nothing to sessions with the new one.
+func TestPasswordChangeEndsTickets(t *testing.T) {
+	b := newBench(t, hidden)
+	before := identity{name: "alice", secret: [32]byte{1}}
+	b.server.known.belongs(1000, before)
+	b.server.known.end(1000)
+	now := identity{name: "alice", secret: [32]byte{2}}
+	s := &session{server: b.server, id: 1001}
+	if kind := s.kindOf(1000, now); kind != sessionForeign {
+		t.Errorf("the old password's session counts as %s", kind)
+	}
+	if kind := s.kindOf(1000, before); kind != sessionUser {
+		t.Errorf("the same password's session counts as %s", kind)
+	}
+}
+
+// TestUnprovenReplies: a client is told what to do.
+func TestUnprovenReplies(t *testing.T) {
+	for _, err := range []error{passive.ErrForeign, passive.ErrUnproven} {
+		if code, text := transferReply(&openError{err}); code != 522 || len(text) < 40 {
+			t.Errorf("%v: %d %s", err, code, text)
+		}
+	}
 }
