@@ -23,7 +23,7 @@ type client struct {
 	conn    net.Conn
 	text    *textproto.Conn
 	protect bool        // data connections
-	tls     *tls.Config // nil: that of the bench
+	tls     *tls.Config // nil: the bench's, which resumes nothing
 }
 
 // connect reads the greeting too.

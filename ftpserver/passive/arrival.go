@@ -29,12 +29,22 @@ func (b *Broker) arrive(p *port, c net.Conn) {
 	case h.count((*entry).claims) > 0:
 		reason = "late"
 		if h.count((*entry).claims) == 1 { // of several, nobody knows whose it is
-			b.remove(h.find((*entry).claims))
-			b.vacated(at)
+			b.swallow(h.find((*entry).claims))
 		}
 	}
 	b.mu.Unlock()
 	b.reject(c, reason)
+}
+
+// swallow ends a tombstone, as the connection that it waited for has come. Where
+// connections prove themselves, this one has not: should another come that does, it
+// is still known for what it is.
+func (b *Broker) swallow(grave *entry) {
+	b.remove(grave)
+	if grave.request.Proven || grave.request.Shares {
+		b.keepInMind(grave.at, grave.request)
+	}
+	b.vacated(grave.at)
 }
 
 // match gives an expectation the connection that has arrived for it. The place is
@@ -179,6 +189,12 @@ func (b *Broker) claim(a *arrival, proof Proof) string {
 	switch {
 	case en == nil:
 		return h.refuse(proof)
+	case en.kind == tombstone && en.request.Session != proof.Session:
+		b.swallow(en)
+		return "late"
+	case en.times > 1:
+		en.times--
+		return "late"
 	case !en.lives():
 		b.remove(en)
 		b.vacated(a.at)

@@ -3,6 +3,7 @@ package passive
 import (
 	"net/netip"
 	"slices"
+	"time"
 )
 
 // place is what an expectation takes: a port, as seen from one address. Under
@@ -21,6 +22,7 @@ type entry struct {
 	at          place
 	request     Request
 	expectation *Expectation // of one that lives, else nil
+	times       int          // of one that is spent: how many connections may still come
 	timer       timer
 }
 
@@ -103,12 +105,13 @@ func (b *Broker) place(e *Expectation) {
 			}
 		}
 	}
-	en.timer = b.clock.AfterFunc(e.until.Sub(b.clock.Now()), func() { b.lapse(en) })
 	e.entry = en
-	b.add(en)
+	b.addUntil(en, e.until.Sub(b.clock.Now()))
 }
 
-func (b *Broker) add(en *entry) {
+// addUntil adds an entry that ends after d.
+func (b *Broker) addUntil(en *entry, d time.Duration) {
+	en.timer = b.clock.AfterFunc(d, func() { b.lapse(en) })
 	h := b.places[en.at]
 	if h == nil {
 		h = &hold{}
@@ -165,26 +168,27 @@ func (b *Broker) bury(en *entry) {
 	if b.closed {
 		return
 	}
-	grave := &entry{kind: tombstone, at: en.at, request: en.request}
 	if alone && en.at.port.unproven.count(en.at) > 0 {
-		grave.kind = spent
-		b.makeRoom(grave)
+		b.keepInMind(en.at, en.request)
+		return
 	}
-	grave.timer = b.clock.AfterFunc(TombstoneTime, func() { b.lapse(grave) })
-	b.add(grave)
+	b.addUntil(&entry{kind: tombstone, at: en.at, request: en.request}, TombstoneTime)
 }
 
-// makeRoom keeps the spent entries of a place few: one of a session, and not too
-// many in all.
-func (b *Broker) makeRoom(grave *entry) {
-	h := b.places[grave.at]
-	old := h.find(func(e *entry) bool { return e.kind == spent && e.request.Session == grave.request.Session })
+// keepInMind adds a spent entry: one of a session, and not too many in all.
+func (b *Broker) keepInMind(at place, r Request) {
+	h, times := b.places[at], 1
+	old := h.find(func(e *entry) bool { return e.kind == spent && e.request.Session == r.Session })
 	if old == nil && h.count(func(e *entry) bool { return e.kind == spent }) >= maxSpent {
 		old = h.find(func(e *entry) bool { return e.kind == spent })
 	}
 	if old != nil {
 		b.remove(old)
+		if old.request.Session == r.Session {
+			times += old.times
+		}
 	}
+	b.addUntil(&entry{kind: spent, at: at, request: r, times: times}, TombstoneTime)
 }
 
 // lapse ends an entry whose time is over.

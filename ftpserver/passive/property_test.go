@@ -2,62 +2,103 @@ package passive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
-// TestContentTellsItsOwner runs random schedules of sessions behind shared
-// addresses, whose connections come in time, late or never, among strangers
-// that connect anywhere at any time, while ports come and go. Whatever happens,
-// nobody gets the connection of somebody else, nobody waits longer than
-// QueueTime, and nothing is left over.
+// kindOfWorld is what sessions are like, and what the server sees of them.
+type kindOfWorld struct {
+	name string
+	// hidden: addresses tell nothing. private: connections show whose they are, or
+	// fail to.
+	hidden, private bool
+	// mixed: they may show a ticket of another session of their user.
+	mixed bool
+}
+
+var kindsOfWorlds = []kindOfWorld{
+	{name: "in clear"},
+	{name: "TLS", private: true},
+	{name: "TLS with shared caches", private: true, mixed: true},
+	{name: "hidden", private: true, hidden: true},
+	{name: "hidden with shared caches", private: true, hidden: true, mixed: true},
+}
+
+// TestContentTellsItsOwner runs random schedules of sessions behind shared or
+// hidden addresses, whose connections come in time, late, twice or never, show
+// whose they are or don't, among strangers that connect anywhere at any time,
+// while ports come and go. Whatever happens, nobody gets the connection of
+// somebody else, nobody waits longer than QueueTime for a port and Lease for a
+// connection, and nothing is left over.
 func TestContentTellsItsOwner(t *testing.T) {
 	schedules := uint64(150)
 	if testing.Short() {
 		schedules = 20
 	}
-	for seed := range schedules {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			w := newWorld(t, seed)
-			for range 250 {
-				w.step()
-			}
-			w.finish()
-		})
+	for _, kind := range kindsOfWorlds {
+		for seed := range schedules {
+			t.Run(fmt.Sprint(kind.name, seed), func(t *testing.T) {
+				w := newWorld(t, seed, kind)
+				for range 250 {
+					w.step()
+				}
+				w.finish()
+			})
+		}
 	}
 }
 
 // TestSchedulesReachEverything guards the schedules above: they must hold what
 // they are about.
 func TestSchedulesReachEverything(t *testing.T) {
-	var taken, late, strangers, busy int
-	for seed := range uint64(20) {
-		w := newWorld(t, 1000+seed)
-		for range 250 {
-			w.step()
+	for _, kind := range kindsOfWorlds {
+		got := map[string]int{}
+		for seed := range uint64(20) {
+			w := newWorld(t, 1000+seed, kind)
+			for range 250 {
+				w.step()
+			}
+			w.finish()
+			got["taken"] += w.taken
+			got["shared"] += w.sharing
+			got["busy"] += w.b.seen.outcomes["busy"]
+			w.b.seen.mu.Lock()
+			for reason, n := range w.b.seen.rejected {
+				got[reason] += n
+			}
+			w.b.seen.mu.Unlock()
 		}
-		w.finish()
-		taken += w.taken
-		late += w.b.seen.rejections("late")
-		strangers += w.b.seen.rejections("stranger")
-		busy += w.b.seen.outcomes["busy"]
-	}
-	if taken < 50 || late < 20 || strangers < 100 || busy < 20 {
-		t.Errorf("in 20 schedules: %d connections taken, %d late, %d strangers, %d refused", taken, late, strangers, busy)
+		want := map[string]int{"taken": 40, "late": 20, "stranger": 100, "busy": 20}
+		if kind.private {
+			want["foreign"], want["busy"], want["taken"] = 1, 3, 20
+		}
+		if kind.hidden {
+			want["shared"], want["unproven"] = 10, 20
+		}
+		for what, n := range want {
+			if got[what] < n {
+				t.Errorf("%s: in 20 schedules only %d %s: %v", kind.name, got[what], what, got)
+			}
+		}
 	}
 }
 
 // member is a session. It connects at most once for each port it gets.
 type member struct {
-	request  Request
+	request Request
+	resumes bool // its last connection has shown whose it is
+	// strayed are ports that its user has also gone to without being told: more
+	// connections of the user came there than were awaited, and may be taken for
+	// one another's.
+	strayed  map[*port]bool
 	shared   bool // others have its address too
 	asking   *pending
 	askedAt  time.Time
@@ -81,12 +122,16 @@ type world struct {
 	members []*member
 	conns   []*fakeConn
 	taken   int
+	sharing int // times that a place was seen shared
+
+	kindOfWorld
 }
 
 const sharedAddress, hostAddress = "127.0.0.2", "127.0.0.%d"
 
-func newWorld(t *testing.T, seed uint64) *world {
-	w := &world{t: t, r: rand.New(rand.NewPCG(seed, 1)), b: newBench(t, 4)}
+func newWorld(t *testing.T, seed uint64, kind kindOfWorld) *world {
+	w := &world{t: t, r: rand.New(rand.NewPCG(seed, 1)), b: newBench(t, 4), kindOfWorld: kind}
+	w.b.SetProver(proveFake)
 	for i := range 6 {
 		user := fmt.Sprintf("user-%d", i/2) // two sessions each
 		w.members = append(w.members, &member{request: request(sharedAddress, user), shared: true})
@@ -94,7 +139,29 @@ func newWorld(t *testing.T, seed uint64) *world {
 	for i := range 2 {
 		w.members = append(w.members, &member{request: request(fmt.Sprintf(hostAddress, 10+i), "lonely")})
 	}
+	for i, m := range w.members {
+		m.request.Session, m.strayed = uint64(i+1), map[*port]bool{}
+	}
 	return w
+}
+
+// requestOf is what the member's session asks for now.
+func (w *world) requestOf(m *member) Request {
+	r := m.request
+	if w.hidden {
+		r.Client = netip.Addr{}
+	}
+	if w.private {
+		r.Proven, r.Shares = w.hidden, m.resumes
+		r.Secure = func(c net.Conn) (net.Conn, error) {
+			proof, err := proveFake(c)
+			if err == nil && proof.User != "" && proof.User != r.User {
+				err = ErrForeign
+			}
+			return c, err
+		}
+	}
+	return r
 }
 
 func (w *world) step() {
@@ -102,8 +169,10 @@ func (w *world) step() {
 	switch n := w.r.IntN(100); {
 	case n < 20:
 		w.ask(m)
-	case n < 50:
+	case n < 40:
 		w.deliver(m)
+	case n < 50:
+		w.speak()
 	case n < 70:
 		w.take(m)
 	case n < 73:
@@ -127,8 +196,9 @@ func (w *world) ask(m *member) {
 	}
 	w.giveUp(m)
 	m.asking, m.askedAt = &pending{ret: make(chan struct{})}, w.b.clock.Now()
+	request := w.requestOf(m)
 	go func(p *pending) {
-		p.e, p.err = w.b.Expect(context.Background(), m.request)
+		p.e, p.err = w.b.Expect(context.Background(), request)
 		close(p.ret)
 	}(m.asking)
 }
@@ -154,7 +224,18 @@ func (w *world) deliver(m *member) {
 
 // arrive is the kernel: where nobody listens, the connection is refused.
 func (w *world) arrive(number int, c *fakeConn) {
+	at := w.portOf(number)
+	if at == nil {
+		_ = c.Close()
+		return
+	}
+	w.b.arrive(at, c)
+}
+
+// portOf is the port that listens there; nil if none does.
+func (w *world) portOf(number int) *port {
 	w.b.mu.Lock()
+	defer w.b.mu.Unlock()
 	var at *port
 	for _, p := range w.b.Broker.ports {
 		if p.listen == number {
@@ -166,12 +247,7 @@ func (w *world) arrive(number int, c *fakeConn) {
 			at = p
 		}
 	}
-	w.b.mu.Unlock()
-	if at == nil {
-		_ = c.Close()
-		return
-	}
-	w.b.arrive(at, c)
+	return at
 }
 
 // take is the transfer: it must be on the session's own connection.
@@ -184,14 +260,65 @@ func (w *world) take(m *member) {
 	default:
 		return
 	}
-	if c, err := m.e.Take(context.Background()); err == nil {
-		w.taken++
-		if owner := c.(*fakeConn).owner; owner != m && (m.shared || owner != nil) {
-			w.t.Fatalf("the connection of %+v went to %+v", owner, m)
-		}
-		_ = c.Close()
-	}
+	c, err := m.e.Take(context.Background())
 	m.e = nil
+	if err != nil {
+		m.resumes = m.resumes && !errors.Is(err, ErrUnproven)
+		return
+	}
+	w.taken++
+	conn := c.(*fakeConn)
+	m.resumes = conn.session != 0
+	_ = c.Close()
+	owner := conn.owner
+	switch {
+	case owner == m:
+	case owner == nil && !m.shared && !w.hidden: // nobody else has the address
+	case owner != nil && (w.mixed || conn.stray || owner.strayed[conn.port]) && owner.request.User == m.request.User:
+	default:
+		w.t.Fatalf("the connection of %+v went to %+v", owner, m)
+	}
+}
+
+// speak lets some connections say whose they are.
+func (w *world) speak() {
+	for _, c := range w.conns {
+		if !c.closed() && w.r.IntN(2) == 0 {
+			c.speak()
+		}
+	}
+	eventually(w.t, "those that have spoken are judged", func() bool {
+		w.b.mu.Lock()
+		defer w.b.mu.Unlock()
+		for e := range w.b.securing {
+			if e.raw.(*fakeConn).hasSpoken() {
+				return false
+			}
+		}
+		for _, p := range w.b.Broker.ports {
+			for _, a := range p.unproven {
+				if a.conn.(*fakeConn).hasSpoken() {
+					return false
+				}
+			}
+		}
+		return true
+	})
+}
+
+// ticket gives a member's connection what it will show.
+func (w *world) ticket(c *fakeConn, m *member) {
+	if m == nil || !w.private || w.r.IntN(5) == 0 { // has none, or its tickets ran dry
+		return
+	}
+	if w.mixed {
+		for _, sibling := range w.members {
+			if sibling.request.User == m.request.User && w.r.IntN(2) == 0 {
+				m = sibling
+			}
+		}
+	}
+	c.session, c.user = m.request.Session, m.request.User
 }
 
 // stray connects from an address that nobody else has, to any port, early or
@@ -199,11 +326,22 @@ func (w *world) take(m *member) {
 func (w *world) stray() {
 	address := fmt.Sprintf(hostAddress, 10+w.r.IntN(4)) // of a lonely member, or nobody's
 	p := w.b.ports[w.r.IntN(len(w.b.ports))]
-	w.arrive(p.Listen, w.conn(nil, netip.MustParseAddr(address)))
+	c := w.conn(nil, netip.MustParseAddr(address))
+	if w.private && w.r.IntN(2) == 0 { // a member on the wrong port, or twice on the right one
+		c.owner, c.stray = w.members[w.r.IntN(len(w.members))], true
+		c.session, c.user = c.owner.request.Session, c.owner.request.User
+		for _, m := range w.members {
+			if m.request.User == c.user {
+				m.strayed[w.portOf(p.Listen)] = true
+			}
+		}
+	}
+	w.arrive(p.Listen, c)
 }
 
 func (w *world) conn(owner *member, from netip.Addr) *fakeConn {
-	c := &fakeConn{owner: owner, from: from}
+	c := newFakeConn(owner, from)
+	w.ticket(c, owner)
 	w.conns = append(w.conns, c)
 	return c
 }
@@ -258,10 +396,28 @@ func (w *world) settle() {
 		w.b.mu.Unlock()
 		return queued == asking && w.b.clock.active(QueueTime) == asking
 	})
+	w.look()
 	for _, m := range w.members {
 		for _, o := range m.outbound {
 			if o.endAt.IsZero() && ended(o.belongs) {
 				o.endAt = w.b.clock.Now()
+			}
+		}
+	}
+}
+
+// look checks what must hold at any time.
+func (w *world) look() {
+	w.b.mu.Lock()
+	defer w.b.mu.Unlock()
+	for at, h := range w.b.places {
+		lives := h.count((*entry).lives)
+		if lives > 1 {
+			w.sharing++
+		}
+		for _, en := range h.entries {
+			if en.lives() && (en.expectation.until.Sub(w.b.clock.Now()) > Lease || lives > 1 && en.kind != byProof) {
+				w.t.Fatalf("at %v: %+v", at, en)
 			}
 		}
 	}
@@ -281,6 +437,7 @@ func (w *world) answered(m *member) bool {
 	m.e, m.asking = m.asking.e, nil
 	if m.e != nil && w.r.IntN(5) > 0 {
 		m.outbound = append(m.outbound, &outbound{port: m.e.port, belongs: m.e, conn: w.conn(m, m.request.Client)})
+		m.outbound[len(m.outbound)-1].conn.port = m.e.port
 	}
 	return true
 }
@@ -296,30 +453,15 @@ func (w *world) finish() {
 	}
 	w.pass(TombstoneTime)
 	w.b.mu.Lock()
-	left := len(w.b.places) + len(w.b.users) + len(w.b.queue)
+	left := len(w.b.places) + len(w.b.users) + len(w.b.queue) + len(w.b.securing)
+	for _, p := range w.b.Broker.ports {
+		left += p.claims + p.entries + len(p.unproven)
+	}
 	w.b.mu.Unlock()
 	if left > 0 {
 		w.t.Fatalf("%d entries are left over", left)
 	}
 	for _, c := range w.conns {
-		if !c.closed.Load() {
-			w.t.Fatalf("a connection of %+v was left open", c.owner)
-		}
+		eventually(w.t, "all connections are closed", c.closed)
 	}
-}
-
-// fakeConn is an arriving connection. A nil owner is a stranger.
-type fakeConn struct {
-	net.Conn
-	owner  *member
-	from   netip.Addr
-	closed atomic.Bool
-}
-
-func (c *fakeConn) Close() error { c.closed.Store(true); return nil }
-
-func (c *fakeConn) LocalAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
-
-func (c *fakeConn) RemoteAddr() net.Addr {
-	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.from, 40000))
 }

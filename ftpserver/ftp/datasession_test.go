@@ -1,0 +1,311 @@
+package ftp
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
+)
+
+// withBob adds a second user.
+func withBob(edit func(*config.Config)) func(*config.Config) {
+	return func(c *config.Config) {
+		bob := c.Users[0]
+		bob.Name = "bob"
+		c.Users = append(c.Users, bob)
+		if edit != nil {
+			edit(c)
+		}
+	}
+}
+
+func hidden(c *config.Config) { c.Passive.ClientAddresses = config.ClientAddressesHidden }
+
+// keeping is a client that resumes TLS sessions out of a cache of its own.
+func (b *bench) keeping(version uint16) (*client, *keeper) {
+	b.t.Helper()
+	cache := &keeper{}
+	c := b.connect()
+	c.tls = b.clientTLS()
+	c.tls.ClientSessionCache, c.tls.MinVersion, c.tls.MaxVersion = cache, version, version
+	c.secure()
+	return c, cache
+}
+
+func (b *bench) keepingAs(user string, version uint16) (*client, *keeper) {
+	b.t.Helper()
+	must(b.t, os.MkdirAll(filepath.Join(b.root, user), 0o755))
+	c, cache := b.keeping(version)
+	c.do("USER "+user, "331")
+	c.do("PASS "+password, "230")
+	c.do("TYPE I", "200")
+	return c, cache
+}
+
+// wrapWith does the handshake on a data connection with another cache than the
+// client's own.
+func (c *client) wrapWith(conn *net.TCPConn, cache *keeper) (*tls.Conn, error) {
+	cfg := c.tls.Clone()
+	cfg.ClientSessionCache = nil
+	if cache != nil {
+		cfg.ClientSessionCache = cache
+	}
+	secured := tls.Client(conn, cfg)
+	return secured, secured.Handshake()
+}
+
+// notServed fails if a data connection gets anything but its end.
+func notServed(t *testing.T, what string, conn net.Conn) {
+	t.Helper()
+	if n, err := conn.Read(make([]byte, 1)); n > 0 || isTimeout(err) {
+		t.Fatalf("%s: %d bytes came, %v", what, n, err)
+	}
+}
+
+func isTimeout(err error) bool {
+	var n net.Error
+	return errors.As(err, &n) && n.Timeout()
+}
+
+var tlsVersions = []uint16{tls.VersionTLS12, tls.VersionTLS13}
+
+// TestDataSessions: whose TLS session a data connection may resume. One that is
+// turned away keeps nobody from coming with the right one.
+func TestDataSessions(t *testing.T) {
+	const auto, required, optional = config.DataSessionsAuto, config.DataSessionsRequired, config.DataSessionsOptional
+	for _, policy := range []config.DataSessions{auto, required, optional} {
+		for _, addresses := range []config.ClientAddresses{config.ClientAddressesPreserved, config.ClientAddressesHidden} {
+			for _, version := range tlsVersions {
+				judged := policy != optional
+				unproven := policy == required || policy == auto && addresses == config.ClientAddressesHidden
+				t.Run(fmt.Sprintf("%s, %s, %s", policy, addresses, tls.VersionName(version)), func(t *testing.T) {
+					b := newBench(t, withBob(func(c *config.Config) {
+						c.TLS.DataSessions, c.Passive.ClientAddresses = policy, addresses
+						c.Passive.Ports = freePorts(t, 8)
+					}))
+					b.file("secret", "alice's")
+					_, sibling := b.keepingAs("alice", version)
+					bob, bobs := b.keepingAs("bob", version)
+					_, nobodys := b.keeping(version)
+					gone, ofGone := b.keepingAs("alice", version)
+					gone.do("QUIT", "221")
+					gone.ended()
+					c, own := b.keepingAs("alice", version)
+					for _, test := range []struct {
+						name    string
+						cache   *keeper
+						refused bool
+					}{
+						{"own", own, false}, {"sibling's", sibling, false}, {"of one that has ended", ofGone, false},
+						{"none", nil, unproven}, {"nobody's", nobodys, unproven}, {"another user's", bobs, judged},
+						{"stolen", own.thief(t, bobs), true},
+					} {
+						c.takes(test.name, test.cache, test.refused, own)
+					}
+					bob.do("NOOP", "200")
+				})
+			}
+		}
+	}
+}
+
+// proves tells whether connections are matched by proof alone.
+func (b *bench) proves() bool {
+	hidden := b.config.Passive.ClientAddresses == config.ClientAddressesHidden
+	policy := b.config.TLS.DataSessions
+	return policy == config.DataSessionsRequired || hidden && policy != config.DataSessionsOptional
+}
+
+// takes tries a download with this cache, and if that is refused, with its own.
+func (c *client) takes(what string, cache *keeper, refused bool, own *keeper) {
+	c.t.Helper()
+	port, _ := portOf(c.do("EPSV", "229"))
+	conn := c.dial(port)
+	c.do("RETR secret", "150")
+	secured, err := c.wrapWith(conn, cache)
+	if refused {
+		if err == nil {
+			notServed(c.t, what, secured)
+		}
+		if err != nil && !c.bench.proves() {
+			c.expect("425 The data connection could not be secured") // matched by its address, and then broken
+			return
+		}
+		secured, err = c.wrapWith(c.dial(port), own)
+	}
+	if err != nil {
+		c.t.Fatalf("%s: %v", what, err)
+	}
+	content, err := io.ReadAll(secured)
+	must(c.t, err)
+	if string(content) != "alice's" {
+		c.t.Fatalf("%s: %q came", what, content)
+	}
+	_ = secured.Close()
+	c.expect("226")
+}
+
+// TestHiddenInClear: where addresses tell nothing, a data connection in clear is
+// nobody's, unless that was allowed.
+func TestHiddenInClear(t *testing.T) {
+	b := newBench(t, hidden)
+	b.file("file", "content")
+	c := b.login()
+	c.do("EPSV", "425 Nothing would tell whose")
+	c.do("PASV", "425 Nothing would tell whose")
+	c.do("RETR file", "425 Send PASV or EPSV first")
+	secured, _ := b.keepingAs("alice", tls.VersionTLS13)
+	secured.do("PROT C", "200")
+	secured.do("EPSV", "425 Nothing would tell whose")
+	secured.do("PROT P", "200")
+	if got, reply := secured.download("RETR file"); got != "content" {
+		t.Fatalf("%q came, %s", got, reply)
+	}
+	b.reload(func(c *config.Config) { c.Passive.UnverifiedData = config.UnverifiedDataAllow })
+	if got, reply := c.download("RETR file"); got != "content" {
+		t.Fatalf("%q came, %s", got, reply)
+	}
+}
+
+// TestTwoPlacesForOneConnection: a data connection with the TLS session of
+// somebody else ends the transfer where others have its place by now.
+func TestTwoPlacesForOneConnection(t *testing.T) {
+	b := newBench(t, withBob(func(c *config.Config) { c.Passive.Ports = freePorts(t, 1) }))
+	b.file("secret", "alice's")
+	_, bobs := b.keepingAs("bob", tls.VersionTLS13)
+	c, own := b.keepingAs("alice", tls.VersionTLS13)
+	port, _ := portOf(c.do("EPSV", "229"))
+	conn := c.dial(port)
+	next, _ := b.keepingAs("alice", tls.VersionTLS13)
+	next.do("EPSV", "229")
+	c.do("RETR secret", "150")
+	secured, err := c.wrapWith(conn, bobs)
+	must(t, err)
+	notServed(t, "another user's", secured)
+	c.expect("522 A data connection came with the TLS session of another user")
+	if !b.log.logged("Data connection rejected", "another user", "user=alice") {
+		t.Error("the log does not tell why")
+	}
+	next.do("ABOR", "226")
+	c.do("NOOP", "200")
+	_ = own
+}
+
+// TestSilentStrangers: on all ports of a server that sees no addresses, strangers
+// who connect and say nothing, and those who know TLS, keep nobody waiting.
+func TestSilentStrangers(t *testing.T) {
+	b := newBench(t, hidden)
+	b.file("secret", "alice's")
+	c, _ := b.keepingAs("alice", tls.VersionTLS13)
+	for range 8 {
+		port, _ := portOf(c.do("EPSV", "229"))
+		for range 5 {
+			c.dial(port) // says nothing
+		}
+		stranger, err := c.wrapWith(c.dial(port), nil)
+		must(t, err)
+		conn := c.dial(port)
+		c.do("RETR secret", "150")
+		secured := c.wrap(conn)
+		content, err := io.ReadAll(secured)
+		must(t, err)
+		c.expect("226")
+		if string(content) != "alice's" {
+			t.Fatalf("%q came", content)
+		}
+		notServed(t, "a stranger", stranger)
+	}
+}
+
+// TestNextAfterNoResumption: a session whose client does not resume any more gets
+// ports of its own again.
+func TestNextAfterNoResumption(t *testing.T) {
+	b := newBench(t, nil)
+	b.file("secret", "alice's")
+	c, own := b.keepingAs("alice", tls.VersionTLS13)
+	var s *session
+	for _, s = range b.server.all() { //nolint:revive // there is only one
+	}
+	for _, cache := range []*keeper{own, nil, own} {
+		c.takes("a download", cache, false, own)
+		eventually(t, "it is known what the client does", func() bool { return s.resumes.Load() == (cache != nil) })
+	}
+}
+
+// TestUploadEnds: what an upload over TLS without close_notify is worth.
+func TestUploadEnds(t *testing.T) {
+	const refused, taken = "426 The data connection ended without TLS close_notify", "226"
+	for policy, want := range map[config.UploadEnd][2]string{ // before and after the client has sent one
+		config.UploadEndAuto: {taken, refused}, config.UploadEndStrict: {refused, refused}, config.UploadEndLenient: {taken, taken},
+	} {
+		t.Run(string(policy), func(t *testing.T) {
+			b := newBench(t, func(c *config.Config) { c.TLS.UploadEnd = policy })
+			c := b.loginTLS()
+			b.file("kept", "old")
+			cut := func() string {
+				conn := c.begin("STOR kept")
+				_, err := io.WriteString(conn, "new")
+				must(t, err)
+				must(t, tcpOf(conn).CloseWrite())
+				defer func() { _ = tcpOf(conn).Close() }()
+				return c.reply()
+			}
+			for i, begins := range want {
+				b.file("kept", "old")
+				if got := cut(); got[:min(len(got), len(begins))] != begins {
+					t.Errorf("upload %d: %s", i, got)
+				}
+				if got := b.content("kept"); (got == "new") != (begins == taken) {
+					t.Errorf("upload %d: the file holds %q", i, got)
+				}
+				c.upload("STOR other", "with close_notify")
+			}
+			if !b.log.logged("Upload over TLS ended without close_notify", "user=alice", "clientSoftware") {
+				t.Error("the log does not name the client")
+			}
+			data := c.begin("STOR kept") // with each of them, the client must stay
+			b.file("kept", "old")
+			_, err := io.WriteString(data, "half")
+			must(t, err)
+			_ = c.raw.Close()
+			_ = tcpOf(data).Close()
+			eventually(t, "the session ends", func() bool { return len(b.server.all()) == 0 })
+			if got := b.content("kept"); got != "old" {
+				t.Errorf("of a client that died, the file holds %q", got)
+			}
+		})
+	}
+}
+
+// TestPasswordChangeEndsTickets: what was proven with the old password is
+// worth nothing to sessions with the new one.
+func TestPasswordChangeEndsTickets(t *testing.T) {
+	b := newBench(t, hidden)
+	before := identity{name: "alice", secret: [32]byte{1}}
+	b.server.known.belongs(1000, before)
+	b.server.known.end(1000)
+	now := identity{name: "alice", secret: [32]byte{2}}
+	s := &session{server: b.server, id: 1001}
+	if kind := s.kindOf(1000, now); kind != sessionForeign {
+		t.Errorf("the old password's session counts as %s", kind)
+	}
+	if kind := s.kindOf(1000, before); kind != sessionUser {
+		t.Errorf("the same password's session counts as %s", kind)
+	}
+}
+
+// TestUnprovenReplies: a client is told what to do.
+func TestUnprovenReplies(t *testing.T) {
+	for _, err := range []error{passive.ErrForeign, passive.ErrUnproven} {
+		if code, text := transferReply(&openError{err}); code != 522 || len(text) < 40 {
+			t.Errorf("%v: %d %s", err, code, text)
+		}
+	}
+}
