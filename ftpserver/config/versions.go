@@ -87,7 +87,7 @@ func (u User) UnknownInPrevious() string {
 	case strings.HasPrefix(u.PasswordHash, "$6$"):
 		return "the kind of hash that the password is kept as"
 	case u.narrowed():
-		return "what narrows the login (paths, allowedCIDRs, expiresAt, limits, clientCertificates)"
+		return "what narrows the login (paths, allowedCIDRs, expiresAt, limits)"
 	}
 	return ""
 }
