@@ -196,6 +196,9 @@ func TestClientCertificateOnData(t *testing.T) {
 			}
 			try(&bob)
 			try(nil)
+			if !b.log.logged("msg=Transfer", "outcome=failed", "both must show the same") && !b.log.logged("msg=Transfer", "showed no certificate") {
+				t.Errorf("the log does not tell why:\n%s", b.log.text.String())
+			}
 			if got, _ := c.download("RETR file"); got != "content" {
 				t.Errorf("afterwards: %q", got)
 			}

@@ -22,8 +22,6 @@ func (s *session) auth(arg string) {
 	switch {
 	case s.config().TLS.Mode == config.TLSDisabled:
 		s.reply(502, "TLS is not enabled on this server")
-	case s.server.Live.Current().TLS == nil:
-		s.reply(431, "There is no certificate now: try again later")
 	case mechanism != "TLS" && mechanism != "TLS-C":
 		s.reply(504, "Only AUTH TLS is supported")
 	case s.secure:
