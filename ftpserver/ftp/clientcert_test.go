@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
@@ -309,4 +310,52 @@ func TestLoginsByCertificateWhileReloading(t *testing.T) {
 	}
 	cancel()
 	reloads.Wait()
+}
+
+// TestResumedClientCertificate: a session of TLS that was begun under other
+// authorities, or when none was asked for, is no way around those in force.
+func TestResumedClientCertificate(t *testing.T) {
+	for name, version := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
+		for what, change := range map[string]func(*clientsBench){
+			"other authorities": func(b *clientsBench) {
+				must(b.t, os.WriteFile(b.caFile, issueAuthority(b.t, "next").certPEM(), 0o600))
+			},
+			"now required": func(b *clientsBench) { b.config.TLS.ClientCertificates.Mode = config.ClientCertificatesRequired },
+		} {
+			t.Run(name+", "+what, func(t *testing.T) {
+				b := newClientsBench(t, config.ClientCertificatesOptional, func(c *config.Config) { c.Users[0].ClientCertificates = nil })
+				cert := issueClient(t, b.authority, "alice")
+				who := &cert
+				if what == "now required" {
+					who = nil
+				}
+				cache := tls.NewLRUClientSessionCache(4)
+				resuming := func(cfg *tls.Config) { cfg.MaxVersion, cfg.ClientSessionCache = version, cache }
+				b.connectAs(who, resuming).login()
+				c := b.connectAs(who, resuming)
+				if !c.conn.(*tls.Conn).ConnectionState().DidResume {
+					t.Fatal("the client does not resume: there is nothing to try")
+				}
+				c.login()
+
+				b.reload(func(*config.Config) { change(b) })
+				c = b.connect()
+				c.do("AUTH TLS", "234")
+				cfg := b.clientTLS()
+				if who != nil {
+					cfg.Certificates = []tls.Certificate{who.shown()}
+				}
+				resuming(cfg)
+				conn := tls.Client(c.raw, cfg)
+				_ = c.raw.SetDeadline(time.Now().Add(patience))
+				err := conn.Handshake()
+				if err == nil {
+					_, err = conn.Read(make([]byte, 1))
+				}
+				if err == nil || conn.ConnectionState().DidResume {
+					t.Errorf("resumed %v, %v", conn.ConnectionState().DidResume, err)
+				}
+			})
+		}
+	}
 }

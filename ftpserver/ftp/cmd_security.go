@@ -68,7 +68,9 @@ func (s *session) startTLS() error {
 	state := conn.ConnectionState()
 	s.mu.Lock()
 	s.secure = true
-	s.peer = peer{chain: state.PeerCertificates, by: by}
+	if len(state.PeerCertificates) > 0 { // else the session would keep an old set for nothing
+		s.peer = peer{chain: state.PeerCertificates, by: by}
+	}
 	s.mu.Unlock()
 	s.serverName, _ = config.NormalHost(state.ServerName)
 	args := []any{"version", tls.VersionName(state.Version), "cipher", tls.CipherSuiteName(state.CipherSuite)}
