@@ -74,6 +74,13 @@ func TestClientCertificates(t *testing.T) {
 		in, alsoIn = "230", "232" // with the password; without
 		no         = "530 Login incorrect"
 	)
+	b := newClientsBench(t, config.ClientCertificatesOptional, func(c *config.Config) {
+		for name, edit := range users {
+			with(c, name, edit)
+		}
+		c.Anonymous = &config.Anonymous{}
+		must(t, os.MkdirAll(filepath.Join(c.Storage.Root, "pub"), 0o755))
+	})
 	for _, tt := range []struct{ user, shows, want, reason string }{
 		{"alice", "", in, ""},
 		{"alice", "alice", in, ""},
@@ -92,18 +99,12 @@ func TestClientCertificates(t *testing.T) {
 		{"anonymous", "", in, ""},
 	} {
 		t.Run(tt.user+" by "+tt.shows, func(t *testing.T) {
-			b := newClientsBench(t, config.ClientCertificatesOptional, func(c *config.Config) {
-				for name, edit := range users {
-					with(c, name, edit)
-				}
-				c.Anonymous = &config.Anonymous{}
-				must(t, os.MkdirAll(filepath.Join(c.Storage.Root, "pub"), 0o755))
-			})
 			var who *issued
 			if tt.shows != "" {
 				cert := issueClient(t, b.authority, tt.shows)
 				who = &cert
 			}
+			b.t = t
 			c := b.connectAs(who, nil)
 			if tt.want == alsoIn {
 				c.do("USER "+tt.user, "232")
