@@ -88,7 +88,7 @@ func (u User) UnknownInPrevious() string {
 	case strings.HasPrefix(u.PasswordHash, "$6$"):
 		return "the kind of hash that the password is kept as"
 	case u.narrowed():
-		return "what narrows the login (paths, allowedCIDRs, expiresAt, limits, quota, clientCertificates)"
+		return "what narrows the login (paths, allowedCIDRs, expiresAt, limits, quota)"
 	}
 	return ""
 }

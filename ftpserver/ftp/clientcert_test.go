@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
@@ -73,6 +74,13 @@ func TestClientCertificates(t *testing.T) {
 		in, alsoIn = "230", "232" // with the password; without
 		no         = "530 Login incorrect"
 	)
+	b := newClientsBench(t, config.ClientCertificatesOptional, func(c *config.Config) {
+		for name, edit := range users {
+			with(c, name, edit)
+		}
+		c.Anonymous = &config.Anonymous{}
+		must(t, os.MkdirAll(filepath.Join(c.Storage.Root, "pub"), 0o755))
+	})
 	for _, tt := range []struct{ user, shows, want, reason string }{
 		{"alice", "", in, ""},
 		{"alice", "alice", in, ""},
@@ -91,18 +99,12 @@ func TestClientCertificates(t *testing.T) {
 		{"anonymous", "", in, ""},
 	} {
 		t.Run(tt.user+" by "+tt.shows, func(t *testing.T) {
-			b := newClientsBench(t, config.ClientCertificatesOptional, func(c *config.Config) {
-				for name, edit := range users {
-					with(c, name, edit)
-				}
-				c.Anonymous = &config.Anonymous{}
-				must(t, os.MkdirAll(filepath.Join(c.Storage.Root, "pub"), 0o755))
-			})
 			var who *issued
 			if tt.shows != "" {
 				cert := issueClient(t, b.authority, tt.shows)
 				who = &cert
 			}
+			b.t = t
 			c := b.connectAs(who, nil)
 			if tt.want == alsoIn {
 				c.do("USER "+tt.user, "232")
@@ -196,6 +198,9 @@ func TestClientCertificateOnData(t *testing.T) {
 			}
 			try(&bob)
 			try(nil)
+			if !b.log.logged("msg=Transfer", "outcome=failed", "both must show the same") && !b.log.logged("msg=Transfer", "showed no certificate") {
+				t.Errorf("the log does not tell why:\n%s", b.log.text.String())
+			}
 			if got, _ := c.download("RETR file"); got != "content" {
 				t.Errorf("afterwards: %q", got)
 			}
@@ -306,4 +311,52 @@ func TestLoginsByCertificateWhileReloading(t *testing.T) {
 	}
 	cancel()
 	reloads.Wait()
+}
+
+// TestResumedClientCertificate: a session of TLS that was begun under other
+// authorities, or when none was asked for, is no way around those in force.
+func TestResumedClientCertificate(t *testing.T) {
+	for name, version := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
+		for what, change := range map[string]func(*clientsBench){
+			"other authorities": func(b *clientsBench) {
+				must(b.t, os.WriteFile(b.caFile, issueAuthority(b.t, "next").certPEM(), 0o600))
+			},
+			"now required": func(b *clientsBench) { b.config.TLS.ClientCertificates.Mode = config.ClientCertificatesRequired },
+		} {
+			t.Run(name+", "+what, func(t *testing.T) {
+				b := newClientsBench(t, config.ClientCertificatesOptional, func(c *config.Config) { c.Users[0].ClientCertificates = nil })
+				cert := issueClient(t, b.authority, "alice")
+				who := &cert
+				if what == "now required" {
+					who = nil
+				}
+				cache := tls.NewLRUClientSessionCache(4)
+				resuming := func(cfg *tls.Config) { cfg.MaxVersion, cfg.ClientSessionCache = version, cache }
+				b.connectAs(who, resuming).login()
+				c := b.connectAs(who, resuming)
+				if !c.conn.(*tls.Conn).ConnectionState().DidResume {
+					t.Fatal("the client does not resume: there is nothing to try")
+				}
+				c.login()
+
+				b.reload(func(*config.Config) { change(b) })
+				c = b.connect()
+				c.do("AUTH TLS", "234")
+				cfg := b.clientTLS()
+				if who != nil {
+					cfg.Certificates = []tls.Certificate{who.shown()}
+				}
+				resuming(cfg)
+				conn := tls.Client(c.raw, cfg)
+				_ = c.raw.SetDeadline(time.Now().Add(patience))
+				err := conn.Handshake()
+				if err == nil {
+					_, err = conn.Read(make([]byte, 1))
+				}
+				if err == nil || conn.ConnectionState().DidResume {
+					t.Errorf("resumed %v, %v", conn.ConnectionState().DidResume, err)
+				}
+			})
+		}
+	}
 }

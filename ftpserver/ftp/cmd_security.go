@@ -22,8 +22,6 @@ func (s *session) auth(arg string) {
 	switch {
 	case s.config().TLS.Mode == config.TLSDisabled:
 		s.reply(502, "TLS is not enabled on this server")
-	case s.server.Live.Current().TLS == nil:
-		s.reply(431, "There is no certificate now: try again later")
 	case mechanism != "TLS" && mechanism != "TLS-C":
 		s.reply(504, "Only AUTH TLS is supported")
 	case s.secure:
@@ -71,7 +69,9 @@ func (s *session) startTLS() error {
 	state := conn.ConnectionState()
 	s.mu.Lock()
 	s.secure, s.tlsVersion = true, state.Version
-	s.peer = peer{chain: state.PeerCertificates, by: by}
+	if len(state.PeerCertificates) > 0 { // else the session would keep an old set for nothing
+		s.peer = peer{chain: state.PeerCertificates, by: by}
+	}
 	s.mu.Unlock()
 	s.serverName, _ = config.NormalHost(state.ServerName)
 	args := []any{"version", tls.VersionName(state.Version), "cipher", tls.CipherSuiteName(state.CipherSuite)}

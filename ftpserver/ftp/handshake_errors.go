@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -68,6 +69,8 @@ func classify(err error) failure {
 		return failure{"host", "The client asked for different hosts by HOST and by SNI: it must name the same"}
 	case errors.As(err, &unverified), errors.As(err, &invalid), errors.As(err, &authority):
 		return failure{"client certificate", "The client's certificate can't be verified: it must be valid, for clients, and signed by an authority in tls.clientCertificates.caFile"}
+	case errors.Is(err, net.ErrClosed):
+		return failure{"given up", "The session or the transfer that the connection was for ended before the handshake did"}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return failure{"timeout", "The client did not end the handshake in limits.handshakeTimeout"}
 	}

@@ -143,3 +143,29 @@ func TestDrainInAHandshake(t *testing.T) {
 	c.raw, c.conn, c.text = conn.NetConn().(*net.TCPConn), conn, textproto.NewConn(conn)
 	c.expect("421 This server is about to restart")
 }
+
+// TestEndBeforeAHandshake: a session that was told to end before it has begun TLS
+// does not begin it.
+func TestEndBeforeAHandshake(t *testing.T) {
+	b := newBench(t, func(c *config.Config) { c.Limits.HandshakeTimeout = time.Hour })
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer func() { _ = l.Close() }()
+	silent, err := net.Dial("tcp", l.Addr().String())
+	must(t, err)
+	defer func() { _ = silent.Close() }()
+	conn, err := l.Accept()
+	must(t, err)
+	ss := newSession(b.server, conn.(*net.TCPConn), 1)
+	ss.implicit = true
+	ss.end(endNow)
+	served := make(chan struct{})
+	go func() { ss.serve(); close(served) }()
+	select {
+	case <-served:
+	case <-time.After(patience):
+		t.Error("it waits for a handshake")
+		_ = silent.Close()
+		<-served
+	}
+}

@@ -162,6 +162,9 @@ func (s *session) logTransfer(t *transfer, code int, err error) {
 	if err != nil {
 		args = append(args, "error", err)
 	}
+	if advice := adviceOf(err); advice != "" {
+		args = append(args, "advice", advice)
+	}
 	s.log.Info("Transfer", args...)
 	if t.direction == listing {
 		return

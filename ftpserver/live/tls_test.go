@@ -123,3 +123,22 @@ func TestAuthoritiesOfClients(t *testing.T) {
 		t.Error("the new authorities are not in force")
 	}
 }
+
+// A port is opened when the process starts.
+func TestImplicitTLSTakesAStart(t *testing.T) {
+	d := newDir(t)
+	d.issue("a")
+	with := func(port string) string {
+		return configured("tls: {certificates: [" + certA + "], implicit: {listen: '127.0.0.1:" + port + "'}}\n")
+	}
+	d.write(config.FileName, with("990"))
+	s := d.open()
+	d.write(config.FileName, with("991"))
+	mustReload(t, s)
+	if got := s.Current().Config.TLS.Implicit.Listen; got != "127.0.0.1:990" {
+		t.Errorf("listen = %s", got)
+	}
+	if d.logged("Setting takes effect at the next start", "tls.implicit") != 1 {
+		t.Error("the log does not say that it takes a start")
+	}
+}

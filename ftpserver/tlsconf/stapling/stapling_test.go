@@ -172,13 +172,20 @@ func TestFetch(t *testing.T) {
 	if _, err := fetch(); err == nil || !strings.Contains(err.Error(), "status 307") || followed {
 		t.Errorf("redirect: %v, followed %v", err, followed)
 	}
+	const endless = 256 << 20
+	sent := make(chan int, 1)
 	respond = func(w http.ResponseWriter, _ *http.Request) {
-		for range 100 {
-			_, _ = w.Write(make([]byte, 16<<10))
+		n := 0
+		for err := error(nil); err == nil && n < endless; n += 64 << 10 {
+			_, err = w.Write(make([]byte, 64<<10))
 		}
+		sent <- n
 	}
 	if _, err := fetch(); err == nil || !strings.Contains(err.Error(), "longer than") {
 		t.Errorf("endless: %v", err)
+	}
+	if n := <-sent; n >= endless {
+		t.Error("all of an endless response was read")
 	}
 	respond = func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write(answer(t, ca, leaf, ca, func(r *ocsp.Response) { r.Status = ocsp.Revoked }))
