@@ -23,6 +23,7 @@ func TestDecodeFillsInDefaults(t *testing.T) {
 	want := &Config{
 		Listen:  "0.0.0.0:2121",
 		Banner:  "FTP server ready",
+		ModeZ:   ModeZDeny,
 		Passive: Passive{Range: "30000-30009"},
 		TLS:     TLS{Mode: TLSDisabled, MinVersion: "1.2"},
 		Storage: Storage{Root: "/srv/ftp", Durability: DurabilityFull},

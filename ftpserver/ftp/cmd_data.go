@@ -213,7 +213,7 @@ func parsePort(arg string) (netip.AddrPort, bool) {
 	}
 	var b [6]byte
 	for i, f := range fields {
-		n, err := strconv.ParseUint(strings.TrimSpace(f), 10, 8)
+		n, err := strconv.ParseUint(strings.Trim(f, " "), 10, 8)
 		if err != nil {
 			return netip.AddrPort{}, false
 		}
