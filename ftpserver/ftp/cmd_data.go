@@ -120,8 +120,7 @@ var errAddressPending = errors.New("the address of this server is not known yet,
 // passiveAddress is what PASV answers this client.
 func (s *session) passiveAddress() (netip.Addr, error) {
 	p := s.config().Passive
-	switch {
-	case p.AddressPending:
+	if p.AddressPending {
 		return netip.Addr{}, errAddressPending
 	}
 	for _, a := range p.Addresses {

@@ -225,7 +225,7 @@ func FuzzCommands(f *testing.F) {
 		case "QUIT", "AUTH", "USER", "PASS", "REIN":
 			return // change who types
 		}
-		if strings.ContainsAny(line, "\n\xff") || len(line) > maxLine/2 {
+		if strings.Contains(line, "\n") || strings.Contains(line, "\xff") || len(line) > maxLine/2 {
 			return
 		}
 		c := newBench(t, allowModeZ).login()
