@@ -17,7 +17,7 @@ func FuzzDecode(f *testing.F) {
 		minimal + "tls: {implicit: {listen: ':990'}, certificates: [{certFile: a, keyFile: b}], clientCertificates: {mode: Required, caFile: c}, dataProtection: Optional, ocspStapling: Enabled}\nhosts: [a.example.com, '*.b.example.com', '::1']\nusers: [{name: a, passwordHash: $2, clientCertificates: [{commonName: a}, {sha256: '00'}], certificateLogin: WithoutPassword}]\n",
 		"listen: ':0'\npassive: {range: 1-2}\nstorage: {root: /, uploads: Direct, umask: 027, overwrite: Deny, hiddenFiles: Hide, names: {allowed: ['*.[a-f]\\*'], denied: [\"?\"]}}\n",
 		minimal + "anonymous: {quota: {bytes: 1}}\nusers: [{name: a, passwordHash: $2, quota: {bytes: 9223372036854775807, files: 1}, paths: [{path: /a, role: ReadOnly, uploads: Atomic, overwrite: Allow}]}]",
-		"a: &a [*a]", "---\n---\n", "listen: !!int x", "{", "\x00", "banner: |\n  a\n  b\n",
+		minimal + "modeZ: Allow\n", "a: &a [*a]", "---\n---\n", "listen: !!int x", "{", "\x00", "banner: |\n  a\n  b\n",
 	} {
 		f.Add([]byte(seed))
 	}

@@ -39,6 +39,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"listen on a service":  {with("listen", "127.0.0.1:ftp"), `listen: "ftp" is not a port`},
 		"banner of two lines":  {minimal + `banner: "a\r\n220 b"`, "banner: must be one line"},
 		"no root":              {with("storage", "{}"), "storage.root: name the directory"},
+		"mode Z":               {with("modeZ", "Maybe"), `modeZ: "Maybe" is not one of Deny, Allow`},
 		"durability":           {with("storage", "{root: /x, durability: Some}"), `storage.durability: "Some" is not one of Full, None`},
 		"uploads":              {with("storage", "{root: /x, uploads: Slow}"), `storage.uploads: "Slow" is not one of Atomic, Direct`},
 		"umask":                {with("storage", "{root: /x, umask: u=rwx}"), `storage.umask: "u=rwx" is not three octal digits such as 022`},

@@ -118,8 +118,7 @@ var errAddressPending = errors.New("the address of this server is not known yet,
 // passiveAddress is what PASV answers this client.
 func (s *session) passiveAddress() (netip.Addr, error) {
 	p := s.config().Passive
-	switch {
-	case p.AddressPending:
+	if p.AddressPending {
 		return netip.Addr{}, errAddressPending
 	}
 	for _, a := range p.Addresses {
@@ -211,7 +210,7 @@ func parsePort(arg string) (netip.AddrPort, bool) {
 	}
 	var b [6]byte
 	for i, f := range fields {
-		n, err := strconv.ParseUint(strings.TrimSpace(f), 10, 8)
+		n, err := strconv.ParseUint(strings.Trim(f, " "), 10, 8)
 		if err != nil {
 			return netip.AddrPort{}, false
 		}

@@ -94,15 +94,20 @@ func TestListOptions(t *testing.T) {
 		{"NLST /d/a", "/d/a"},
 		{"NLST nothing*", ""},
 		{"LIST nothing*", ""},
+		{"NLST .ftp*", ""},
 	} {
 		if got := strings.Join(c.listed(test.command), " "); got != test.want {
 			t.Errorf("%s shows %q, want %q", test.command, got, test.want)
 		}
 	}
-	c.do("EPSV", "229")
-	c.do("LIST "+strings.Repeat("*", maxPattern+1), "553")
-	c.do("EPSV", "229")
-	c.do("NLST -x missing", "550")
+	for command, begins := range map[string]string{
+		"LIST " + strings.Repeat("*", maxPattern+1): "553",
+		"NLST -x missing":              "550",
+		"LIST -d .ftpserver-tmp-0-x-1": "550",
+	} {
+		c.open()
+		c.do(command, begins)
+	}
 }
 
 // TestRecursive: the directories below, each after those above it, without what
@@ -114,6 +119,7 @@ func TestRecursive(t *testing.T) {
 	b.file("a/box/secret", "")
 	b.file("a/x", "")
 	b.file("a/y/z", "")
+	b.file("a/y/.ftpserver-part-x", "hidden")
 	b.file("b/\nw", "")
 	must(t, os.Symlink(".", filepath.Join(b.home, "a", "loop")))
 	must(t, os.Symlink("../b", filepath.Join(b.home, "a", "other")))
