@@ -120,7 +120,7 @@ func (s *session) forgetLogin() {
 	s.setUser(candidate{}, nil)
 	s.leaveSeat()
 	s.setRenameFrom("")
-	s.rangeNext = octets{}
+	s.rangeNext, s.hash = octets{}, &hashAlgorithms[0]
 	s.asked, s.restart, s.cwd, s.binary, s.epsvOnly = "", 0, "/", false, false
 }
 
