@@ -92,8 +92,8 @@ func (s *session) settingTime(arg string) (when time.Time, name string, ok bool)
 
 const mffSyntax = "MFF needs facts, such as Modify=YYYYMMDDHHMMSS;UNIX.mode=0644; and a path"
 
-// mff sets facts of a file (draft-somers-ftp-mfxx §5): all that are named, or
-// none.
+// mff sets facts of a file (draft-somers-ftp-mfxx §5). Where one is wrong, nothing
+// is set.
 func (s *session) mff(arg string) {
 	facts, name, ok := strings.Cut(arg, " ")
 	if !ok || name == "" || !strings.HasSuffix(facts, ";") {

@@ -48,7 +48,7 @@ func (s *session) forgetLogin() {
 	s.setUser(candidate{}, nil)
 	s.leaveSeat()
 	s.setRenameFrom("")
-	s.rangeNext = octets{}
+	s.rangeNext, s.hash = octets{}, &hashAlgorithms[0]
 	s.messages = told{}
 	s.asked, s.restart, s.cwd, s.binary, s.deflate, s.deflateLevel = "", 0, "/", false, false, 0
 }

@@ -105,6 +105,10 @@ func inGate(gate workGate, step func() (int64, error)) (int64, error) {
 	return step()
 }
 
+// quitPatience is how long such a command goes on for a client that has sent
+// QUIT and closed its end: it may still read what comes, or be gone.
+const quitPatience = 2 * time.Second
+
 // stays looks after the client where nobody reads from it: a further command
 // waits for the end of this one.
 func (w *work) stays() error {
@@ -113,7 +117,7 @@ func (w *work) stays() error {
 	default:
 		return nil
 	}
-	if !w.quit && w.session.ctrl.peerClosed() {
+	if (!w.quit || time.Since(w.started) > quitPatience) && w.session.ctrl.peerClosed() {
 		return errClientGone
 	}
 	return nil

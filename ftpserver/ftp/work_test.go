@@ -58,15 +58,37 @@ func TestHashAborted(t *testing.T) {
 func TestHashOfAClientThatLeaves(t *testing.T) {
 	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
 		b.hugeFile("huge")
-		other := b.another(c)
+		leaving := []*client{c}
+		for _, more := range []string{"PWD", "QUIT"} {
+			other := b.another(c)
+			leaving = append(leaving, other)
+			_, err := io.WriteString(other.conn, "HASH huge\r\n"+more+"\r\n")
+			must(t, err)
+		}
 		c.send("HASH huge")
-		_, err := io.WriteString(other.conn, "HASH huge\r\nPWD\r\n")
-		must(t, err)
-		eventually(t, "both hash", func() bool { return b.hashing() == 2 })
-		must(t, c.conn.Close())
-		must(t, other.conn.Close())
-		eventually(t, "both have ended", func() bool { return len(b.server.all()) == 0 })
+		eventually(t, "all hash", func() bool { return b.hashing() == len(leaving) })
+		for _, l := range leaving {
+			must(t, l.conn.Close())
+		}
+		eventually(t, "all have ended", func() bool { return len(b.server.all()) == 0 })
 	})
+}
+
+// TestHashAndQuit: a client that says all at once, closes its end and only reads
+// then, gets its answer.
+func TestHashAndQuit(t *testing.T) {
+	b := newBench(t, nil)
+	b.file("file", "content")
+	c := b.login()
+	release := b.holdWork()
+	_, err := io.WriteString(c.conn, "HASH file\r\nQUIT\r\n")
+	must(t, err)
+	must(t, c.raw.CloseWrite())
+	eventually(t, "it waits", func() bool { return b.server.all()[0].running() != nil })
+	release()
+	c.expect("213 SHA-256 0-6 ")
+	c.expect("221")
+	c.ended()
 }
 
 // hashing is how many sessions have got on with a command of some length.

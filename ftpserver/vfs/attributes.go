@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -82,12 +83,15 @@ func withOwners(now, wanted fs.FileMode) fs.FileMode {
 	return wanted.Perm() | keep | now&(fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky)
 }
 
+// setTimes names the open file by its link in /proc: that is the file whatever
+// happens to its path, and other ways are too new for some kernels.
 func setTimes(file *os.File, a Attributes) error {
 	if a.Modified == nil && a.Accessed == nil {
 		return nil
 	}
 	times := []unix.Timespec{timespec(a.Accessed), timespec(a.Modified)}
-	return retry(func() error { return unix.UtimesNanoAt(int(file.Fd()), "", times, unix.AT_EMPTY_PATH) })
+	link := fmt.Sprintf("/proc/self/fd/%d", file.Fd())
+	return retry(func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, link, times, 0) })
 }
 
 func timespec(t *time.Time) unix.Timespec {
