@@ -64,6 +64,8 @@ func (a *Admin) status(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(append(body, '\n')) // the client is gone: nobody to tell
 }
 
+var errSessionLimit = fmt.Errorf("sessions must be all, or a number from 1 to %d", config.MaxSessionList)
+
 // sessionLimit is how many sessions a request asks for.
 func sessionLimit(query string) (int, error) {
 	switch query {
@@ -74,7 +76,7 @@ func sessionLimit(query string) (int, error) {
 	}
 	n, err := strconv.Atoi(query)
 	if err != nil || n < 1 || n > config.MaxSessionList {
-		return 0, fmt.Errorf("sessions must be all, or a number from 1 to %d", config.MaxSessionList)
+		return 0, errSessionLimit
 	}
 	return n, nil
 }
