@@ -135,7 +135,7 @@ func TestLimitsUnderChurn(t *testing.T) {
 	for i := range uint64(12) {
 		clients.Go(func() {
 			r := rand.New(rand.NewPCG(i, 7))
-			for range 25 {
+			for range 60 {
 				churn(b.address, fmt.Sprintf("127.0.0.%d", 1+r.IntN(4)), r)
 			}
 		})
