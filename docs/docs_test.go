@@ -109,6 +109,44 @@ func explainedRights(t *testing.T, page, heading string) map[string]bool {
 	return out
 }
 
+// TestEveryMetricIsExplained: each metric of either program has its row, and no
+// row explains a metric that there is not.
+func TestEveryMetricIsExplained(t *testing.T) {
+	metrics := map[string]bool{"ftpserver_sessions": true} // its name is made with the states
+	for _, m := range regexp.MustCompile(`(?:counter|gauge|histogram)\("(\w+)"`).FindAllStringSubmatch(read(t, "../ftpserver/telemetry/metrics.go"), -1) {
+		metrics["ftpserver_"+m[1]] = true
+	}
+	if len(metrics) < 10 {
+		t.Fatalf("found %d metrics of the server", len(metrics))
+	}
+	before := len(metrics)
+	each(t, "../controllers", ".go", func(file string) {
+		if strings.HasSuffix(file, "_test.go") {
+			return
+		}
+		for _, m := range regexp.MustCompile(`"(ftp_operator_\w+)"`).FindAllStringSubmatch(read(t, file), -1) {
+			metrics[m[1]] = true
+		}
+	})
+	if len(metrics) == before {
+		t.Fatal("found no metrics of the operator")
+	}
+	explained := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| (`ftp.*?) \\|").FindAllStringSubmatch(read(t, "operate.md"), -1) {
+		for _, m := range regexp.MustCompile("`(\\w+)`").FindAllStringSubmatch(row[1], -1) {
+			explained[m[1]] = true
+			if !metrics[m[1]] {
+				t.Errorf("docs/operate.md explains %s, which is no metric", m[1])
+			}
+		}
+	}
+	for m := range metrics {
+		if !explained[m] {
+			t.Errorf("docs/operate.md does not explain the metric %s", m)
+		}
+	}
+}
+
 // TestPromisesAreHeld: every test that a page names exists.
 func TestPromisesAreHeld(t *testing.T) {
 	tests := map[string]bool{}

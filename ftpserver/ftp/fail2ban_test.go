@@ -108,7 +108,9 @@ func hostileLogins(t *testing.T, format string) []string {
 		c.Limits.FailedLogins.Delay, c.Limits.FailedLogins.MaxDelay = 1e6, 1e6
 	})
 	var log logBuffer
+	b.server.mu.Lock() // which each new session passes
 	b.server.Log, _ = telemetry.NewLogger(&log, "Info", format)
+	b.server.mu.Unlock()
 	tries := 0
 	for _, name := range names {
 		c := b.connect()

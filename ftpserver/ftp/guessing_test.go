@@ -78,7 +78,9 @@ func TestLockoutTakesItsTime(t *testing.T) {
 		c.try("alice", "wrong", "530")
 	}
 	c.ended()
+	b.server.mu.Lock() // which each new session passes
 	b.server.Verifier = v
+	b.server.mu.Unlock()
 	c = b.connect()
 	c.try("alice", password, "530")
 	c.try("alice", "wrong", "530")

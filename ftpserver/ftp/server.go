@@ -233,14 +233,18 @@ func (s *Server) Draining() bool {
 
 // applySnapshot carries a new configuration to the running sessions: passive
 // ports follow, and whoever lost the right to be here is sent away.
-func (s *Server) applySnapshot(_, now *live.Snapshot) {
+func (s *Server) applySnapshot(before, now *live.Snapshot) {
 	if err := s.Broker.SetPorts(now.Config.Passive.PortsOf(s.Slot)); err != nil {
 		s.Log.Error("Opening passive ports failed", "error", err)
 	}
 	s.changed.fire()
 	s.configureStore(now)
+	limits := before.Config.Limits != now.Config.Limits
 	for _, ss := range s.all() {
 		ss.revoke(now)
+		if limits {
+			ss.rearm() // it waits by the timeouts of before
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package ftp
 import (
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -214,6 +215,26 @@ func TestSessionLimits(t *testing.T) {
 	}
 }
 
+// TestLimitsFollow: new limits hold for those who are there, as far as they end
+// nobody for being too many, and for those who come.
+func TestLimitsFollow(t *testing.T) {
+	b := newBench(t, nil)
+	idle, asked := b.login(), b.connect()
+	asked.do("USER alice", "331")
+	b.reload(func(c *config.Config) { c.Limits.Sessions = 1 })
+	idle.do("NOOP", "200")
+	conn, err := net.Dial("tcp", b.address)
+	must(t, err)
+	defer func() { _ = conn.Close() }()
+	if answer, _ := io.ReadAll(conn); !strings.HasPrefix(string(answer), "421 Too many sessions") {
+		t.Errorf("answer %q", answer)
+	}
+	b.reload(func(c *config.Config) { c.Limits.IdleTimeout = time.Second })
+	idle.expect("421 No command for too long")
+	b.reload(func(c *config.Config) { c.Limits.LoginTimeout = time.Second })
+	asked.expect("421 No login in time")
+}
+
 // TestUrgentAbort: ABOR as RFC 959 §4.1.3 wants it sent, with Telnet's
 // interrupt and its synch as urgent data.
 func TestUrgentAbort(t *testing.T) {
@@ -243,6 +264,30 @@ func (c *client) sendUrgent(b []byte) {
 	must(c.t, err)
 	must(c.t, raw.Control(func(fd uintptr) { err = unix.Sendto(int(fd), b, unix.MSG_OOB, nil) }))
 	must(c.t, err)
+}
+
+// TestAddressesOfIPv6: whoever has one address of a site has them all, so that
+// they count as one.
+func TestAddressesOfIPv6(t *testing.T) {
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skip("no IPv6 on this machine")
+	}
+	_ = l.Close()
+	b := newBench(t, func(c *config.Config) {
+		c.Listen = "[::1]:0"
+		c.Limits.SessionsPerAddress = 2
+	})
+	b.server.mu.Lock()
+	b.server.addresses[netip.MustParsePrefix("::/64")] = 1 // somebody at ::2
+	b.server.mu.Unlock()
+	b.connect()
+	conn, err := net.Dial("tcp", b.address)
+	must(t, err)
+	defer func() { _ = conn.Close() }()
+	if answer, _ := io.ReadAll(conn); !strings.HasPrefix(string(answer), "421 Too many sessions from your address") {
+		t.Errorf("answer %q", answer)
+	}
 }
 
 // TestIPv6: PASV can't tell an address of IPv6, EPSV needs none.

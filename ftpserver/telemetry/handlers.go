@@ -44,9 +44,9 @@ func (a *Admin) statusHandler(token func() (string, error)) http.Handler {
 
 func (a *Admin) status(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	limit, err := sessionLimit(query.Get("sessions"))
-	if err != nil {
-		plain(w, http.StatusBadRequest, err.Error())
+	limit, ok := sessionLimit(query.Get("sessions"))
+	if !ok {
+		plain(w, http.StatusBadRequest, sessionLimits)
 		return
 	}
 	status := a.options.Status(query.Get("users") == "all")
@@ -64,19 +64,18 @@ func (a *Admin) status(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(append(body, '\n')) // the client is gone: nobody to tell
 }
 
+var sessionLimits = fmt.Sprintf("sessions must be all, or a number from 1 to %d", config.MaxSessionList)
+
 // sessionLimit is how many sessions a request asks for.
-func sessionLimit(query string) (int, error) {
+func sessionLimit(query string) (n int, ok bool) {
 	switch query {
 	case "":
-		return 0, nil
+		return 0, true
 	case "all":
-		return config.MaxSessionList, nil
+		return config.MaxSessionList, true
 	}
 	n, err := strconv.Atoi(query)
-	if err != nil || n < 1 || n > config.MaxSessionList {
-		return 0, fmt.Errorf("sessions must be all, or a number from 1 to %d", config.MaxSessionList)
-	}
-	return n, nil
+	return n, err == nil && n >= 1 && n <= config.MaxSessionList
 }
 
 func readOnly(next http.Handler) http.Handler {

@@ -145,7 +145,7 @@ func (o *output) open() error {
 		return nil
 	}
 	// O_NONBLOCK: to open a pipe that nobody reads would wait for ever.
-	f, err := os.OpenFile(o.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o640)
+	f, err := os.OpenFile(o.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o600)
 	if err != nil {
 		return err
 	}

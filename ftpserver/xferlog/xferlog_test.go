@@ -141,7 +141,7 @@ func TestRotation(t *testing.T) {
 	b.Close()
 	b.holds(other, line("/4"))
 	b.holds(file, line("/3"))
-	if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o007 != 0 {
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {
 		t.Errorf("others may read it: %v, %v", info.Mode(), err)
 	}
 }
