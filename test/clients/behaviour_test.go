@@ -75,8 +75,21 @@ func TestClientMatrix(t *testing.T) {
 		}
 	})
 	if file != "" && !t.Failed() {
-		must(t, os.WriteFile(file, []byte(matrix(all)), 0o644))
+		writeBetween(t, file, "<!-- measured: make client-matrix -->\n", "<!-- end -->", matrix(all))
 	}
+}
+
+// writeBetween replaces what stands between two marks of a file.
+func writeBetween(t *testing.T, file, begin, end, text string) {
+	t.Helper()
+	page, err := os.ReadFile(file)
+	must(t, err)
+	head, rest, ok := strings.Cut(string(page), begin)
+	_, tail, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		t.Fatalf("%s lacks %q or %q behind it", file, begin, end)
+	}
+	must(t, os.WriteFile(file, []byte(head+begin+text+end+tail), 0o644))
 }
 
 // workload are uploads or downloads, in one run of the client where it can.
