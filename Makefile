@@ -44,6 +44,15 @@ test: ## The gate: generated files, lint, unit, API, controller, race, client an
 test-full: ## What is too long for the gate: large files, every mode, the cluster's own tests
 	hack/test.sh full
 
+.PHONY: fuzz client-matrix
+FUZZTIME ?= 1m
+fuzz: ## Every fuzz target for a while (FUZZTIME=1m)
+	hack/fuzz.sh run $(FUZZTIME)
+
+client-matrix: ## Watch every FTP client at work, and write docs/clients.md's tables anew
+	hack/tools/packages.sh clients curl-current
+	FTP_MATRIX=$(CURDIR)/docs/clients.md go test ./test/clients -run '^TestClientMatrix$$' -count=1 -parallel 6 -timeout 20m
+
 ##@ A local Kubernetes, without Docker (root on Debian)
 .PHONY: cluster-up cluster-down cluster-load images install-operator demo
 cluster-up: ## Bring it up (NODES=1|2)

@@ -31,7 +31,7 @@ summary() {
 
 prepare() {
 	stage "Preparing"
-	hack/tools/packages.sh curl lftp python3 strace openssl
+	hack/tools/packages.sh clients strace openssl
 	KUBEBUILDER_ASSETS=$(hack/cluster/cluster assets)
 	export KUBEBUILDER_ASSETS
 }
@@ -46,6 +46,7 @@ gate() {
 	go_test unit -race ./api/... ./controllers/... ./ftpserver/...
 	# What they read is no part of their package: a result of before may be stale.
 	go_test manifests -count=1 ./charts/... ./config/... ./docs/...
+	fuzz 3s
 	stage "Real clients against the server alone"
 	go_test clients -timeout 20m ./test/clients/...
 	end_to_end 30m
@@ -53,14 +54,27 @@ gate() {
 
 full() {
 	prepare
+	hack/tools/packages.sh curl-current
 	export FTP_TEST_FULL=1 NODES=2
 	stage "The operator: every flow with every fault at every call"
 	go_test faults -timeout 120m -run '^(TestFaults|TestRivals)$' ./controllers
+	fuzz 60s
 	stage "Real clients against the server alone: every mode, large files, race detector"
 	RACE=1 go_test clients -timeout 60m ./test/clients/...
 	stage "The local cluster's own cycles"
 	hack/cluster/test.sh
 	end_to_end 90m
+}
+
+# fuzz TIME gives that time to each fuzz target. Each is a test of its own in the
+# summary; what makes one fail stays in its package's testdata/fuzz.
+fuzz() {
+	stage "Fuzzing, $1 for each target, with the race detector"
+	local targets package target
+	targets=$(hack/fuzz.sh list)
+	while read -r package target; do
+		go_test "fuzz-${package//[.\/]/_}-$target" -race -run '^$' -fuzz "^$target\$" -fuzztime "$1" "$package"
+	done <<<"$targets"
 }
 
 # end_to_end TIMEOUT runs against the cluster of KUBECONFIG, if that is set, else

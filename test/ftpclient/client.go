@@ -1,4 +1,6 @@
-// Package ftpclient drives real FTP clients: curl, lftp and Python's ftplib.
+// Package ftpclient drives real FTP clients: curl, lftp, Python's ftplib, and
+// with fewer abilities ncftp, tnftp, wget, rclone, Node's basic-ftp and Java's
+// commons-net.
 // Tests use it to hold the server against what people run, on this machine or,
 // with a prefix such as nsenter, from another network namespace.
 //
@@ -16,17 +18,25 @@ import (
 
 // Client is a program that speaks FTP.
 type Client interface {
-	// Name is what tests call it: curl, lftp or ftplib.
+	// Name is what tests call it, such as curl, lftp or ftplib.
 	Name() string
 	// Program is the executable, and Package the Debian package that holds it.
 	Program() string
 	Package() string
-	// command prepares an operation.
-	command(t Target, op Operation) (command, error)
+	// Can says what the client can't do of this, in one run; else it is nil.
+	Can(t Target, ops ...Operation) error
+	// command prepares a run that carries out the operations one by one. What it
+	// needs of files may be put into dir, which lasts as long as the run.
+	command(t Target, ops []Operation, dir string) (command, error)
 }
 
-// All returns every client.
+// All returns the clients that do every operation in every mode.
 func All() []Client { return []Client{Curl{}, LFTP{}, FTPLib{}} }
+
+// Others returns further clients. What each can do, Can tells.
+func Others() []Client {
+	return []Client{FTPLib{Resume: true}, NcFTP{}, TNFTP{}, Wget{}, Rclone{}, BasicFTP{}, CommonsNet{}, CommonsNet{Resume: true}}
+}
 
 // Missing is an error that says what to install where the client's program is
 // not there; else it is nil.
@@ -38,10 +48,15 @@ func Missing(c Client) error {
 }
 
 // command is a program about to run. What is secret goes through its standard
-// input only.
+// input, or a file that nobody else can read, where a client knows no other way.
 type command struct {
 	args  []string
 	input string
+	env   []string
+	// judge looks for failures in what a client printed that always exits with 0.
+	judge func(output string) error
+	// after ends a run that went well.
+	after func() error
 }
 
 // Connection is a client that works on one server as one user. Every operation
@@ -54,7 +69,13 @@ type Connection struct {
 // Do carries out an operation and returns what the client printed on its
 // standard output. The error holds the client's output.
 func (c Connection) Do(ctx context.Context, op Operation) (string, error) {
-	p, err := c.Start(ctx, op)
+	return c.Session(ctx, op)
+}
+
+// Session carries out operations one by one in one run of the client: a client
+// that can will do it on one control connection.
+func (c Connection) Session(ctx context.Context, ops ...Operation) (string, error) {
+	p, err := c.Start(ctx, ops...)
 	if err != nil {
 		return "", err
 	}
@@ -116,6 +137,16 @@ func (c Connection) List(ctx context.Context, remote string) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// MirrorUp makes a remote directory like a local one.
+func (c Connection) MirrorUp(ctx context.Context, local, remote string) error {
+	return c.only(ctx, Operation{Kind: MirrorUp, Local: local, Remote: remote})
+}
+
+// MirrorDown makes a local directory like a remote one.
+func (c Connection) MirrorDown(ctx context.Context, remote, local string) error {
+	return c.only(ctx, Operation{Kind: MirrorDown, Local: local, Remote: remote})
 }
 
 func (c Connection) only(ctx context.Context, op Operation) error {

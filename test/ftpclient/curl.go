@@ -1,6 +1,7 @@
 package ftpclient
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -8,24 +9,56 @@ import (
 
 // Curl is the curl command. It takes its options, with the password, as a
 // configuration from standard input.
-type Curl struct{}
+type Curl struct {
+	// Current is the curl of bin/clients, newer than that of Debian's release:
+	// hack/tools/packages.sh curl-current.
+	Current bool
+}
 
-// Name is curl.
-func (Curl) Name() string { return "curl" }
+// Name is curl, or curl-current.
+func (c Curl) Name() string {
+	if c.Current {
+		return "curl-current"
+	}
+	return "curl"
+}
 
 // Program is curl.
-func (Curl) Program() string { return "curl" }
+func (c Curl) Program() string {
+	if !c.Current {
+		return "curl"
+	}
+	path, err := installed("curl-current/curl")
+	if err != nil {
+		return "curl-current"
+	}
+	return path
+}
 
 // Package is curl.
 func (Curl) Package() string { return "curl" }
 
-func (Curl) command(t Target, op Operation) (command, error) {
+// Can tells that curl mirrors nothing, and that it sends on active connections
+// in clear, PROT P or not (7.88).
+func (Curl) Can(t Target, ops ...Operation) error {
+	if t.Mode == Active && t.secured() {
+		return errors.New("sends in clear on active connections")
+	}
+	return lacks(ops, MirrorUp, MirrorDown)
+}
+
+func (cl Curl) command(t Target, ops []Operation, _ string) (command, error) {
 	c := &curlConfig{}
-	c.connection(t)
-	c.operation(op)
-	c.set("url", curlURL(t, op))
+	for i, op := range ops {
+		if i > 0 {
+			c.flag("next") // which ends what was set
+		}
+		c.connection(t)
+		c.operation(op)
+		c.set("url", curlURL(t, op))
+	}
 	// -q: whoever runs the tests may have a configuration too.
-	return command{args: []string{"curl", "-q", "--config", "-"}, input: c.String()}, nil
+	return command{args: []string{cl.Program(), "-q", "--config", "-"}, input: c.String()}, nil
 }
 
 // curlConfig is a file of options; see curl(1), --config.
@@ -96,7 +129,7 @@ func curlURL(t Target, op Operation) string {
 	case List:
 		path = curlPath(strings.TrimSuffix(op.Remote, "/")) + "/"
 	}
-	return "ftp://" + t.named() + "/" + path
+	return t.scheme() + "://" + t.named() + "/" + path
 }
 
 func curlPath(remote string) string {

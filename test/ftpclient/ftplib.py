@@ -1,4 +1,4 @@
-# Carries out one operation, read as JSON from standard input, with ftplib.
+# Carries out operations, read as JSON from standard input, with ftplib.
 import ftplib
 import json
 import os
@@ -14,15 +14,37 @@ def versions(tls):
     return {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[tls]
 
 
+class Resuming(ftplib.FTP_TLS):
+    """Has data connections resume the TLS session of the control connection."""
+
+    def ntransfercmd(self, cmd, rest=None):
+        conn, size = ftplib.FTP.ntransfercmd(self, cmd, rest)
+        if self._prot_p:
+            conn = self.context.wrap_socket(conn, server_hostname=self.host, session=self.sock.session)
+        return conn, size
+
+
+def implicit(ftp, job):
+    """Connects to a port that speaks TLS from the first byte."""
+    raw = socket.create_connection((job["host"], job["port"]), timeout=30)
+    ftp.af = raw.family
+    ftp.sock = ftp.context.wrap_socket(raw, server_hostname=job["name"])
+    ftp.file = ftp.sock.makefile("r", encoding=ftp.encoding)
+    ftp.welcome = ftp.getresp()
+
+
 def connect(job):
     if job["tls"] == "none":
         ftp = ftplib.FTP()
     else:
         context = ssl.create_default_context(cafile=job["ca"])
         context.minimum_version = context.maximum_version = versions(job["tls"])
-        ftp = ftplib.FTP_TLS(context=context)
+        ftp = (Resuming if job["resume"] else ftplib.FTP_TLS)(context=context)
     ftp.encoding = "utf-8"
-    ftp.connect(job["host"], job["port"], timeout=30)
+    if job["implicit"]:
+        implicit(ftp, job)
+    else:
+        ftp.connect(job["host"], job["port"], timeout=30)
     ftp.host = job["name"]  # what certificates are verified for
     ftp.set_pasv(job["mode"] != "Active")
     ftp.trust_server_pasv_ipv4_address = True
@@ -95,7 +117,8 @@ def run(ftp, job):
 def main():
     job = json.load(sys.stdin)
     ftp = connect(job)
-    run(ftp, job)
+    for op in job["ops"]:
+        run(ftp, op)
     ftp.quit()
 
 

@@ -18,15 +18,22 @@ func (LFTP) Program() string { return "lftp" }
 // Package is lftp.
 func (LFTP) Package() string { return "lftp" }
 
-func (LFTP) command(t Target, op Operation) (command, error) {
+// Can is nil: lftp does it all.
+func (LFTP) Can(Target, ...Operation) error { return nil }
+
+func (LFTP) command(t Target, ops []Operation, _ string) (command, error) {
 	s := &lftpScript{}
 	s.settings(t)
-	if op.Rate > 0 {
-		s.line("set", "net:limit-rate", fmt.Sprint(op.Rate))
+	if t.Implicit {
+		s.line("open", "-p", fmt.Sprint(t.Port), "ftps://"+t.Host)
+	} else {
+		s.line("open", "-p", fmt.Sprint(t.Port), t.Host)
 	}
-	s.line("open", "-p", fmt.Sprint(t.Port), t.Host)
 	s.line("user", t.User, t.Password)
-	s.operation(op)
+	for _, op := range ops {
+		s.line("set", "net:limit-rate", fmt.Sprint(op.Rate))
+		s.operation(op)
+	}
 	return command{args: []string{"lftp", "--norc"}, input: s.String()}, nil
 }
 
@@ -47,12 +54,11 @@ func (s *lftpScript) settings(t Target) {
 		{"cmd:fail-exit", "yes"},
 		{"cmd:interactive", "no"},
 		{"cmd:cls-default", ""},
-		{"net:max-retries", "1"},
 		{"net:timeout", "20"},
+		{"xfer:clobber", "yes"},
 		{"ftp:charset", "UTF-8"},
 		{"file:charset", "UTF-8"},
 		{"ftp:passive-mode", fmt.Sprint(t.Mode != Active)},
-		{"ftp:prefer-epsv", fmt.Sprint(t.Mode == EPSV)},
 		{"ftp:fix-pasv-address", "no"},
 		{"ftp:ssl-allow", fmt.Sprint(t.secured())},
 		{"ftp:ssl-force", fmt.Sprint(t.secured())},
@@ -62,6 +68,14 @@ func (s *lftpScript) settings(t Target) {
 		{"ssl:check-hostname", fmt.Sprint(t.ServerName == t.Host)},
 	} {
 		s.line("set", kv[0], kv[1])
+	}
+	if t.Patient {
+		s.line("set", "net:reconnect-interval-base", "1") // by default 30 s
+	} else {
+		s.line("set", "net:max-retries", "1")
+	}
+	if t.Mode != Default {
+		s.line("set", "ftp:prefer-epsv", fmt.Sprint(t.Mode == EPSV))
 	}
 	if t.secured() {
 		s.line("set", "ssl:ca-file", t.CAFile)
@@ -90,5 +104,9 @@ func (s *lftpScript) operation(op Operation) {
 	case List:
 		s.line("cd", op.Remote)
 		s.line("cls", "-1", "--quiet")
+	case MirrorUp:
+		s.line("mirror", "-R", op.Local, op.Remote)
+	case MirrorDown:
+		s.line("mirror", op.Remote, op.Local)
 	}
 }

@@ -15,12 +15,14 @@ import (
 type Process struct {
 	cmd            *exec.Cmd
 	what           string
+	dir            string
+	run            command
 	stdout, stderr bytes.Buffer
 }
 
-// Start begins an operation. The process must be ended by Wait; when ctx ends
-// before, it is killed.
-func (c Connection) Start(ctx context.Context, op Operation) (*Process, error) {
+// Start begins a run of the client. The process must be ended by Wait; when ctx
+// ends before, it is killed.
+func (c Connection) Start(ctx context.Context, ops ...Operation) (*Process, error) {
 	if err := Missing(c.Client); err != nil {
 		return nil, err
 	}
@@ -28,16 +30,32 @@ func (c Connection) Start(ctx context.Context, op Operation) (*Process, error) {
 	if err := t.validate(); err != nil {
 		return nil, err
 	}
-	run, err := c.Client.command(t, op)
+	if err := c.Client.Can(t, ops...); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.Client.Name(), err)
+	}
+	dir, err := os.MkdirTemp("", "ftpclient-")
+	if err != nil {
+		return nil, err
+	}
+	p, err := c.start(ctx, t, ops, dir)
+	if err != nil {
+		_ = os.RemoveAll(dir)
+	}
+	return p, err
+}
+
+func (c Connection) start(ctx context.Context, t Target, ops []Operation, dir string) (*Process, error) {
+	run, err := c.Client.command(t, ops, dir)
 	if err != nil {
 		return nil, err
 	}
 	args := append(append([]string{}, t.Prefix...), run.args...)
 	p := &Process{
 		cmd:  exec.CommandContext(ctx, args[0], args[1:]...),
-		what: fmt.Sprintf("%s: %s %s", c.Client.Name(), op.Kind, op.Remote),
+		what: fmt.Sprintf("%s: %s %s", c.Client.Name(), ops[0].Kind, ops[0].Remote),
+		dir:  dir, run: run,
 	}
-	p.cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	p.cmd.Env = append(append(os.Environ(), "LC_ALL=C.UTF-8"), run.env...)
 	p.cmd.Stdin = strings.NewReader(run.input)
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	// A group of its own, so that Kill reaches what the prefix has started.
@@ -56,7 +74,15 @@ func (p *Process) Kill() error { return syscall.Kill(-p.cmd.Process.Pid, syscall
 // Wait waits for the client's end and returns its standard output. The error
 // holds both outputs.
 func (p *Process) Wait() (string, error) {
-	if err := p.cmd.Wait(); err != nil {
+	defer func() { _ = os.RemoveAll(p.dir) }()
+	err := p.cmd.Wait()
+	if err == nil && p.run.judge != nil {
+		err = p.run.judge(p.stderr.String() + p.stdout.String())
+	}
+	if err == nil && p.run.after != nil {
+		err = p.run.after()
+	}
+	if err != nil {
 		return "", fmt.Errorf("%s: %w\n%s%s", p.what, err, p.stderr.String(), p.stdout.String())
 	}
 	return p.stdout.String(), nil

@@ -18,7 +18,7 @@ const (
 	TLS13   TLS = "1.3"
 )
 
-// Mode is how data connections are made.
+// Mode is how data connections are made; with Default as the client likes best.
 type Mode string
 
 // The modes. With Active the server connects to the client.
@@ -26,6 +26,8 @@ const (
 	PASV   Mode = "PASV"
 	EPSV   Mode = "EPSV"
 	Active Mode = "Active"
+
+	Default Mode = "Default"
 )
 
 // Target is a server, and how to be its client.
@@ -36,6 +38,8 @@ type Target struct {
 	Password string
 	// TLS absent: none.
 	TLS TLS
+	// Implicit: the server's port speaks TLS from the first byte, without AUTH.
+	Implicit bool
 	// CAFile holds, in PEM, what the server's certificate is verified against.
 	CAFile string
 	// ServerName is the name that the certificate must be for, if other than
@@ -43,6 +47,8 @@ type Target struct {
 	ServerName string
 	// Mode absent: EPSV.
 	Mode Mode
+	// Patient leaves it to the client how often it tries again; else it does not.
+	Patient bool
 	// Prefix is put in front of the client's command, such as nsenter with the
 	// namespace to run it in.
 	Prefix []string
@@ -67,15 +73,28 @@ func (t Target) validate() error {
 		return errors.New("target: give Host, Port and User")
 	case t.TLS != TLSNone && t.TLS != TLS12 && t.TLS != TLS13:
 		return fmt.Errorf("target: TLS %q is not one of none, 1.2, 1.3", t.TLS)
-	case t.Mode != PASV && t.Mode != EPSV && t.Mode != Active:
-		return fmt.Errorf("target: Mode %q is not one of PASV, EPSV, Active", t.Mode)
+	case t.Mode != PASV && t.Mode != EPSV && t.Mode != Active && t.Mode != Default:
+		return fmt.Errorf("target: Mode %q is not one of PASV, EPSV, Active, Default", t.Mode)
+	case t.Implicit && t.TLS == TLSNone:
+		return errors.New("target: Implicit needs TLS")
 	case t.TLS != TLSNone && t.CAFile == "":
 		return errors.New("target: TLS needs CAFile")
 	}
 	return nil
 }
 
-func (t Target) secured() bool { return t.TLS != TLSNone }
+func (t Target) secured() bool { return t.TLS != TLSNone && t.TLS != "" }
 
 // named is the address under the certificate's name.
 func (t Target) named() string { return net.JoinHostPort(t.ServerName, strconv.Itoa(t.Port)) }
+
+// scheme is that of URLs.
+func (t Target) scheme() string {
+	if t.Implicit {
+		return "ftps"
+	}
+	return "ftp"
+}
+
+// otherName tells whether the certificate is for another name than Host.
+func (t Target) otherName() bool { return t.withDefaults().ServerName != t.Host }
