@@ -30,6 +30,7 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
 	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
+	"github.com/ftp-operator/ftp-operator/test/freeport"
 )
 
 // goleak: no test may leave a goroutine behind, whatever its client did.
@@ -220,12 +221,11 @@ func eventually(t *testing.T, what string, ok func() bool) {
 // freePorts returns distinct ports that nobody listens on now.
 func freePorts(t *testing.T, n int) []config.PassivePort {
 	t.Helper()
+	numbers, err := freeport.Take(n)
+	must(t, err)
 	out := make([]config.PassivePort, n)
-	for i := range out {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		must(t, err)
-		defer func() { _ = l.Close() }() // until then nobody gets it again
-		out[i].Listen = l.Addr().(*net.TCPAddr).Port
+	for i, number := range numbers {
+		out[i].Listen = number
 	}
 	return out
 }

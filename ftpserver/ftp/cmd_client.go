@@ -12,7 +12,7 @@ import (
 func (s *session) rein(string) {
 	s.dropData()
 	s.forgetLogin()
-	s.protection = protection{}
+	s.protection, s.host = s.firstProtection(), ""
 	s.facts = defaultFacts
 	s.clientName = ""
 	s.restate()

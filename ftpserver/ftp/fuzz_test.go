@@ -53,7 +53,7 @@ func FuzzReadLine(f *testing.F) {
 func readLines(t *testing.T, sent []byte, piece int) []string {
 	t.Helper()
 	w := &wire{in: bytes.NewReader(sent), piece: piece}
-	c := &control{conn: w}
+	c := &control{conn: w, patience: func() time.Duration { return replyTimeout }}
 	c.buf = c.small[:]
 	var lines []string
 	for {
@@ -192,7 +192,7 @@ func FuzzReply(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, name string) {
 		w := &wire{}
-		c := &control{conn: w}
+		c := &control{conn: w, patience: func() time.Duration { return replyTimeout }}
 		must(t, c.reply(257, quoted(name)+" is the current directory"))
 		must(t, c.replyLines(212, "Status of "+quoted(name), []string{name, name}, "End"))
 		if got := w.written.String(); strings.Count(got, "\r\n") != 5 || strings.Count(got, "\n") != 5 || strings.Count(got, "\r") != 5 {

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/test/freeport"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -85,14 +86,12 @@ func (b *bench) finish() {
 // freePorts returns distinct ports that nobody listens on now.
 func freePorts(t testing.TB, n int) []config.PassivePort {
 	t.Helper()
+	numbers, err := freeport.Take(n)
+	if err != nil {
+		t.Fatal(err)
+	}
 	out := make([]config.PassivePort, n)
-	for i := range out {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = l.Close() }() // until then nobody gets it again
-		number := l.Addr().(*net.TCPAddr).Port
+	for i, number := range numbers {
 		out[i] = config.PassivePort{Listen: number, Announce: number}
 	}
 	return out

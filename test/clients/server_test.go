@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/auth/passhash"
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/test/freeport"
 	"github.com/ftp-operator/ftp-operator/test/ftpclient"
 )
 
@@ -76,28 +76,14 @@ func user(t *testing.T, name string) config.User {
 	return config.User{Name: name, PasswordHash: hash}
 }
 
-// portsGiven are those that a test has; tests run beside each other.
-var portsGiven sync.Map
-
-// freePorts returns ports that nobody listens on now, outside the range from
-// which the kernel takes those of outgoing connections.
+// freePorts returns ports that nobody listens on now.
 func freePorts(t *testing.T, n int) []config.PassivePort {
 	t.Helper()
+	numbers, err := freeport.Take(n)
+	must(t, err)
 	var ports []config.PassivePort
-	for tries := 0; len(ports) < n && tries < 100*n; tries++ {
-		p := 10000 + rand.IntN(22000)
-		if _, given := portsGiven.LoadOrStore(p, true); given {
-			continue
-		}
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p))
-		if err != nil {
-			continue
-		}
-		_ = l.Close()
-		ports = append(ports, config.PassivePort{Listen: p})
-	}
-	if len(ports) < n {
-		t.Fatal("no free ports")
+	for _, number := range numbers {
+		ports = append(ports, config.PassivePort{Listen: number})
 	}
 	return ports
 }
