@@ -17,7 +17,7 @@ func (s *session) setHost(arg string) {
 	case s.serverName != "" && host != s.serverName:
 		s.reply(504, "TLS was begun for another host")
 	case !s.knownHost(host):
-		s.log.Info("Unknown host refused", "host", host)
+		s.log.Debug("Unknown host refused", "host", host) // whoever it is may repeat it
 		s.reply(504, "Unknown host")
 	default:
 		s.host = host

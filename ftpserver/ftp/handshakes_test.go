@@ -74,8 +74,9 @@ func TestHandshakesAreBounded(t *testing.T) {
 // TestHandshakeTimeout: on data connections it counts from when both command and
 // connection are there.
 func TestHandshakeTimeout(t *testing.T) {
-	b := newBench(t, func(c *config.Config) { c.Limits.HandshakeTimeout = time.Second })
+	b := newBench(t, nil)
 	c := b.loginTLS()
+	b.reload(func(c *config.Config) { c.Limits.HandshakeTimeout = time.Second })
 	c.open()
 	c.do("STOR file", "150")
 	c.expect("425 The data connection could not be secured")

@@ -2,6 +2,7 @@ package tlsconf
 
 import (
 	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
@@ -113,6 +114,42 @@ func TestTrustsClient(t *testing.T) {
 	} {
 		if got := tt.set.TrustsClient(tt.chain); got != tt.want {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestResumesWithAClientCertificate on a data connection, also where it is not
+// known yet whose it is; one that shows nothing is refused where something must be
+// shown.
+func TestResumesWithAClientCertificate(t *testing.T) {
+	ca := authority(t, nil)
+	who := issue(t, &ca, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} })
+	server := issue(t, nil, nil, "a.example.com")
+	s := &served{dir: t.TempDir()}
+	s.config = ServerConfig(s.current.Load)
+	write(t, s.dir, "clients.crt", ca.certPEM())
+	c := config.TLS{Mode: config.TLSRequired, MinVersion: "1.2", Certificates: []config.Certificate{server.writePair(t, s.dir, "a")}}
+	c.ClientCertificates = config.ClientCertificates{Mode: config.ClientCertificatesOptional, CAFile: "clients.crt"}
+	s.reload(t, c)
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		bare := &tls.Config{ServerName: "a.example.com", InsecureSkipVerify: true, MaxVersion: version}
+		client := bare.Clone()
+		client.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+		client.Certificates = []tls.Certificate{{Certificate: [][]byte{who.cert.Raw}, PrivateKey: who.key}}
+		if _, err := s.dial(t, client); err != nil {
+			t.Fatal(err)
+		}
+		for name, about := range map[string]Connection{"unknown": {Data: true}, "its session's": {Data: true, Client: who.cert}} {
+			state, err := s.shake(t, about, client)
+			if err != nil || !state.DidResume || !state.PeerCertificates[0].Equal(who.cert) {
+				t.Errorf("%x, %s: resumed %v, %v", version, name, state.DidResume, err)
+			}
+		}
+		if _, err := s.shake(t, Connection{Data: true, Client: who.cert}, bare); err == nil || !strings.Contains(err.Error(), "didn't provide a certificate") {
+			t.Errorf("%x: nothing shown: %v", version, err)
+		}
+		if _, err := s.shake(t, Connection{Data: true}, bare); err != nil {
+			t.Errorf("%x: nothing shown, and nothing needed: %v", version, err)
 		}
 	}
 }

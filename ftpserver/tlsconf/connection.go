@@ -18,8 +18,9 @@ type Connection struct {
 	// sends none (RFC 7151 §3.2.2).
 	Host string
 	// Client is the certificate that the client has shown on the control
-	// connection. A data connection must show it too, or resume a session in
-	// which it was shown.
+	// connection. A data connection must show one too, or resume a session in
+	// which one was shown; whether it is this one is for the caller to compare.
+	// nil: none was shown, or it is not known yet whose the connection is.
 	Client *x509.Certificate
 }
 

@@ -13,16 +13,35 @@ import (
 // returns what the server saw.
 func (s *served) shake(t *testing.T, about Connection, client *tls.Config) (tls.ConnectionState, error) {
 	t.Helper()
-	near, far := net.Pipe()
-	defer func() { _, _ = near.Close(), far.Close() }()
+	l, err := net.Listen("tcp", "127.0.0.1:0") // a pipe has no buffers, and both ends write at once
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	near, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	far, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = near.Close() }()
+	defer func() { _ = far.Close() }()
 	_, _ = near.SetDeadline(time.Now().Add(20*time.Second)), far.SetDeadline(time.Now().Add(20*time.Second))
+	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
 		if conn := tls.Client(near, client); conn.Handshake() == nil {
-			_, _ = conn.Read(make([]byte, 1))
+			_, _ = conn.Read(make([]byte, 1)) // the ticket is before it
 		}
 	}()
 	conn := tls.Server(far, s.config)
-	err := conn.HandshakeContext(about.Context(context.Background()))
+	if err = conn.HandshakeContext(about.Context(context.Background())); err == nil {
+		_, err = conn.Write([]byte("x"))
+	}
+	_ = conn.CloseWrite()
+	<-ended
 	return conn.ConnectionState(), err
 }
 

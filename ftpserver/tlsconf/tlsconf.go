@@ -70,8 +70,12 @@ func newSet(pairs []*Pair, with settings) *Set {
 	s.dataOfClient, s.control = s.data.Clone(), s.data.Clone()
 	s.control.NextProtos = []string{protocol}
 	if c := with.clients; c != nil {
-		s.control.ClientCAs, s.dataOfClient.ClientCAs = c.pool, c.pool
-		s.control.ClientAuth, s.dataOfClient.ClientAuth = tls.VerifyClientCertIfGiven, tls.RequireAndVerifyClientCert
+		for _, of := range []*tls.Config{s.control, s.data, s.dataOfClient} {
+			// Also of data connections that need show none: a session in which one
+			// was shown is not resumed where none may be.
+			of.ClientCAs, of.ClientAuth = c.pool, tls.VerifyClientCertIfGiven
+		}
+		s.dataOfClient.ClientAuth = tls.RequireAndVerifyClientCert
 		if c.config.Mode == config.ClientCertificatesRequired {
 			s.control.ClientAuth = tls.RequireAndVerifyClientCert
 		}
