@@ -255,7 +255,7 @@ func (s *session) dataProblem() *problem {
 	missing := s.data == nil
 	s.mu.Unlock()
 	switch {
-	case s.mustProtectData() && s.dataSecurity() == nil:
+	case s.mustProtectData() && !s.private():
 		return &problem{521, "This server needs secured data connections: send PBSZ 0 and PROT P"}
 	case missing:
 		return &problem{425, "Send PASV or EPSV first"}

@@ -1,7 +1,6 @@
 package ftp
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net"
@@ -50,20 +49,21 @@ func (s *session) dataRequest() (passive.Request, *problem) {
 	return r, nil
 }
 
-func (s *session) identity() identity {
-	return identity{s.user.Name, s.user.UID, sha256.Sum256([]byte(s.user.PasswordHash))}
-}
+func (s *session) identity() identity { return identityOf(&s.user) }
+
+// private tells whether data connections are over TLS.
+func (s *session) private() bool { return s.secure && s.protection.private }
 
 // dataSecurity returns how data connections are secured, nil if they are in
 // clear. It does the handshake on one that is this session's by its address, and
 // looks at what it has resumed. It may run beside commands, so it knows the user of
 // now.
 func (s *session) dataSecurity() secureFunc {
-	if !s.secure || !s.protection.private {
+	if !s.private() {
 		return nil
 	}
 	about := tlsconf.Connection{Host: s.host, Client: s.peer.certificate()}
-	user, log := s.identity(), s.log.With("user", s.user.Name, "clientSoftware", s.clientName)
+	user, software := s.identity(), s.clientName
 	return func(c net.Conn) (net.Conn, error) {
 		d, err := s.server.secureData(c.(*net.TCPConn), s.id, about, handshakeForever)
 		if err != nil {
@@ -71,7 +71,7 @@ func (s *session) dataSecurity() secureFunc {
 		}
 		kind := s.kindOf(d.resumed, user)
 		if err := s.judgeSession(kind); err != nil {
-			log.Info("Data connection rejected", "reason", err, "tlsSession", kind)
+			s.log.Info("Data connection rejected", "reason", err, "tlsSession", kind, "user", user.name, "clientSoftware", software)
 			return nil, err
 		}
 		return d, nil

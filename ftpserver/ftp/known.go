@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"sync"
 	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
 const (
@@ -17,6 +19,10 @@ const (
 type identity struct {
 	name, uid string
 	secret    [sha256.Size]byte // of the hash that is kept of the password
+}
+
+func identityOf(u *config.User) identity {
+	return identity{u.Name, u.UID, sha256.Sum256([]byte(u.PasswordHash))}
 }
 
 // key is the identity as one word; "" for nobody.

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -324,4 +325,23 @@ func TestKnownSessions(t *testing.T) {
 	if k.isKnown(5) {
 		t.Error("what must be forgotten is remembered")
 	}
+}
+
+// BenchmarkRememberedSessions is what the table of sessions that have ended takes
+// when it is full.
+func BenchmarkRememberedSessions(b *testing.B) {
+	var before, after runtime.MemStats
+	for b.Loop() {
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		k := newKnownSessions(time.Now)
+		for session := range uint64(3 * maxRemembered) {
+			k.belongs(session+1, identity{name: "alice", uid: "uid"})
+			k.end(session + 1)
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		runtime.KeepAlive(k)
+	}
+	b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/maxRemembered, "bytes/session")
 }
