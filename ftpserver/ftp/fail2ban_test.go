@@ -120,7 +120,7 @@ func hostileLogins(t *testing.T, format string) []string {
 	b.reload(func(c *config.Config) { c.Limits.FailedLogins.Mode = config.GuessingLockout })
 	for range 10 {
 		b.server.guesses.Failed(policy(b.source.Current().Config.Limits.FailedLogins),
-			lockout.Attempt{Name: "bob", From: loginOrigin(b.server.all()[0].client)})
+			lockout.Attempt{Name: "bob", From: b.server.all()[0].loginOrigin()})
 	}
 	b.connect().try("bob", "wrong", "530")
 	c := b.login()

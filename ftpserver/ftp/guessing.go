@@ -15,9 +15,9 @@ import (
 // turns, and for failed logins.
 func origin(client netip.Addr) netip.Prefix { return lockout.Group(client) }
 
-// loginOrigin is what failed logins from an address are counted under. The zero
-// Prefix has them counted by user only: it is for where addresses mean nothing.
-func loginOrigin(client netip.Addr) netip.Prefix { return origin(client) }
+// loginOrigin is what failed logins of the session are counted under. The zero
+// Prefix would have them counted by user only.
+func (s *session) loginOrigin() netip.Prefix { return origin(s.client) }
 
 // policy is what the configuration says of failed logins.
 func policy(f config.FailedLogins) lockout.Policy {
@@ -33,7 +33,7 @@ func policy(f config.FailedLogins) lockout.Policy {
 // failed with the old one.
 func (s *session) attempt(now *live.Snapshot, name string, c candidate) lockout.Attempt {
 	return lockout.Attempt{
-		Name: name, Entry: now.Digests[name], From: loginOrigin(s.client),
+		Name: name, Entry: now.Digests[name], From: s.loginOrigin(),
 		Expected: len(c.AllowedCIDRs) > 0 && clientIn(s.client, c.AllowedCIDRs),
 	}
 }
