@@ -72,10 +72,12 @@ func (s *session) pass(arg string) {
 	if s.needsTLS() { // it may have become required since USER
 		return
 	}
-	s.holdBack(name)
+	ctx, done := s.loginContext()
+	defer done()
+	s.holdBack(ctx, name)
 	snapshot := s.server.Live.Current()
 	c := s.candidate(snapshot, name)
-	reason, err := s.verify(snapshot, name, c, arg)
+	reason, err := s.verify(ctx, snapshot, name, c, arg)
 	switch {
 	case err != nil:
 		s.log.Warn("Login could not be checked", "user", name, "error", err)

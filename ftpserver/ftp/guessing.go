@@ -43,10 +43,28 @@ func (s *session) attempt(now *live.Snapshot, name string, c candidate) lockout.
 	}
 }
 
+// loginContext ends when the session is ended, or with done. It is made for the
+// check of a login, as an idle session should hold none.
+func (s *session) loginContext() (ctx context.Context, done func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cutLogin = cancel
+	if s.ending == endNow {
+		cancel()
+	}
+	return ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.cutLogin = nil
+		cancel()
+	}
+}
+
 // holdBack lets a login wait for as long as failures before it ask for. That is
 // judged anew when the configuration changes. It returns at once when the
 // session is ended; other sessions do not wait, and no turn is taken.
-func (s *session) holdBack(name string) {
+func (s *session) holdBack(ctx context.Context, name string) {
 	began := time.Now()
 	for first := true; ; first = false {
 		changed := s.server.changed.wait()
@@ -66,7 +84,7 @@ func (s *session) holdBack(name string) {
 		case <-time.After(left):
 			return
 		case <-changed:
-		case <-s.ended.Done():
+		case <-ctx.Done():
 			return
 		}
 	}
@@ -124,11 +142,11 @@ func (s *signal) fire() {
 // verify says why a login is refused; "" if it isn't. Any password is a guest's.
 // Whoever is locked out takes as long as anybody, and learns nothing of the
 // password.
-func (s *session) verify(now *live.Snapshot, name string, c candidate, password string) (reason string, err error) {
+func (s *session) verify(ctx context.Context, now *live.Snapshot, name string, c candidate, password string) (reason string, err error) {
 	if c.guest {
 		return "", nil
 	}
-	ctx, cancel := context.WithTimeout(s.ended, loginTimeout)
+	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
 	done, err := s.server.turns.wait(ctx, origin(s.client))
 	if err != nil {

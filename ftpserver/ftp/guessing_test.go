@@ -138,6 +138,7 @@ func (b *bench) heldBack(word string) *client {
 	c := b.connect()
 	c.try("alice", "wrong", "530")
 	c.do("USER alice", "331")
+	b.server.changed.fire() // what the first try has made
 	c.send("PASS " + word)
 	eventually(b.t, "the login waits", func() bool {
 		b.server.changed.mu.Lock()

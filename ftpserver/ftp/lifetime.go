@@ -35,11 +35,13 @@ func (s *session) end(how ending) {
 	if s.drainSince.IsZero() {
 		s.drainSince = time.Now()
 	}
-	t := s.transfer
+	t, cutLogin := s.transfer, s.cutLogin
 	s.move()
 	s.mu.Unlock()
 	if how == endNow {
-		s.endAll()
+		if cutLogin != nil {
+			cutLogin()
+		}
 		_ = s.ctrl.raw.SetWriteDeadline(time.Now().Add(closeTimeout)) // of a reply that nobody takes
 		if t != nil {
 			t.cancel(errEnded)
@@ -84,7 +86,10 @@ func (s *session) timeout() time.Time {
 
 // patience is how long a reply may take to be sent: less, once all must end.
 func (s *session) patience() time.Duration {
-	if s.ended.Err() != nil {
+	s.mu.Lock()
+	ending := s.ending
+	s.mu.Unlock()
+	if ending == endNow {
 		return closeTimeout
 	}
 	return min(replyTimeout, s.config().Limits.StallTimeout)

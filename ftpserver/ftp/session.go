@@ -1,7 +1,6 @@
 package ftp
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -36,8 +35,6 @@ type session struct {
 	opened time.Time
 	client netip.Addr
 	local  netip.Addr
-	ended  context.Context // done when the session is to end at once
-	endAll context.CancelFunc
 
 	user     config.User
 	guest    bool                        // logged in as nobody in particular (RFC 1635)
@@ -83,7 +80,8 @@ type session struct {
 	tlsVersion   uint16   // of the control connection; 0: in clear
 	data         dataPort // asked for, not used yet
 	transfer     *transfer
-	waiting      bool // for the end of transfer
+	waiting      bool   // for the end of transfer
+	cutLogin     func() // ends the wait of the login that is checked; nil: none is
 	ending       ending
 	expires      time.Time // when the user does; zero: never
 	loginSince   time.Time // when the wait for a login began
@@ -122,7 +120,6 @@ func newSession(s *Server, c *net.TCPConn, n uint64) *session {
 		lastActivity: now,
 	}
 	ss.ctrl.patience = ss.patience
-	ss.ended, ss.endAll = context.WithCancel(context.Background())
 	s.Metrics.SessionOpened()
 	return ss
 }
@@ -143,7 +140,6 @@ func (s *session) serve() {
 
 // leave gives back what the session has.
 func (s *session) leave() {
-	s.endAll()
 	s.stopTransfer()
 	s.dropData()
 	s.forgetSession()

@@ -175,7 +175,7 @@ func TestNoRegularFile(t *testing.T) {
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{pipe, t.TempDir(), "/dev/full"} {
+	for _, path := range []string{pipe, t.TempDir(), "/dev/full", "/dev/null"} {
 		b := newBench(t, path)
 		b.Add(entry("/1"))
 		b.Close()

@@ -123,3 +123,22 @@ func TestSessionsInStatus(t *testing.T) {
 	must(t, data.Close())
 	busy.expect(226)
 }
+
+// TestLogLevelFollows: what is logged changes while the server runs.
+func TestLogLevelFollows(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, config.TLSOptional, func(c *config.Config) { c.Log.Level = "Info" })
+	s.start()
+	c := s.login(t, "alice", password)
+	c.command(200, "NOOP")
+	s.log.wait(t, "Login", nil)
+	s.cfg.Log.Level = "Debug"
+	s.writeConfig()
+	eventually(t, 20*time.Second, "commands are logged", func() bool {
+		c.command(200, "NOOP")
+		return len(s.log.find("Command", field("verb", "NOOP"))) > 0
+	})
+	if len(s.log.find("Command", field("verb", "PASS"))) > 0 {
+		t.Error("a command of before was logged at level Info")
+	}
+}
