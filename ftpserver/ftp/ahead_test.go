@@ -35,6 +35,23 @@ func TestAbortBehindACommand(t *testing.T) {
 	})
 }
 
+// TestWaiting: a command that waits, and half of one, are heeded as soon as the
+// transfer is over.
+func TestWaiting(t *testing.T) {
+	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
+		data := c.begin("STOR up")
+		_, err := io.WriteString(data, "12345")
+		must(t, err)
+		_, err = io.WriteString(c.conn, "SIZE up\r\nPW")
+		must(t, err)
+		waitAhead(t, b)
+		must(t, data.Close())
+		c.expect("226")
+		c.expect("213 5")
+		c.do("D", "257")
+	})
+}
+
 // TestAbortOfTheSecond: what was read ahead starts a transfer, and the ABOR that
 // was read with it is for that one too.
 func TestAbortOfTheSecond(t *testing.T) {

@@ -65,9 +65,6 @@ func (b *packedBuffer) Write(p []byte) (int, error) {
 // Write passes the gate to compress, as encryption does; the sending, which may
 // block on a slow client, does not.
 func (d *deflater) Write(p []byte) (int, error) {
-	if err := d.to.t.ctx.Err(); err != nil {
-		return 0, err // what compresses well comes to the connection late
-	}
 	for part := range slices.Chunk(p, deflateChunk) {
 		d.gate.enter()
 		_, err := d.packer.Write(part)
@@ -191,9 +188,6 @@ func (t *transfer) inflate(c dataConn, w io.Writer, stall time.Duration) error {
 	block := blockPool.Get().(*[]byte)
 	defer blockPool.Put(block)
 	for err == nil {
-		if err := t.ctx.Err(); err != nil {
-			return err // little input can hold much
-		}
 		var n int
 		n, err = z.Read(*block)
 		t.plain += int64(n)

@@ -31,6 +31,7 @@ func FuzzReadLine(f *testing.F) {
 	for _, seed := range []string{
 		"", "NOOP\r\n", "NOOP\n", "\n\n", "\r\r\n", "a\x00b\r\nNOOP\r\n", "NO\xff\xf4\xff\xf2OP\r\n", "\xff\xfb\x01\xff\xfd\x03X\r\n",
 		"\xff\xfa\x18\x00\xff\xf0X\r\n", "\xff\xfa\r\n", "RETR \xff\xff\r\n", "\xff\n", "no end", strings.Repeat("x", 300) + "\r\nNOOP\r\n",
+		strings.Repeat("\xff\xfd\x01", 5*maxRefusals) + "\r\n",
 		strings.Repeat("y", maxLine+10) + "\r\nNOOP\r\n",
 	} {
 		f.Add([]byte(seed), 1)
@@ -143,7 +144,7 @@ func FuzzPattern(f *testing.F) {
 		f.Add(seed[0], seed[1])
 	}
 	f.Fuzz(func(t *testing.T, pattern, name string) {
-		if _, err := path.Match(pattern, ""); err != nil || len(pattern) > maxPattern || len(name) > 255 {
+		if _, err := path.Match(pattern, ""); err != nil || len(pattern) > 255 || len(name) > 255 {
 			return
 		}
 		target := listTarget{pattern: pattern}

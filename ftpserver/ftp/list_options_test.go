@@ -101,9 +101,9 @@ func TestListOptions(t *testing.T) {
 		}
 	}
 	for command, begins := range map[string]string{
-		"LIST " + strings.Repeat("*", maxPattern+1): "553",
-		"NLST -x missing":              "550",
-		"LIST -d .ftpserver-tmp-0-x-1": "550",
+		"LIST " + strings.Repeat("*", 256): "553",
+		"NLST -x missing":                  "550",
+		"LIST -d .ftpserver-tmp-0-x-1":     "550",
 	} {
 		c.open()
 		c.do(command, begins)

@@ -37,10 +37,6 @@ type listTarget struct {
 	unseen    bool   // only names are shown, so that no file need be looked at
 }
 
-// maxPattern is the longest pattern, in bytes: no name is longer. It bounds what
-// matching one name costs.
-const maxPattern = 255
-
 // listTarget finds out what LIST, NLST or STAT were asked for: a directory, a
 // file, or files by a pattern in the last name. The code is STAT's.
 func (s *session) listTarget(o listOptions, asked string) (*listTarget, int, error) {
@@ -60,8 +56,10 @@ func (s *session) listTarget(o listOptions, asked string) (*listTarget, int, err
 	return t, 212, t.open()
 }
 
+// open opens the directory. A pattern is no longer than a name can be, as the
+// storage was asked for it as one: that bounds what it costs to match.
 func (t *listTarget) open() (err error) {
-	if _, err := path.Match(t.pattern, ""); err != nil || len(t.pattern) > maxPattern {
+	if _, err := path.Match(t.pattern, ""); err != nil {
 		return vfs.ErrName
 	}
 	t.dir, err = t.files.OpenDir(t.virtual)

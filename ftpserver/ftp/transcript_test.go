@@ -297,7 +297,7 @@ var masks = []struct {
 	{regexp.MustCompile(`\(127,0,0,1,\d+,\d+\)`), "(127,0,0,1,P,P)"},
 	{regexp.MustCompile(`unique=[0-9a-f]+g[0-9a-f]+;`), "unique=U;"},
 	{regexp.MustCompile(`modify=20[2-9]\d+;`), "modify=NOW;"},
-	{regexp.MustCompile(`^(d[rwx-]+) +\d+( ftp +ftp) +\d+`), "${1} N${2} SIZE"},
+	{regexp.MustCompile(`^( ?d[rwx-]+) +\d+( ftp +ftp) +\d+`), "${1} N${2} SIZE"},
 	{regexp.MustCompile(`^213 20[2-9]\d{11}`), "213 NOW"},
 	{regexp.MustCompile(`^213 (\d{7,13}|\d{15,})$`), "213 FREE"},
 	{regexp.MustCompile(`(FILE: .*)-[a-z2-7]{12}`), "${1}-UNIQUE"},
