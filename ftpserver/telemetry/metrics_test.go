@@ -21,6 +21,9 @@ func exercised() *Metrics {
 	m.SessionState(StateConnected, StateClosed)
 	m.SessionClosed("quit")
 	m.LoginResult("accepted")
+	m.LoginDelayed()
+	m.Lockout("user")
+	m.XferlogDropped()
 	m.Command("RETR", 150)
 	m.Command("RETR", 226)
 	m.Command("EVIL\n", 500)
@@ -58,6 +61,15 @@ ftpserver_sessions_closed_total{reason="quit"} 1
 # HELP ftpserver_logins_total Login attempts by result.
 # TYPE ftpserver_logins_total counter
 ftpserver_logins_total{result="accepted"} 1
+# HELP ftpserver_logins_delayed_total Logins that had to wait, as others had failed before.
+# TYPE ftpserver_logins_delayed_total counter
+ftpserver_logins_delayed_total 1
+# HELP ftpserver_login_lockouts_total Lockouts begun: of a user at an address, or of an address.
+# TYPE ftpserver_login_lockouts_total counter
+ftpserver_login_lockouts_total{of="user"} 1
+# HELP ftpserver_xferlog_dropped_total Lines of the transfer log that could not be written.
+# TYPE ftpserver_xferlog_dropped_total counter
+ftpserver_xferlog_dropped_total 1
 # HELP ftpserver_commands_total Commands by verb and class of the reply.
 # TYPE ftpserver_commands_total counter
 ftpserver_commands_total{code="1xx",verb="RETR"} 1
