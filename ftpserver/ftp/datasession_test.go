@@ -153,6 +153,24 @@ func (c *client) takes(what string, cache *keeper, refused bool, own *keeper) {
 	c.expect("226")
 }
 
+// TestClientLeavesUnproven: clients that are turned away leave before they are told
+// why, so the log has to tell.
+func TestClientLeavesUnproven(t *testing.T) {
+	b := newBench(t, hidden)
+	b.file("secret", "alice's")
+	c, _ := b.keepingAs("alice", tls.VersionTLS12)
+	port, _ := portOf(c.do("EPSV", "229"))
+	conn := c.dial(port)
+	c.do("RETR secret", "150")
+	secured, err := c.wrapWith(conn, nil)
+	must(t, err)
+	notServed(t, "without resumption", secured)
+	_ = c.raw.Close()
+	eventually(t, "the log tells", func() bool {
+		return b.log.logged("No data connection was taken", "did not show whose it is", "user=alice", "clientSoftware")
+	})
+}
+
 // TestHiddenInClear: where addresses tell nothing, a data connection in clear is
 // nobody's, unless that was allowed.
 func TestHiddenInClear(t *testing.T) {

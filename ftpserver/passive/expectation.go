@@ -81,6 +81,15 @@ func (e *Expectation) Cancel() {
 	}
 }
 
+// Rejected is why a connection that came while this was awaited was not taken for
+// it: ErrUnproven, ErrForeign or an error of Secure that is one of them; nil if none
+// came.
+func (e *Expectation) Rejected() error {
+	e.broker.mu.Lock()
+	defer e.broker.mu.Unlock()
+	return e.why
+}
+
 func (e *Expectation) resolve(c net.Conn, err error) {
 	e.conn, e.err = c, err
 	close(e.arrived)
