@@ -107,6 +107,7 @@ func (b *Broker) place(e *Expectation) {
 		for _, other := range others.entries {
 			if other.kind == byArrival {
 				other.kind = byProof
+				other.expectation.prolong()
 			}
 		}
 	}
