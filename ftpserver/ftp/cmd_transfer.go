@@ -95,10 +95,7 @@ func (s *session) sendDownload(t *transfer, c dataConn, f *os.File, from io.Read
 	if err != nil {
 		return err
 	}
-	if err := c.endWrite(); err != nil {
-		return &networkError{err}
-	}
-	return nil
+	return t.endSent(c)
 }
 
 // stor receives a file; after REST it goes on from there (RFC 3659 §5).

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
+	"golang.org/x/sys/unix"
 )
 
 // dataConn is an open data connection.
@@ -98,6 +99,20 @@ func (c *tlsData) encrypt(p []byte) error {
 
 func (c *tlsData) endWrite() error {
 	return errors.Join(c.CloseWrite(), c.tcp().CloseWrite())
+}
+
+// endSent ends what was sent. In MODE Z the client knows the end by the data, and
+// may be gone before it is told by the connection.
+func (t *transfer) endSent(c dataConn) error {
+	err := c.endWrite()
+	if err == nil || t.deflated && goneAtTheEnd(err) {
+		return nil
+	}
+	return &networkError{err}
+}
+
+func goneAtTheEnd(err error) bool {
+	return errors.Is(err, unix.ENOTCONN) || errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET)
 }
 
 // saidGoodbye tells, once Read has returned io.EOF, whether the client has ended

@@ -124,16 +124,21 @@ func (s *Server) proveData(c net.Conn) (passive.Proof, error) {
 // handshakeForever: the time of a handshake is limited from elsewhere.
 const handshakeForever time.Duration = 0
 
-// noteResumption learns from the last data connection what the next can be
-// expected to do. A client whose tickets run dry will not resume, and must have a
-// port where that is no harm.
-func (s *session) noteResumption(c dataConn, err error) {
+// noteResumption learns from a data connection what the next can be expected to
+// do. A client whose tickets run dry will not resume, and must have a port where
+// that is no harm. Where none was taken, the log tells of what came instead: many
+// clients leave when they are turned away, before they are told why.
+func (s *session) noteResumption(port dataPort, c dataConn) {
 	if d, ok := c.(*tlsData); ok {
 		s.server.Metrics.DataSession(s.kindOf(d.resumed, s.identity()))
 		s.resumes.Store(d.resumed != 0)
+		return
 	}
-	if errors.Is(err, passive.ErrUnproven) {
-		s.resumes.Store(false)
+	if p, ok := port.(passivePort); ok && c == nil {
+		if why := p.expectation.Rejected(); why != nil {
+			s.resumes.Store(false)
+			s.log.Info("No data connection was taken", "reason", why, "user", s.user.Name, "clientSoftware", s.clientName)
+		}
 	}
 }
 

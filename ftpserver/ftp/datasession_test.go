@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
@@ -152,6 +153,24 @@ func (c *client) takes(what string, cache *keeper, refused bool, own *keeper) {
 	c.expect("226")
 }
 
+// TestClientLeavesUnproven: clients that are turned away leave before they are told
+// why, so the log has to tell.
+func TestClientLeavesUnproven(t *testing.T) {
+	b := newBench(t, hidden)
+	b.file("secret", "alice's")
+	c, _ := b.keepingAs("alice", tls.VersionTLS12)
+	port, _ := portOf(c.do("EPSV", "229"))
+	conn := c.dial(port)
+	c.do("RETR secret", "150")
+	secured, err := c.wrapWith(conn, nil)
+	must(t, err)
+	notServed(t, "without resumption", secured)
+	_ = c.raw.Close()
+	eventually(t, "the log tells", func() bool {
+		return b.log.logged("No data connection was taken", "did not show whose it is", "user=alice", "clientSoftware")
+	})
+}
+
 // TestHiddenInClear: where addresses tell nothing, a data connection in clear is
 // nobody's, unless that was allowed.
 func TestHiddenInClear(t *testing.T) {
@@ -171,6 +190,54 @@ func TestHiddenInClear(t *testing.T) {
 	b.reload(func(c *config.Config) { c.Passive.UnverifiedData = config.UnverifiedDataAllow })
 	if got, reply := c.download("RETR file"); got != "content" {
 		t.Fatalf("%q came, %s", got, reply)
+	}
+}
+
+// TestActiveDataSessions: an active connection is judged as a passive one, and
+// answered at once, as there is only one.
+func TestActiveDataSessions(t *testing.T) {
+	b := newBench(t, withBob(func(c *config.Config) { c.Active, c.TLS.DataSessions = true, config.DataSessionsRequired }))
+	b.file("secret", "alice's")
+	_, bobs := b.keepingAs("bob", tls.VersionTLS13)
+	c, own := b.keepingAs("alice", tls.VersionTLS13)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer func() { _ = l.Close() }()
+	for _, test := range []struct {
+		cache *keeper
+		reply string
+	}{{own, "226"}, {nil, "522 The data connection must resume"}, {bobs, "522 A data connection came with"}} {
+		c.do(fmt.Sprintf("EPRT |1|127.0.0.1|%d|", l.Addr().(*net.TCPAddr).Port), "200")
+		c.do("RETR secret", "150")
+		conn, err := l.Accept()
+		must(t, err)
+		_ = conn.SetDeadline(time.Now().Add(patience))
+		secured, err := c.wrapWith(conn.(*net.TCPConn), test.cache)
+		must(t, err)
+		content, _ := io.ReadAll(secured)
+		_ = secured.Close()
+		c.expect(test.reply)
+		if (string(content) == "alice's") != (test.cache == own) {
+			t.Errorf("%q came, and %s", content, test.reply)
+		}
+	}
+}
+
+// TestRevokedTickets: what was proven by a session that had to end is forgotten
+// with it, and what the others proved is remembered.
+func TestRevokedTickets(t *testing.T) {
+	b := newBench(t, withBob(nil))
+	for _, user := range []string{"alice", "bob"} {
+		c, _ := b.keepingAs(user, tls.VersionTLS13)
+		if user == "alice" {
+			b.reload(func(c *config.Config) { c.Users[0].Login = config.LoginSuspended })
+		} else {
+			c.do("QUIT", "221")
+		}
+		eventually(t, "the session ends", func() bool { return len(b.server.all()) == 0 })
+	}
+	if b.server.known.isKnown(1) || !b.server.known.isKnown(2) {
+		t.Error("the wrong session is remembered")
 	}
 }
 
@@ -268,15 +335,18 @@ func TestUploadEnds(t *testing.T) {
 			if !b.log.logged("Upload over TLS ended without close_notify", "user=alice", "clientSoftware") {
 				t.Error("the log does not name the client")
 			}
-			data := c.begin("STOR kept") // with each of them, the client must stay
 			b.file("kept", "old")
-			_, err := io.WriteString(data, "half")
-			must(t, err)
-			_ = c.raw.Close()
-			_ = tcpOf(data).Close()
-			eventually(t, "the session ends", func() bool { return len(b.server.all()) == 0 })
-			if got := b.content("kept"); got != "old" {
-				t.Errorf("of a client that died, the file holds %q", got)
+			for range 5 { // with each of them, the client must stay
+				data := c.begin("STOR kept")
+				_, err := io.WriteString(data, "half")
+				must(t, err)
+				_ = tcpOf(data).Close() // as the kernel does for a process that dies
+				_ = c.raw.Close()
+				eventually(t, "the session ends", func() bool { return len(b.server.all()) == 0 })
+				if got := b.content("kept"); got != "old" {
+					t.Fatalf("of a client that died, the file holds %q", got)
+				}
+				c = b.loginTLS()
 			}
 		})
 	}

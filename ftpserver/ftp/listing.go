@@ -213,10 +213,7 @@ func (s *session) runListing(t *transfer, c dataConn, target *listTarget, f form
 	if err != nil {
 		return err
 	}
-	if err := c.endWrite(); err != nil {
-		return &networkError{err}
-	}
-	return nil
+	return t.endSent(c)
 }
 
 // sender is an io.Writer on a data connection.

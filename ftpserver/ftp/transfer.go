@@ -85,7 +85,7 @@ func (s *session) carry(t *transfer, port dataPort, j job) {
 	defer s.contain()
 	defer t.cancel(nil)
 	c, err := port.open(t.ctx)
-	s.noteResumption(c, err)
+	s.noteResumption(port, c)
 	if err != nil {
 		j.abandon()
 		s.conclude(t, t.why(&openError{err}))

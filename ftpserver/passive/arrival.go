@@ -106,7 +106,7 @@ func rejection(err error) string {
 }
 
 func (b *Broker) putBack(e *Expectation) bool {
-	if b.closed || e.port.shut || !e.until.After(b.clock.Now()) || !b.vacant(e.port, e.request.Client) {
+	if b.closed || e.port.shut || !e.until.After(b.clock.Now()) || !b.vacant(e.port, e.request) {
 		return false
 	}
 	b.place(e)

@@ -271,7 +271,7 @@ func (b *Broker) grant(client netip.Addr) {
 // share; nil if there is none now.
 func (b *Broker) portFor(r Request) *port {
 	if b.users[holder{r.Client, r.User}] < b.share() {
-		if p := b.leastUsed(func(p *port) bool { return b.vacant(p, r.Client) }); p != nil {
+		if p := b.leastUsed(func(p *port) bool { return b.vacant(p, r) }); p != nil {
 			return p
 		}
 	}

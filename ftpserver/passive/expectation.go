@@ -40,10 +40,16 @@ func (e *Expectation) Begin(d time.Duration) {
 	defer e.broker.mu.Unlock()
 	e.limit = d
 	e.limitPending()
-	en := e.entry
-	if until := e.broker.clock.Now().Add(d); en != nil && en.kind == byProof && until.After(e.until) && en.timer.Stop() {
+	e.prolong()
+}
+
+// prolong gives what must prove itself the time that it may take from now on. It
+// is called with mu held.
+func (e *Expectation) prolong() {
+	b, en := e.broker, e.entry
+	if until := b.clock.Now().Add(e.limit); en != nil && en.kind == byProof && until.After(e.until) && en.timer.Stop() {
 		e.until = until
-		en.timer = e.broker.clock.AfterFunc(d, func() { e.broker.lapse(en) })
+		en.timer = b.clock.AfterFunc(e.limit, func() { b.lapse(en) })
 	}
 }
 
@@ -79,6 +85,15 @@ func (e *Expectation) Cancel() {
 	if raw != nil {
 		_ = raw.Close()
 	}
+}
+
+// Rejected is why a connection that came while this was awaited was not taken for
+// it: ErrUnproven, ErrForeign or an error of Secure that is one of them; nil if none
+// came.
+func (e *Expectation) Rejected() error {
+	e.broker.mu.Lock()
+	defer e.broker.mu.Unlock()
+	return e.why
 }
 
 func (e *Expectation) resolve(c net.Conn, err error) {

@@ -32,9 +32,9 @@ const (
 	byArrival kind = iota // lives: the next connection here is its own
 	byProof               // lives: the connection here that proves itself is its own
 	tombstone             // has ended: its connection may still come
-	// spent: has ended, and a connection came meanwhile that showed nothing of whose
-	// it was: most likely its own. It keeps nobody from the place, but a connection
-	// that names its session belongs to nobody else.
+	// spent: has ended, and a connection came meanwhile that did not show whose it
+	// was: most likely its own. It keeps nobody from the place whose connection must
+	// prove itself, and one that names its session belongs to nobody else.
 	spent
 )
 
@@ -67,13 +67,18 @@ func (h *hold) find(is func(*entry) bool) *entry {
 	return nil
 }
 
-// vacant tells whether nobody has a claim to the place. A whole port is vacant
+// vacant tells whether a request can have a place for itself. One that takes what
+// arrives needs a place where nothing else may still come. A whole port is vacant
 // only if all of its places are.
-func (b *Broker) vacant(p *port, client netip.Addr) bool {
-	if !client.IsValid() {
-		return p.claims == 0
+func (b *Broker) vacant(p *port, r Request) bool {
+	counts := (*entry).claims
+	if !r.Proven {
+		counts = func(*entry) bool { return true }
 	}
-	return b.places[place{p, client}].count((*entry).claims) == 0 && b.places[place{port: p}].count((*entry).claims) == 0
+	if r.Client.IsValid() {
+		return b.places[place{p, r.Client}].count(counts) == 0 && b.places[place{port: p}].count(counts) == 0
+	}
+	return p.claims == 0 && (r.Proven || p.entries == 0)
 }
 
 // shareable tells whether a request may join those who have a place: connections
@@ -102,6 +107,7 @@ func (b *Broker) place(e *Expectation) {
 		for _, other := range others.entries {
 			if other.kind == byArrival {
 				other.kind = byProof
+				other.expectation.prolong()
 			}
 		}
 	}
@@ -163,12 +169,13 @@ func (b *Broker) vacated(at place) {
 // bury leaves what an expectation that has ended leaves behind: the connection
 // that may still come must reach nobody else.
 func (b *Broker) bury(en *entry) {
-	alone := b.places[en.at].count((*entry).claims) == 1
+	came := en.at.port.unproven.count(en.at) > 0 || en.expectation.why != nil
+	spends := en.kind == byProof && came && b.places[en.at].count((*entry).claims) == 1
 	b.remove(en)
 	if b.closed {
 		return
 	}
-	if alone && en.at.port.unproven.count(en.at) > 0 {
+	if spends {
 		b.keepInMind(en.at, en.request)
 		return
 	}

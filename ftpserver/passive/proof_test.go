@@ -218,6 +218,47 @@ func TestRefusedCommands(t *testing.T) {
 	b.got(e, says(b.come(e, 2, "alice")))
 }
 
+// TestClientThatNeverProves: its connections have come, so it does not use up its
+// share of the ports, nor those of its user's other clients.
+func TestClientThatNeverProves(t *testing.T) {
+	b := fakeBench(t, 2)
+	for _, kind := range []struct {
+		session uint64
+		user    string
+	}{{0, ""}, {7, "bob"}} {
+		for range 5 {
+			e := b.ask(proven(1, "alice", false))
+			b.isClosed("not proven", says(b.come(e, kind.session, kind.user)))
+			b.clock.advance(Lease)
+			if !ended(e) {
+				t.Fatal("it still waits")
+			}
+		}
+	}
+	e := b.ask(proven(2, "alice", false))
+	b.isClosed("late", says(b.come(e, 1, "alice")))
+	e.Cancel()
+}
+
+// TestSpentIsNotForAll: who takes what arrives is not given a place where
+// something may still come.
+func TestSpentIsNotForAll(t *testing.T) {
+	for _, address := range []netip.Addr{{}, netip.MustParseAddr(other)} {
+		b := fakeBench(t, 1)
+		r := proven(1, "alice", false)
+		r.Client = address
+		e := b.ask(r)
+		b.come(e, 1, "alice")
+		e.Cancel()
+		b.full(Request{Client: address, User: "bob"})
+		b.full(Request{User: "bob"})
+		b.ask(r).Cancel()
+		b.clock.advance(TombstoneTime)
+		e = b.ask(Request{Client: address, User: "bob"})
+		b.got(e, b.come(e, 0, ""))
+	}
+}
+
 // TestHiddenIsWholePort: where addresses tell nothing, nobody else has the port,
 // not even who is known by an address.
 func TestHiddenIsWholePort(t *testing.T) {

@@ -1,0 +1,390 @@
+package passive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// member is a session. It connects at most once for each port it gets.
+type member struct {
+	request Request
+	resumes bool // its last connection has shown whose it is
+	// strayed are ports that its user has also gone to without being told: more
+	// connections of the user came there than were awaited, and may be taken for
+	// one another's.
+	strayed  map[*port]bool
+	shared   bool // others have its address too
+	asking   *pending
+	askedAt  time.Time
+	e        *Expectation
+	outbound []*outbound
+}
+
+// outbound is a connection on its way from a client.
+type outbound struct {
+	port    *port
+	belongs *Expectation
+	conn    *fakeConn
+	endAt   time.Time // when the expectation was first seen to have ended
+}
+
+// world is a broker with sessions, strangers and a scheduler.
+type world struct {
+	t       *testing.T
+	r       *rand.Rand
+	b       *bench
+	members []*member
+	conns   []*fakeConn
+	taken   int
+	sharing int // times that a place was seen shared
+
+	kindOfWorld
+}
+
+const sharedAddress, hostAddress = "127.0.0.2", "127.0.0.%d"
+
+func newWorld(t *testing.T, seed uint64, kind kindOfWorld) *world {
+	w := &world{t: t, r: rand.New(rand.NewPCG(seed, 1)), b: newBench(t, 4), kindOfWorld: kind}
+	w.b.SetProver(proveFake)
+	for i := range 6 {
+		user := fmt.Sprintf("user-%d", i/2) // two sessions each
+		w.members = append(w.members, &member{request: request(sharedAddress, user), shared: true})
+	}
+	for i := range 2 {
+		w.members = append(w.members, &member{request: request(fmt.Sprintf(hostAddress, 10+i), "lonely")})
+	}
+	for i, m := range w.members {
+		m.request.Session, m.strayed = uint64(i+1), map[*port]bool{}
+	}
+	return w
+}
+
+// requestOf is what the member's session asks for now.
+func (w *world) requestOf(m *member) Request {
+	r := m.request
+	if w.hidden {
+		r.Client = netip.Addr{}
+	}
+	if w.private {
+		r.Proven, r.Shares = w.hidden, m.resumes
+		r.Secure = func(c net.Conn) (net.Conn, error) {
+			proof, err := proveFake(c)
+			if err == nil && proof.User != "" && proof.User != r.User {
+				err = ErrForeign
+			}
+			return c, err
+		}
+	}
+	return r
+}
+
+func (w *world) step() {
+	m := w.members[w.r.IntN(len(w.members))]
+	switch n := w.r.IntN(100); {
+	case n < 20:
+		w.ask(m)
+	case n < 40:
+		w.deliver(m)
+	case n < 50:
+		w.speak()
+	case n < 70:
+		w.take(m)
+	case n < 73:
+		w.giveUp(m)
+	case n < 80:
+		w.stray()
+	case n < 95:
+		w.pass(time.Duration(w.r.IntN(2000)) * time.Millisecond)
+	case n < 97:
+		w.pass(time.Duration(w.r.IntN(90)) * time.Second)
+	default:
+		w.changePorts()
+	}
+	w.settle()
+}
+
+// ask is PASV: it replaces the session's own earlier one.
+func (w *world) ask(m *member) {
+	if m.asking != nil {
+		return
+	}
+	w.giveUp(m)
+	m.asking, m.askedAt = &pending{ret: make(chan struct{})}, w.b.clock.Now()
+	request := w.requestOf(m)
+	go func(p *pending) {
+		p.e, p.err = w.b.Expect(context.Background(), request)
+		close(p.ret)
+	}(m.asking)
+}
+
+// giveUp is a refused command, QUIT, or the end of the session.
+func (w *world) giveUp(m *member) {
+	if m.e != nil {
+		m.e.Cancel()
+		m.e = nil
+	}
+}
+
+// deliver lets one of the session's connections arrive, however late.
+func (w *world) deliver(m *member) {
+	if len(m.outbound) == 0 {
+		return
+	}
+	i := w.r.IntN(len(m.outbound))
+	o := m.outbound[i]
+	m.outbound = slices.Delete(m.outbound, i, i+1)
+	w.arrive(o.port.listen, o.conn)
+}
+
+// arrive is the kernel: where nobody listens, the connection is refused.
+func (w *world) arrive(number int, c *fakeConn) {
+	at := w.portOf(number)
+	if at == nil {
+		_ = c.Close()
+		return
+	}
+	w.b.arrive(at, c)
+}
+
+// portOf is the port that listens there; nil if none does.
+func (w *world) portOf(number int) *port {
+	w.b.mu.Lock()
+	defer w.b.mu.Unlock()
+	var at *port
+	for _, p := range w.b.Broker.ports {
+		if p.listen == number {
+			at = p
+		}
+	}
+	for p := range w.b.retired {
+		if p.listen == number {
+			at = p
+		}
+	}
+	return at
+}
+
+// take is the transfer: it must be on the session's own connection.
+func (w *world) take(m *member) {
+	if m.e == nil {
+		return
+	}
+	select {
+	case <-m.e.Arrived():
+	default:
+		return
+	}
+	c, err := m.e.Take(context.Background())
+	m.e = nil
+	if err != nil {
+		m.resumes = m.resumes && !errors.Is(err, ErrUnproven)
+		return
+	}
+	w.taken++
+	conn := c.(*fakeConn)
+	m.resumes = conn.session != 0
+	_ = c.Close()
+	owner := conn.owner
+	switch {
+	case owner == m:
+	case owner == nil && !m.shared && !w.hidden: // nobody else has the address
+	case owner != nil && (w.mixed || conn.stray || owner.strayed[conn.port]) && owner.request.User == m.request.User:
+	default:
+		w.t.Fatalf("the connection of %+v went to %+v", owner, m)
+	}
+}
+
+// speak lets some connections say whose they are.
+func (w *world) speak() {
+	for _, c := range w.conns {
+		if !c.closed() && w.r.IntN(2) == 0 {
+			c.speak()
+		}
+	}
+	eventually(w.t, "those that have spoken are judged", func() bool {
+		w.b.mu.Lock()
+		defer w.b.mu.Unlock()
+		for e := range w.b.securing {
+			if e.raw.(*fakeConn).hasSpoken() {
+				return false
+			}
+		}
+		for _, p := range w.b.Broker.ports {
+			for _, a := range p.unproven {
+				if a.conn.(*fakeConn).hasSpoken() {
+					return false
+				}
+			}
+		}
+		return true
+	})
+}
+
+// ticket gives a member's connection what it will show.
+func (w *world) ticket(c *fakeConn, m *member) {
+	if m == nil || !w.private || w.r.IntN(5) == 0 { // has none, or its tickets ran dry
+		return
+	}
+	if w.mixed {
+		for _, sibling := range w.members {
+			if sibling.request.User == m.request.User && w.r.IntN(2) == 0 {
+				m = sibling
+			}
+		}
+	}
+	c.session, c.user = m.request.Session, m.request.User
+}
+
+// stray connects from an address that nobody else has, to any port, early or
+// twice as it may be.
+func (w *world) stray() {
+	address := fmt.Sprintf(hostAddress, 10+w.r.IntN(4)) // of a lonely member, or nobody's
+	p := w.b.ports[w.r.IntN(len(w.b.ports))]
+	c := w.conn(nil, netip.MustParseAddr(address))
+	if w.private && w.r.IntN(2) == 0 { // a member on the wrong port, or twice on the right one
+		c.owner, c.stray = w.members[w.r.IntN(len(w.members))], true
+		c.session, c.user = c.owner.request.Session, c.owner.request.User
+		for _, m := range w.members {
+			if m.request.User == c.user {
+				m.strayed[w.portOf(p.Listen)] = true
+			}
+		}
+	}
+	w.arrive(p.Listen, c)
+}
+
+func (w *world) conn(owner *member, from netip.Addr) *fakeConn {
+	c := newFakeConn(owner, from)
+	w.ticket(c, owner)
+	w.conns = append(w.conns, c)
+	return c
+}
+
+// pass lets time go by. A connection that has not come within TombstoneTime of
+// its expectation's end never will: the client's kernel has given up.
+func (w *world) pass(d time.Duration) {
+	for d > 0 { // from one timer to the next, so that all is seen when it happens
+		step := min(d, w.b.clock.untilNext())
+		w.b.clock.advance(step)
+		d -= step
+		w.settle()
+		for _, m := range w.members {
+			m.outbound = slices.DeleteFunc(m.outbound, func(o *outbound) bool {
+				if !o.endAt.IsZero() && !w.b.clock.Now().Before(o.endAt.Add(TombstoneTime-time.Millisecond)) {
+					_ = o.conn.Close()
+					return true
+				}
+				return false
+			})
+		}
+	}
+}
+
+func (w *world) changePorts() {
+	var set []config.PassivePort
+	for _, p := range w.b.ports {
+		if w.r.IntN(3) > 0 {
+			set = append(set, p)
+		}
+	}
+	if err := w.b.SetPorts(set); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// settle waits until every request is answered or in the queue, and sees what
+// has become of requests and expectations.
+func (w *world) settle() {
+	eventually(w.t, "all requests are answered or wait", func() bool {
+		asking := 0
+		for _, m := range w.members {
+			if m.asking != nil && !w.answered(m) {
+				asking++
+			}
+		}
+		w.b.mu.Lock()
+		queued := 0
+		for _, q := range w.b.queue {
+			queued += q.Len()
+		}
+		w.b.mu.Unlock()
+		return queued == asking && w.b.clock.active(QueueTime) == asking
+	})
+	w.look()
+	for _, m := range w.members {
+		for _, o := range m.outbound {
+			if o.endAt.IsZero() && ended(o.belongs) {
+				o.endAt = w.b.clock.Now()
+			}
+		}
+	}
+}
+
+// look checks what must hold at any time.
+func (w *world) look() {
+	w.b.mu.Lock()
+	defer w.b.mu.Unlock()
+	for at, h := range w.b.places {
+		lives := h.count((*entry).lives)
+		if lives > 1 {
+			w.sharing++
+		}
+		for _, en := range h.entries {
+			if en.lives() && (en.expectation.until.Sub(w.b.clock.Now()) > Lease || lives > 1 && en.kind != byProof) {
+				w.t.Fatalf("at %v: %+v", at, en)
+			}
+		}
+	}
+}
+
+// answered takes the answer to a request, if it is there. The client will then
+// connect, unless it never does.
+func (w *world) answered(m *member) bool {
+	select {
+	case <-m.asking.ret:
+	default:
+		return false
+	}
+	if waited := w.b.clock.Now().Sub(m.askedAt); waited > QueueTime {
+		w.t.Fatalf("a request was answered after %s", waited)
+	}
+	m.e, m.asking = m.asking.e, nil
+	if m.e != nil && w.r.IntN(5) > 0 {
+		m.outbound = append(m.outbound, &outbound{port: m.e.port, belongs: m.e, conn: w.conn(m, m.request.Client)})
+		m.outbound[len(m.outbound)-1].conn.port = m.e.port
+	}
+	return true
+}
+
+// finish ends all sessions. What nobody took must be closed by then.
+func (w *world) finish() {
+	w.pass(QueueTime)
+	for _, m := range w.members {
+		w.giveUp(m)
+		for _, o := range m.outbound {
+			_ = o.conn.Close()
+		}
+	}
+	w.pass(TombstoneTime)
+	w.b.mu.Lock()
+	left := len(w.b.places) + len(w.b.users) + len(w.b.queue) + len(w.b.securing)
+	for _, p := range w.b.Broker.ports {
+		left += p.claims + p.entries + len(p.unproven)
+	}
+	w.b.mu.Unlock()
+	if left > 0 {
+		w.t.Fatalf("%d entries are left over", left)
+	}
+	for _, c := range w.conns {
+		eventually(w.t, "all connections are closed", c.closed)
+	}
+}
