@@ -46,6 +46,8 @@ gate() {
 	go_test unit -race ./api/... ./controllers/... ./ftpserver/...
 	# What they read is no part of their package: a result of before may be stale.
 	go_test manifests -count=1 ./charts/... ./config/... ./docs/...
+	stage "Fuzzing what is parsed, a moment each"
+	hack/fuzz.sh 3s
 	stage "Real clients against the server alone"
 	go_test clients -timeout 20m ./test/clients/...
 	end_to_end 30m
@@ -58,6 +60,8 @@ full() {
 	go_test faults -timeout 120m -run '^(TestFaults|TestRivals)$' ./controllers
 	stage "Real clients against the server alone: every mode, large files, race detector"
 	RACE=1 go_test clients -timeout 60m ./test/clients/...
+	stage "Fuzzing what is parsed"
+	hack/fuzz.sh 60s
 	stage "The local cluster's own cycles"
 	hack/cluster/test.sh
 	end_to_end 90m
