@@ -32,7 +32,6 @@ type scripted struct {
 	faults      int
 	commands    []string
 	handshakes  []string
-	running     sync.WaitGroup
 }
 
 // fault is a reply that refuses.

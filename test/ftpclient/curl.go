@@ -47,18 +47,18 @@ func (Curl) Can(t Target, ops ...Operation) error {
 	return lacks(ops, MirrorUp, MirrorDown)
 }
 
-func (cl Curl) command(t Target, ops []Operation, _ string) (command, error) {
-	c := &curlConfig{}
+func (c Curl) command(t Target, ops []Operation, _ string) (command, error) {
+	all := &curlConfig{}
 	for i, op := range ops {
 		if i > 0 {
-			c.flag("next") // which ends what was set
+			all.flag("next") // which ends what was set
 		}
-		c.connection(t)
-		c.operation(op)
-		c.set("url", curlURL(t, op))
+		all.connection(t)
+		all.operation(op)
+		all.set("url", curlURL(t, op))
 	}
 	// -q: whoever runs the tests may have a configuration too.
-	return command{args: []string{cl.Program(), "-q", "--config", "-"}, input: c.String()}, nil
+	return command{args: []string{c.Program(), "-q", "--config", "-"}, input: all.String()}, nil
 }
 
 // curlConfig is a file of options; see curl(1), --config.
