@@ -38,7 +38,7 @@ verify: ## Fail where generated files are not current
 
 ##@ Gates
 .PHONY: test test-full
-test: ## The gate: generated files, lint, unit, API, controller, race, client and end-to-end tests
+test: ## The gate: generated files, lint, unit, API, controller, race, fuzz, client and end-to-end tests
 	hack/test.sh gate
 
 test-full: ## What is too long for the gate: large files, every mode, the cluster's own tests

@@ -24,7 +24,7 @@ run() {
 	targets=$(list)
 	while read -r package target; do
 		echo "== $package $target"
-		go test -race -run '^$' -fuzz "^$target\$" -fuzztime "$1" "$package"
+		go test -race -run '^$' -fuzz "^$target\$" -fuzztime "$1" "$package" </dev/null
 	done <<<"$targets"
 }
 

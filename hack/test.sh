@@ -73,7 +73,7 @@ fuzz() {
 	local targets package target
 	targets=$(hack/fuzz.sh list)
 	while read -r package target; do
-		go_test "fuzz-${package//[.\/]/_}-$target" -race -run '^$' -fuzz "^$target\$" -fuzztime "$1" "$package"
+		go_test "fuzz-${package//[.\/]/_}-$target" -race -run '^$' -fuzz "^$target\$" -fuzztime "$1" "$package" </dev/null
 	done <<<"$targets"
 }
 

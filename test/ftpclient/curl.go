@@ -48,17 +48,17 @@ func (Curl) Can(t Target, ops ...Operation) error {
 }
 
 func (c Curl) command(t Target, ops []Operation, _ string) (command, error) {
-	config := &curlConfig{}
+	all := &curlConfig{}
 	for i, op := range ops {
 		if i > 0 {
-			config.flag("next") // which ends what was set
+			all.flag("next") // which ends what was set
 		}
-		config.connection(t)
-		config.operation(op)
-		config.set("url", curlURL(t, op))
+		all.connection(t)
+		all.operation(op)
+		all.set("url", curlURL(t, op))
 	}
 	// -q: whoever runs the tests may have a configuration too.
-	return command{args: []string{c.Program(), "-q", "--config", "-"}, input: config.String()}, nil
+	return command{args: []string{c.Program(), "-q", "--config", "-"}, input: all.String()}, nil
 }
 
 // curlConfig is a file of options; see curl(1), --config.
