@@ -44,6 +44,14 @@ test: ## The gate: generated files, lint, unit, API, controller, race, client an
 test-full: ## What is too long for the gate: large files, every mode, the cluster's own tests
 	hack/test.sh full
 
+##@ Speed, beside other servers (root on Debian; see docs/benchmarks.md)
+.PHONY: bench bench-quick
+bench: ## Every row in at least 9 rounds: hours (BENCH_FLAGS)
+	hack/bench/run.sh $(BENCH_FLAGS)
+
+bench-quick: ## The main rows, small, in 3 rounds: about ten minutes
+	hack/bench/run.sh -quick $(BENCH_FLAGS)
+
 ##@ A local Kubernetes, without Docker (root on Debian)
 .PHONY: cluster-up cluster-down cluster-load images install-operator demo
 cluster-up: ## Bring it up (NODES=1|2)
