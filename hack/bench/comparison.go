@@ -207,7 +207,9 @@ func (c *comparison) await(cmd *exec.Cmd, ended <-chan error) error {
 // endCell ends the first process of the namespaces, and with it all others.
 func endCell(cmd *exec.Cmd, ended <-chan error) error {
 	err := cmd.Process.Kill()
-	_ = <-ended // that it was killed
+	if <-ended == nil {
+		return errors.New("a cell has ended well though it was killed")
+	}
 	return err
 }
 

@@ -107,19 +107,33 @@ server.serve_forever()
 	return []string{"/usr/bin/python3", "-W", "ignore", path}, err
 }
 
+// opensslConfig has all servers encrypt TLS 1.3 alike: some would prefer AES with
+// 256 bits, which is slower, and cannot be told otherwise.
+const opensslConfig = `openssl_conf = all
+[all]
+ssl_conf = ssl
+[ssl]
+system_default = defaults
+[defaults]
+Ciphersuites = TLS_AES_128_GCM_SHA256
+`
+
 // SystemFiles are what servers with users of the system need below /etc.
 func SystemFiles(etc, root string) error {
 	passwd, err := os.ReadFile("/etc/passwd")
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(etc, "pam.d"), 0o755); err != nil {
-		return err
+	for _, dir := range []string{"pam.d", "ssl"} {
+		if err := os.MkdirAll(filepath.Join(etc, dir), 0o755); err != nil {
+			return err
+		}
 	}
 	for name, content := range map[string]string{
-		"passwd":       strings.TrimRight(string(passwd), "\n") + fmt.Sprintf("\n%s:x:%d:%d::%s:/bin/sh\n", User, UserID, UserID, root),
-		"shadow":       fmt.Sprintf("root:*:20000::::::\n%s:%s:20000::::::\n", User, cryptHash),
-		"pam.d/vsftpd": "auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_permit.so\n",
+		"passwd":          strings.TrimRight(string(passwd), "\n") + fmt.Sprintf("\n%s:x:%d:%d::%s:/bin/sh\n", User, UserID, UserID, root),
+		"shadow":          fmt.Sprintf("root:*:20000::::::\n%s:%s:20000::::::\n", User, cryptHash),
+		"pam.d/vsftpd":    "auth required pam_unix.so\naccount required pam_unix.so\nsession required pam_permit.so\n",
+		"ssl/openssl.cnf": opensslConfig,
 	} {
 		if err := os.WriteFile(filepath.Join(etc, name), []byte(content), 0o644); err != nil {
 			return err
