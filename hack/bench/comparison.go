@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -155,6 +156,9 @@ func brief(samples map[string]cell.Sample) string {
 func (c *comparison) cell(scenario, server string) (map[string]cell.Sample, error) {
 	o := c.order
 	o.Scenario, o.Server = scenario, server
+	if c.profile != "" && server == servers.Ours {
+		o.Profile = filepath.Join(c.profile, scenario+".perf")
+	}
 	order, err := json.Marshal(o)
 	if err != nil {
 		return nil, err
@@ -235,12 +239,17 @@ func (c *comparison) prepare() error {
 	if c.dir, err = filepath.Abs(c.dir); err != nil {
 		return err
 	}
+	if c.profile != "" {
+		if c.profile, err = filepath.Abs(c.profile); err != nil {
+			return err
+		}
+	}
 	in := func(name string) string { return filepath.Join(c.dir, name) }
 	c.order = cell.Order{
 		ServerCPUs: c.serverCPUs, ClientCPUs: c.clientCPUs, Size: c.size, Bin: c.dir, Overlay: c.overlay, Disk: c.disk,
 		Work: in("work"), Payload: in("shared/payload"), Cert: in("shared/cert.pem"), Key: in("shared/key.pem"), Both: in("shared/both.pem"),
 	}
-	for _, dir := range []string{in("work"), in("shared"), c.disk} {
+	for _, dir := range []string{in("work"), in("shared"), c.disk, cmp.Or(c.profile, c.dir)} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
@@ -276,6 +285,10 @@ func makeCgroup() (string, error) {
 	for line := range strings.Lines(string(mounts)) {
 		before, after, _ := strings.Cut(line, " - ")
 		if fields := strings.Fields(before); strings.HasPrefix(after, "cgroup2 ") && len(fields) > 4 {
+			left, _ := filepath.Glob(filepath.Join(fields[4], "ftp-bench-*"))
+			for _, dir := range left { // of runs that were killed; one in use stays
+				_ = os.Remove(dir)
+			}
 			dir := filepath.Join(fields[4], fmt.Sprintf("ftp-bench-%d", os.Getpid()))
 			return dir, os.Mkdir(dir, 0o755)
 		}

@@ -43,7 +43,8 @@ fetch() {
 
 build() {
 	mkdir -p "$dir"
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o "$dir/ftpserver" ./ftpserver
+	# As it is shipped, apart from symbols, which profiles need.
+	CGO_ENABLED=0 go build -trimpath -o "$dir/ftpserver" ./ftpserver
 	local absolute=$PWD/$dir
 	(cd hack/bench && CGO_ENABLED=0 GOWORK=off go build -trimpath -o "$absolute/bench" . &&
 		CGO_ENABLED=0 GOWORK=off go build -trimpath -o "$absolute/peer" ./peer)

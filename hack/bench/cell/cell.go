@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -108,11 +110,18 @@ type meter struct {
 	c           *cell
 	begun       time.Time
 	server, own time.Duration
+	perf        *exec.Cmd // nil: no profile is asked for
 }
 
 func (c *cell) measure() (*meter, error) {
-	m := &meter{c: c, own: ownCPU()}
+	m := &meter{c: c}
 	var err error
+	if c.Profile != "" {
+		if m.perf, err = c.record(); err != nil {
+			return nil, err
+		}
+	}
+	m.own = ownCPU()
 	m.server, err = c.cpu()
 	m.begun = time.Now()
 	return m, err
@@ -123,6 +132,10 @@ func (m *meter) stop(n float64) (Sample, error) {
 	took := time.Since(m.begun).Seconds()
 	own := ownCPU() - m.own
 	now, err := m.c.cpu()
+	if m.perf != nil {
+		_ = m.perf.Process.Signal(os.Interrupt)
+		_ = m.perf.Wait() // it ends by the signal
+	}
 	if n <= 0 || took <= 0 {
 		return Sample{}, errors.Join(err, errors.New("nothing was measured"))
 	}
@@ -131,6 +144,20 @@ func (m *meter) stop(n float64) (Sample, error) {
 		CPU:        (now - m.server).Seconds() / n,
 		ClientBusy: own.Seconds() / took / float64(len(m.c.ClientCPUs)),
 	}, err
+}
+
+// record starts perf on the server's processes.
+func (c *cell) record() (*exec.Cmd, error) {
+	pids, err := c.processes()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command("perf", "record", "-q", "-F", "997", "-g", "-o", c.Profile, "-p", strings.Join(pids, ","))
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("perf: %w", err)
+	}
+	time.Sleep(300 * time.Millisecond) // it says nothing when it is ready
+	return cmd, nil
 }
 
 func ownCPU() time.Duration {
