@@ -124,8 +124,8 @@ func (c *comparison) measure(scenario string) error {
 				return err
 			}
 			if err != nil {
-				c.failed = append(c.failed, fmt.Sprintf("%s, %s, round %d: %v", scenario, s.Name, round+1, err))
 				fmt.Printf("%-18s %d/%d %-13s FAILED: %v\n", scenario, round+1, rounds, s.Name, err)
+				c.failed = append(c.failed, fmt.Sprintf("%s, %s, round %d: %s", scenario, s.Name, round+1, firstLine(err)))
 				continue
 			}
 			for name, sample := range samples {
@@ -139,6 +139,14 @@ func (c *comparison) measure(scenario string) error {
 		}
 	}
 	return nil
+}
+
+func firstLine(err error) string {
+	line, _, more := strings.Cut(err.Error(), "\n")
+	if more {
+		line += " …"
+	}
+	return line
 }
 
 func brief(samples map[string]cell.Sample) string {

@@ -156,7 +156,7 @@ func (c *comparison) figure(r row, server string) string {
 	if note := values[len(values)-1].Note; strings.HasPrefix(note, "resumed") {
 		text += " ²"
 	} else if n := values[len(values)-1].More["sessions"]; n > 0 && int(n) < c.size.Idle {
-		text += " ³"
+		text += fmt.Sprintf(" (%d sessions)", int(n))
 	}
 	return text
 }
@@ -184,8 +184,7 @@ func (c *comparison) markdown() string {
 	if matches(c.rows, "rate") {
 		b.WriteString("| rate limits | | not measured: the server has none yet |" + strings.Repeat(" |", len(servers.All)) + "\n")
 	}
-	b.WriteString("\n¹ The client's processors were busy: the server may be faster. ² Not all data connections resumed. ³ " +
-		fmt.Sprintf("%d sessions instead of %d: each costs processes.\n", min(c.size.IdleFew, c.size.Idle), c.size.Idle))
+	b.WriteString("\n¹ The client's processors were busy: the server may be faster. ² Not all data connections resumed.\n")
 	for _, f := range c.failed {
 		fmt.Fprintf(&b, "\nFailed: %s\n", f)
 	}

@@ -61,9 +61,9 @@ func (c *cell) idle() (Sample, error) {
 	if err := c.show(smallSize); err != nil {
 		return Sample{}, err
 	}
-	number := c.Size.Idle
-	if c.server.PerSession {
-		number = min(number, c.Size.IdleFew)
+	number, err := c.idleNumber()
+	if err != nil {
+		return Sample{}, err
 	}
 	first := number / 10
 	sessions := make([]*client.Session, number)
@@ -88,6 +88,19 @@ func (c *cell) idle() (Sample, error) {
 			"firstKiB": float64(before) / 1024, "allKiB": float64(after) / 1024,
 		},
 	}, nil
+}
+
+// idleNumber is how many sessions the server can be expected to hold.
+func (c *cell) idleNumber() (int, error) {
+	if c.server.PerSession {
+		return min(c.Size.Idle, c.Size.IdleFew), nil
+	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, err
+	}
+	const others = 500 // listeners, data connections, files
+	return min(c.Size.Idle, (int(limit.Max)-others)/max(1, c.server.Descriptors)), nil
 }
 
 // weigh uses the sessions from one to before another, and returns the server's
