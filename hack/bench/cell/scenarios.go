@@ -38,3 +38,9 @@ func init() {
 	add("listing", nil, (*cell).listing)
 	add(Durable, nil, (*cell).durable)
 }
+
+// Known tells whether there is a scenario of this name.
+func Known(name string) bool {
+	_, known := scenarios[name]
+	return known
+}
