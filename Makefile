@@ -53,6 +53,14 @@ client-matrix: ## Watch every FTP client at work, and write docs/clients.md's ta
 	hack/tools/packages.sh clients curl-current
 	FTP_MATRIX=$(CURDIR)/docs/clients.md go test ./test/clients -run '^TestClientMatrix$$' -count=1 -parallel 6 -timeout 20m
 
+##@ Speed, beside other servers (root on Debian; see docs/benchmarks.md)
+.PHONY: bench bench-quick
+bench: ## Every row in at least 9 rounds: hours (BENCH_FLAGS)
+	hack/bench/run.sh $(BENCH_FLAGS)
+
+bench-quick: ## The main rows, small, in 3 rounds: about ten minutes
+	hack/bench/run.sh -quick $(BENCH_FLAGS)
+
 ##@ A local Kubernetes, without Docker (root on Debian)
 .PHONY: cluster-up cluster-down cluster-load images install-operator demo
 cluster-up: ## Bring it up (NODES=1|2)

@@ -3,6 +3,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-"$(hack/tools/install.sh golangci-lint)" run ./...
+golangci_lint=$(hack/tools/install.sh golangci-lint)
+"$golangci_lint" run ./...
+# The benchmark is a module of its own.
+(cd hack/bench && GOWORK=off "$golangci_lint" run ./...)
 hack/tools/packages.sh shellcheck
 git ls-files | xargs grep -lE '^#!.*bash' | xargs shellcheck -x -P SCRIPTDIR

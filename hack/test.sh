@@ -44,6 +44,7 @@ gate() {
 	hack/lint.sh
 	stage "Unit, API and controller tests, with the race detector"
 	go_test unit -race ./api/... ./controllers/... ./ftpserver/...
+	(cd hack/bench && GOWORK=off go test ./...) # a module of its own
 	# What they read is no part of their package: a result of before may be stale.
 	go_test manifests -count=1 ./charts/... ./config/... ./docs/...
 	fuzz 3s

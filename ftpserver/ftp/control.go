@@ -179,13 +179,15 @@ func (c *control) peerClosed() bool {
 	return info == nil || info.State != unix.BPF_TCP_ESTABLISHED
 }
 
-// roundTrip is the connection's smoothed round-trip time.
+// roundTrip is the connection's shortest round-trip time of late. The smoothed one
+// is of no use: the client acknowledges our 150 late, by its timer of up to 40 ms,
+// as it has nothing to say until the transfer is over.
 func (c *control) roundTrip() time.Duration {
 	info := c.tcpInfo()
 	if info == nil {
 		return 0
 	}
-	return time.Duration(info.Rtt) * time.Microsecond
+	return time.Duration(min(info.Rtt, info.Min_rtt)) * time.Microsecond
 }
 
 func (c *control) tcpInfo() *unix.TCPInfo {
