@@ -109,7 +109,8 @@ func wgetConfig(t Target, op Operation) string {
 		lines = append(lines, "passive_ftp = off")
 	}
 	if t.secured() {
-		lines = append(lines, "ca_certificate = "+t.CAFile, "secure_protocol = "+map[TLS]string{TLS12: "TLSv1_2", TLS13: "TLSv1_3"}[t.TLS])
+		// secure_protocol names the least version; only GnuTLS's words name one alone.
+		lines = append(lines, "ca_certificate = "+t.CAFile, "ciphers = NORMAL:-VERS-ALL:+VERS-TLS"+string(t.TLS))
 	}
 	if t.Implicit {
 		lines = append(lines, "ftps_implicit = on")
