@@ -1,5 +1,3 @@
-//go:build implicit
-
 package clients
 
 import (
