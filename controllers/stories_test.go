@@ -55,8 +55,9 @@ func TestFromApplyToReadyAndQuiet(t *testing.T) {
 func quiet(t *testing.T, namespace, server string) {
 	t.Helper()
 	settled := versions(t, namespace)
-	eventually(t, func() error { // events are written behind the passes
+	eventually(t, func() error { // what still has to be done is done; events are written behind the passes
 		was := settled
+		reconcileAll(t, namespace, server)
 		settled = versions(t, namespace)
 		if !maps.Equal(was, settled) {
 			return fmt.Errorf("something moved")
