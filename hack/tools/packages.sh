@@ -45,6 +45,16 @@ basic_ftp() {
 	cp hack/clients/package-lock.json "$into/installed"
 }
 
+# commons_net compiles the program that drives the library of Java.
+commons_net() {
+	local into=bin/clients/commons-net source=test/ftpclient/CommonsNet.java
+	cmp -s "$source" "$into/CommonsNet.java" && return 0
+	rm -rf "$into"
+	mkdir -p "$into"
+	javac -cp /usr/share/java/commons-net.jar -d "$into" "$source"
+	cp "$source" "$into"
+}
+
 # curl_current puts a newer curl than that of Debian's release into bin/clients,
 # from its backports, without a change to the machine's own packages.
 curl_current() {
@@ -89,4 +99,5 @@ if [[ " $* " == *" curl-current "* ]]; then
 fi
 if [[ " $* " == *" clients "* ]]; then
 	basic_ftp
+	commons_net
 fi

@@ -1,8 +1,11 @@
 package clients
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -121,31 +124,71 @@ func judgeUploads(t *testing.T, s *server, uploads []oneUpload, old string) {
 	}
 }
 
+// kills is how many clients die in TestClientKilled.
+const kills = 50
+
 // TestClientKilled: a client that dies ends its connections as if it had
-// finished. The good file under the name must stay.
+// finished. The good file under the name must stay, whichever client it is, in
+// clear and over TLS.
 func TestClientKilled(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, config.TLSOptional, nil)
 	s.start()
-	good := randomFile(t, 100<<10)
-	data, err := os.ReadFile(good)
-	must(t, err)
-	must(t, os.MkdirAll(s.home("alice"), 0o755))
-	local := randomFile(t, 4<<20)
-	for i := range 21 {
-		name := fmt.Sprintf("good-%d", i)
-		must(t, os.WriteFile(s.home("alice", name), data, 0o644))
-		p, err := s.curl(i).Start(soon(t), ftpclient.Operation{Kind: ftpclient.Upload, Local: local, Remote: "/" + name, Rate: 4 << 20})
-		must(t, err)
-		eventually(t, 20*time.Second, "some of the upload", func() bool { return temporaries(t, s.root) > int64(i)<<15 })
-		must(t, p.Kill())
-		_, _ = p.Wait()
-		e := s.log.wait(t, "Transfer", field("path", "/"+name))
-		if e.text("outcome") == "complete" {
-			t.Errorf("%s: an upload of a killed client was acknowledged: %v", name, e)
+	good, local := randomFile(t, 100<<10), randomFile(t, 16<<20)
+	var mistaken sync.Map
+	t.Run("kill", func(t *testing.T) {
+		for i := range kills {
+			t.Run(fmt.Sprint(i), func(t *testing.T) {
+				t.Parallel()
+				if s.killOne(t, i, good, local) {
+					mistaken.Store(i, true)
+				}
+			})
 		}
-		sameContent(t, s.home("alice", name), good)
+	})
+	plain, secured := 0, 0
+	mistaken.Range(func(i, _ any) bool {
+		if s.mortal(i.(int)).Target.TLS == ftpclient.TLSNone {
+			plain++
+		} else {
+			secured++
+		}
+		return true
+	})
+	record(t, fmt.Sprintf("clients killed in uploads over an older file: %d; taken for a normal end: %d in clear, %d over TLS", kills, plain, secured))
+}
+
+// mortal is one of the clients, in clear or over TLS by turns.
+func (s *server) mortal(i int) ftpclient.Connection {
+	all := ftpclient.All()
+	target := s.target()
+	target.TLS = everyTLS[i/len(all)%len(everyTLS)]
+	return ftpclient.Connection{Client: all[i%len(all)], Target: target}
+}
+
+// killOne kills a client in the middle of an upload over a good file, and tells
+// whether the server took that for the end of the file.
+func (s *server) killOne(t *testing.T, i int, good, local string) bool {
+	t.Helper()
+	dir := fmt.Sprintf("dir-%d", i)
+	must(t, os.MkdirAll(s.home("alice", dir), 0o755))
+	must(t, exec.Command("cp", good, s.home("alice", dir, "good")).Run())
+	client := s.mortal(i)
+	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer stop()
+	p, err := client.Start(ctx, ftpclient.Operation{Kind: ftpclient.Upload, Local: local, Remote: "/" + dir + "/good", Rate: 4 << 20})
+	must(t, err)
+	// At another moment each: from the first bytes to a fifth of the file.
+	eventually(t, 2*time.Minute, "some of the upload", func() bool { return temporaries(t, s.home("alice", dir)) > int64(i)<<16 })
+	must(t, p.Kill())
+	_, _ = p.Wait()
+	e := s.log.wait(t, "Transfer", field("path", "/"+dir+"/good"))
+	if e.text("outcome") != "complete" {
+		sameContent(t, s.home("alice", dir, "good"), good)
+		return false
 	}
+	t.Errorf("%s: an upload of a killed %s was acknowledged: %v", dir, client.Client.Name(), e)
+	return true
 }
 
 // temporaries is how much the uploads that run now have brought; what earlier
@@ -158,4 +201,18 @@ func temporaries(t *testing.T, dir string) (n int64) {
 		}
 	}
 	return n
+}
+
+// record logs what was measured, and adds it to the file FTP_FIGURES.
+func record(t *testing.T, text string) {
+	t.Helper()
+	t.Log(text)
+	name := os.Getenv("FTP_FIGURES")
+	if name == "" {
+		return
+	}
+	file, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	must(t, err)
+	_, err = fmt.Fprintf(file, "%s: %s\n", t.Name(), text)
+	must(t, errors.Join(err, file.Close()))
 }

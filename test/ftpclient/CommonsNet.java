@@ -43,27 +43,37 @@ public class CommonsNet {
       this.context = context;
     }
 
-    /** Java keeps sessions by host and port: the data port is told the control connection's. */
+    /**
+     * Java keeps sessions by host and port, and a TLS 1.3 ticket is good for one connection: the
+     * newest ticket, of the control connection or the data connection before, is put where the
+     * handshake on this port will look.
+     */
     @Override
     protected void _prepareDataSocket_(Socket socket) throws IOException {
       if (!(socket instanceof SSLSocket)) {
         return;
       }
-      SSLSession session = ((SSLSocket) _socket_).getSession();
       try {
         Object sessions = context.getClientSessionContext();
+        Method get = sessions.getClass().getDeclaredMethod("get", String.class, int.class);
+        get.setAccessible(true);
         Field field = sessions.getClass().getDeclaredField("sessionHostPortCache");
         field.setAccessible(true);
         Object cache = field.get(sessions);
-        Method put = cache.getClass().getDeclaredMethod("put", Object.class, Object.class);
+        Method put = cache.getClass().getMethod("put", Object.class, Object.class);
         put.setAccessible(true);
-        for (String host : new String[] {socket.getInetAddress().getHostName(), socket.getInetAddress().getHostAddress()}) {
+        String host = socket.getInetAddress().getHostAddress();
+        Object session = get.invoke(sessions, host, lastPort == 0 ? _socket_.getPort() : lastPort);
+        if (session != null) {
           put.invoke(cache, (host + ":" + socket.getPort()).toLowerCase(), session);
         }
+        lastPort = socket.getPort();
       } catch (ReflectiveOperationException e) {
         throw new IOException("this Java does not allow it", e);
       }
     }
+
+    private int lastPort;
   }
 
   static final Map<String, String> settings = new HashMap<>();

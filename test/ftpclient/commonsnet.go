@@ -1,7 +1,6 @@
 package ftpclient
 
 import (
-	_ "embed" // the program
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -26,7 +25,7 @@ func (c CommonsNet) Name() string {
 	return "commons-net"
 }
 
-// Program is java, of a JDK: it compiles the program as it starts.
+// Program is java. What it runs, CommonsNet.java, hack/tools/packages.sh compiles.
 func (CommonsNet) Program() string { return "java" }
 
 // Package is libcommons-net-java.
@@ -43,17 +42,14 @@ func (CommonsNet) Can(t Target, ops ...Operation) error {
 	return lacks(ops, MirrorUp, MirrorDown)
 }
 
-//go:embed CommonsNet.java
-var commonsNetProgram string
-
 const commonsNetJar = "/usr/share/java/commons-net.jar"
 
-func (c CommonsNet) command(t Target, ops []Operation, dir string) (command, error) {
+func (c CommonsNet) command(t Target, ops []Operation, _ string) (command, error) {
 	if _, err := os.Stat(commonsNetJar); err != nil {
 		return command{}, fmt.Errorf("commons-net: %w: apt-get install %s", err, c.Package())
 	}
-	source := filepath.Join(dir, "CommonsNet.java")
-	if err := os.WriteFile(source, []byte(commonsNetProgram), 0o600); err != nil {
+	class, err := installed("commons-net/CommonsNet.class")
+	if err != nil {
 		return command{}, err
 	}
 	var input strings.Builder
@@ -77,8 +73,8 @@ func (c CommonsNet) command(t Target, ops []Operation, dir string) (command, err
 		line("op", op.Kind, op.Local, op.Remote, op.To, op.Rate)
 	}
 	return command{args: []string{
-		c.Program(), "-cp", commonsNetJar,
+		c.Program(), "-XX:TieredStopAtLevel=1", "-cp", commonsNetJar + ":" + filepath.Dir(class),
 		"--add-opens", "java.base/sun.security.ssl=ALL-UNNAMED", "--add-opens", "java.base/sun.security.util=ALL-UNNAMED",
-		source,
+		"CommonsNet",
 	}, input: input.String()}, nil
 }

@@ -41,6 +41,9 @@ func (NcFTP) Can(t Target, ops ...Operation) error {
 			return errors.New("mirrors in a run of its own only")
 		}
 	}
+	if err := lacks(ops, List); err != nil {
+		return err // it says names among other things
+	}
 	return bounded(ops)
 }
 
@@ -69,8 +72,6 @@ func ncftpTool(t Target, op Operation, login string) []string {
 	switch op.Kind {
 	case Upload:
 		return append(append([]string{"ncftpput", "-Z"}, how...), "-C", op.Local, op.Remote)
-	case Download:
-		return append(append([]string{"ncftpget", "-Z"}, how...), "-C", op.Remote, op.Local)
 	case MirrorUp:
 		return append(append([]string{"ncftpput", "-R"}, how...), path.Dir(op.Remote), op.Local)
 	case MirrorDown:
@@ -104,9 +105,6 @@ func ncftpScript(t Target, ops []Operation) string {
 			s.line("mkdir", op.Remote)
 		case Rmdir:
 			s.line("rmdir", op.Remote)
-		case List:
-			s.line("cd", op.Remote)
-			s.line("ls -1")
 		}
 	}
 	s.line("quit")

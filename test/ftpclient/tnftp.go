@@ -20,13 +20,14 @@ func (TNFTP) Program() string { return "tnftp" }
 // Package is tnftp.
 func (TNFTP) Package() string { return "tnftp" }
 
-// Can tells that tnftp knows no FTPS and mirrors nothing, and can't go on with
-// an upload other than from a given offset.
+// Can tells that tnftp knows no FTPS and mirrors nothing, that it can go on
+// with an upload only from a given offset, and that it says names among other
+// things.
 func (TNFTP) Can(t Target, ops ...Operation) error {
 	if t.secured() {
 		return errors.New("knows no FTPS")
 	}
-	return lacks(ops, MirrorUp, MirrorDown, ResumeUpload)
+	return lacks(ops, MirrorUp, MirrorDown, ResumeUpload, List)
 }
 
 func (TNFTP) command(t Target, ops []Operation, _ string) (command, error) {
@@ -82,8 +83,6 @@ func tnftpOperation(s *tnftpScript, op Operation) {
 		s.line("mkdir", op.Remote)
 	case Rmdir:
 		s.line("rmdir", op.Remote)
-	case List:
-		s.line("nlist", op.Remote)
 	}
 }
 

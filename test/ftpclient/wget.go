@@ -57,13 +57,11 @@ func (Wget) command(t Target, ops []Operation, dir string) (command, error) {
 	switch ops[0].Kind {
 	case ResumeDownload:
 		// wget goes on only with what has the file's own name.
-		local, err := filepath.Abs(ops[0].Local)
-		if err != nil {
+		own := filepath.Join(dir, path.Base(ops[0].Remote))
+		if err := moveFile(ops[0].Local, own); err != nil {
 			return command{}, err
 		}
-		if err := os.Symlink(local, filepath.Join(dir, path.Base(ops[0].Remote))); err != nil {
-			return command{}, err
-		}
+		c.after = func() error { return moveFile(own, ops[0].Local) }
 		c.args = append(c.args, "--continue", "-P", dir)
 	case MirrorDown:
 		depth := strings.Count(strings.Trim(ops[0].Remote, "/"), "/") + 1
@@ -72,7 +70,7 @@ func (Wget) command(t Target, ops []Operation, dir string) (command, error) {
 		c.args = append(c.args, "-P", dir)
 		c.after = func() error {
 			for _, op := range ops {
-				if err := moveFile(filepath.Join(dir, path.Base(op.Remote)), op.Local); err != nil {
+				if err := moveFile(wgetFile(dir, op, len(ops)), op.Local); err != nil {
 					return err
 				}
 			}
@@ -83,6 +81,20 @@ func (Wget) command(t Target, ops []Operation, dir string) (command, error) {
 		c.args = append(c.args, wgetURL(t, op))
 	}
 	return c, nil
+}
+
+// wgetFile is where a download went. Of odd characters in names wget makes
+// others: what is the only file is it.
+func wgetFile(dir string, op Operation, count int) string {
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err == nil && count == 1 {
+		for _, file := range files {
+			if filepath.Base(file) != "wgetrc" {
+				return file
+			}
+		}
+	}
+	return filepath.Join(dir, path.Base(op.Remote))
 }
 
 func wgetConfig(t Target, op Operation) string {
