@@ -239,3 +239,39 @@ func TestQuotaOfAnUploadThatIsCut(t *testing.T) {
 		}
 	})
 }
+
+// TestQuotaOfCompressedUploads: what counts is what is stored, not what is on the
+// wire, from the first block on: a bomb fills neither the home nor, hidden, the
+// disk.
+func TestQuotaOfCompressedUploads(t *testing.T) {
+	const most = 5 << 20
+	for _, typ := range []string{"I", "A"} {
+		for _, uploads := range []config.Uploads{config.UploadsAtomic, config.UploadsDirect} {
+			t.Run(typ+string(uploads), func(t *testing.T) {
+				b := newBench(t, func(c *config.Config) {
+					allowModeZ(c)
+					quota(config.Quota{Bytes: most})(c)
+					c.Storage.Uploads = uploads
+				})
+				c := b.login()
+				c.do("TYPE "+typ, "200")
+				c.do("MODE Z", "200")
+				bomb := pack(t, strings.Repeat("0", 64<<20))
+				if got := c.attempt("STOR bomb", bomb); !strings.HasPrefix(got, "552 Your quota is used up") {
+					t.Errorf("too large: %s", got)
+				}
+				if got := b.stored(); got > most || uploads == config.UploadsAtomic && got != 0 {
+					t.Errorf("%d bytes are left", got)
+				}
+				if got := c.upload("STOR bomb", string(pack(t, strings.Repeat("0", most)))); !strings.HasPrefix(got, "226") {
+					t.Errorf("just what there is room for: %s", got)
+				}
+				_ = c.open()
+				c.do("APPE bomb", "552")
+				if got := b.stored(); got != most {
+					t.Errorf("%d bytes are stored", got)
+				}
+			})
+		}
+	}
+}
