@@ -82,7 +82,6 @@ func (f *FS) Rmdir(p string) error {
 		err := d.rmdir(at.base)
 		if errors.Is(Classify(err), ErrNotEmpty) {
 			err = f.rmdirHidden(d, at.base)
-			f.account.outdate() // of what size the leftovers are
 		}
 		if err == nil {
 			f.account.change(tally{files: -1})
@@ -106,7 +105,7 @@ func (f *FS) rmdirHidden(parent *folder, name string) error {
 		return ErrNotEmpty
 	})
 	if err == nil {
-		err = f.store.dropLeftovers(d)
+		err = f.dropLeftovers(d)
 	}
 	if err != nil {
 		return err
@@ -116,12 +115,12 @@ func (f *FS) rmdirHidden(parent *folder, name string) error {
 
 // dropLeftovers judges every name again: a file may have been published since
 // somebody last looked.
-func (s *Store) dropLeftovers(d *folder) error {
+func (f *FS) dropLeftovers(d *folder) error {
 	return d.names(func(name string) error {
-		if !s.leftover(name) {
+		if !f.store.leftover(name) {
 			return nil
 		}
-		if err := d.unlink(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := f.unlink(d, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		return nil

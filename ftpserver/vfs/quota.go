@@ -1,7 +1,6 @@
 package vfs
 
 import (
-	"os"
 	"sync"
 	"time"
 
@@ -38,14 +37,15 @@ func (a *accounts) outdate() {
 	}
 }
 
-// setQuota finds the account of the home. A user without a quota has one too
-// where somebody with a quota shares the home, so that what it does counts.
-func (f *FS) setQuota(home *os.Root, at place, q config.Quota) error {
+// setQuota finds the account of the home; that of an Admin is the root, whatever
+// it begins with. A user without a quota has one too where somebody with a quota
+// shares the home, so that what it does counts.
+func (f *FS) setQuota(at place, q config.Quota) error {
 	f.quota = q
 	if q == (config.Quota{}) && f.store.accounts.none() {
 		return nil
 	}
-	d, err := openDir(home, ".")
+	d, err := openDir(f.home, ".")
 	if err != nil {
 		return err
 	}
@@ -56,6 +56,18 @@ func (f *FS) setQuota(home *os.Root, at place, q config.Quota) error {
 	}
 	f.account = f.store.accounts.of(f.store, i.identity(), at.rel, q != config.Quota{})
 	return nil
+}
+
+// start has a home counted that never was, when what a login makes in it is there.
+func (a *account) start() {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.known {
+		a.count()
+	}
 }
 
 // accounts are those of the homes that have had a user with a quota since the
@@ -71,7 +83,7 @@ func (a *accounts) none() bool {
 	return len(a.byHome) == 0
 }
 
-// of finds the account of a home. A new one, if it is wanted, is counted at once.
+// of finds the account of a home, or makes it if it is wanted.
 func (a *accounts) of(s *Store, home identity, rel string, wanted bool) *account {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -84,9 +96,6 @@ func (a *accounts) of(s *Store, home identity, rel string, wanted bool) *account
 	}
 	got = &account{store: s, home: home, rel: rel}
 	a.byHome[home] = got
-	got.mu.Lock()
-	got.count()
-	got.mu.Unlock()
 	return got
 }
 

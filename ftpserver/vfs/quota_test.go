@@ -286,6 +286,54 @@ func TestQuotaSeesWhatOthersDo(t *testing.T) {
 	wantError(t, "full", upTo(t, f, "/c", CreateTruncate, 0, "x"), ErrQuota)
 }
 
+// TestQuotaAndAnAdminOfTheHome: an Admin begins in the home, and works on all of
+// the storage. What it does elsewhere is not the home's.
+func TestQuotaAndAnAdminOfTheHome(t *testing.T) {
+	d := newDisk(t)
+	f := d.quota("u", config.RoleReadWrite, config.Quota{Bytes: 10})
+	f.wantUsage(t, 0, 0)
+	admin := d.user("root", config.RoleAdmin)
+	store(t, admin, "/elsewhere", CreateTruncate, 0, "0123456789")
+	f.wantUsage(t, 0, 0)
+	store(t, f, "/a", CreateTruncate, 0, "0123456789")
+	if err := admin.Remove("/elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	f.wantUsage(t, 10, 1)
+}
+
+// TestQuotaCountsWhatALoginMakes: the directories of path rules, at the first login
+// to a home and at later ones.
+func TestQuotaCountsWhatALoginMakes(t *testing.T) {
+	d := newDisk(t)
+	for i, dir := range []string{"/one/two", "/three"} {
+		f, err := d.store.FS(config.User{
+			Name: "u", Home: "/home", Role: config.RoleReadWrite, Quota: config.Quota{Files: 3},
+			Paths: []config.PathRule{{Path: dir, Role: config.RoleReadWrite}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.wantUsage(t, 0, int64(2+i))
+		_ = f.Close()
+	}
+}
+
+// TestQuotaOfLeftovers: what RMD takes away with a directory that looks empty is
+// gone from the account at once.
+func TestQuotaOfLeftovers(t *testing.T) {
+	d := newDisk(t)
+	f := d.quota("u", config.RoleReadWrite, config.Quota{Bytes: 10})
+	d.mkdir("dir")
+	f.recounted()
+	interrupt(t, f, "/dir/a", "0123456789")
+	f.wantUsage(t, 10, 2)
+	if err := f.Rmdir("/dir"); err != nil {
+		t.Fatal(err)
+	}
+	f.wantUsage(t, 0, 0)
+}
+
 // TestQuotaOfASharedHome: all who share it count, whether they have a quota or
 // not, and each has limits of its own.
 func TestQuotaOfASharedHome(t *testing.T) {
