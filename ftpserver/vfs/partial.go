@@ -55,17 +55,33 @@ func (f *FS) waiting(d *folder, base string, target Info, exists bool) (Info, bo
 	return part, true, nil
 }
 
-// claim makes the partial upload this upload's alone, by renaming it.
-func (u *Upload) claim() error {
+// claim makes the partial upload this upload's alone, by renaming it. seen is what
+// it was when that was decided: another session may have been quicker, and may
+// have left a shorter one since.
+func (u *Upload) claim(seen Info) error {
 	err := u.folder.rename(u.partial, u.folder, u.hidden)
+	if err != nil {
+		u.settle(tallyOf(seen, true)) // whoever has taken it has counted it out too
+	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return ErrRestart // another session was quicker
+		return ErrRestart
 	}
 	if err != nil {
 		return err
 	}
 	u.source = fromPartial
-	return u.reopen()
+	if err := u.reopen(); err != nil {
+		return err
+	}
+	now, err := statOf(int(u.file.Fd()), u.partial)
+	if err != nil {
+		return err
+	}
+	u.fs.account.change(tallyOf(seen, true).minus(tallyOf(now, true)))
+	if !u.fits(now.Size) {
+		return ErrRestart
+	}
+	return nil
 }
 
 // keep puts the upload aside for this user to go on with.
