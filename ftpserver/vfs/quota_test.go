@@ -485,6 +485,9 @@ func TestQuotaWithoutACount(t *testing.T) {
 	if u, ok := f.Quota(); !ok || u.Bytes != -1 || u.MaxBytes != 10 {
 		t.Errorf("usage is %+v, %v", u, ok)
 	}
+	if n, err := f.Available("/"); !errors.Is(err, ErrCounting) {
+		t.Errorf("available are %d, %v", n, err)
+	}
 	<-d.store.counts.turn
 	d.store.counts.patience = countPatience
 	f.wantUsage(t, 0, 0)
