@@ -49,16 +49,17 @@ func (u *Upload) begins(claims Info) int64 {
 
 // outdated is what waits of an interrupted upload that this one begins anew.
 func (u *Upload) outdated() (tally, error) {
-	if u.mode != CreateTruncate || u.direct {
+	if u.mode != CreateTruncate || u.direct || u.exclusive {
 		return tally{}, nil
 	}
 	return u.fs.weigh(u.folder, u.partial)
 }
 
 // makeRoom drops that when the data connection is there. It would be replaced
-// anyway, by what arrives; until then its room would be missing.
+// anyway, by what arrives; until then its room would be missing. What is to have
+// a name of its own does not begin it anew.
 func (u *Upload) makeRoom() {
-	if u.fs.account != nil && u.mode == CreateTruncate {
+	if u.fs.account != nil && u.mode == CreateTruncate && !u.exclusive {
 		u.fs.forget(u.folder, u.at.base)
 	}
 }
