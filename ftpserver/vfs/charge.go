@@ -137,14 +137,15 @@ func (u *Upload) Add(n int64) error {
 }
 
 // rest has what has arrived come to rest in the home, where it takes the place of
-// what was replaced; ErrQuota tells that it may not. undo takes that back.
+// what was replaced; ErrQuota tells that it may not. undo takes that back. It
+// goes by what is known: its caller holds the lock of names.
 func (u *Upload) rest(replaced tally) (undo func(), err error) {
 	a := u.fs.account
 	if a == nil {
 		return func() {}, nil
 	}
 	comes, was := tally{u.size, 1}.minus(replaced), u.charged
-	err = u.fs.judge(func(q config.Quota) bool {
+	err = u.fs.try(func(q config.Quota) bool {
 		if !a.rest.plus(comes).within(q) {
 			return false
 		}
@@ -185,6 +186,14 @@ func (u *Upload) settle(rests tally) {
 func (f *FS) judge(fits func(config.Quota) bool) error {
 	if f.quota != (config.Quota{}) {
 		return f.account.judge(func() bool { return fits(f.quota) })
+	}
+	return f.try(fits)
+}
+
+// try is judge by what is known.
+func (f *FS) try(fits func(config.Quota) bool) error {
+	if f.quota != (config.Quota{}) {
+		return f.account.try(func() bool { return fits(f.quota) })
 	}
 	f.account.mu.Lock()
 	defer f.account.mu.Unlock()

@@ -16,7 +16,18 @@ import (
 // nothing comes between the look and the rename. A replica on the same volume,
 // or a program beside the server, still can: of two appends that end within the
 // same microseconds in two replicas, one may be lost.
+//
+// Where the quota leaves no room, it tries once more after a new count. It waits
+// for that without the lock of the name, which serves the names of others too.
 func (u *Upload) publish() error {
+	err := u.publishNow()
+	if errors.Is(err, ErrQuota) && u.fs.account.recounted() {
+		err = u.publishNow()
+	}
+	return err
+}
+
+func (u *Upload) publishNow() error {
 	lock := u.fs.store.publishing.of(u.at.base)
 	lock.Lock()
 	defer lock.Unlock()

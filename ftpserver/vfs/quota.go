@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -223,26 +224,34 @@ func (a *account) judge(fits func() bool) error {
 	if !a.counted() {
 		return ErrCounting
 	}
-	a.mu.Lock()
-	ok := fits()
-	var running chan struct{}
-	if !ok {
-		running = a.recount()
+	err := a.try(fits)
+	if errors.Is(err, ErrQuota) && a.recounted() {
+		err = a.try(fits)
 	}
-	a.mu.Unlock()
-	if ok {
-		return nil
-	}
-	if running == nil {
-		return ErrQuota
-	}
-	await(running, a.store.counts.patience)
+	return err
+}
+
+// try is judge by what is known, for whoever may not wait.
+func (a *account) try(fits func() bool) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if fits() {
-		return nil
+	switch {
+	case !a.known:
+		return ErrCounting
+	case !fits():
+		return ErrQuota
 	}
-	return ErrQuota
+	return nil
+}
+
+// recounted has the home counted for somebody who is about to be refused, and
+// waits, but not for long. It is false where it is not time for a count.
+func (a *account) recounted() bool {
+	a.mu.Lock()
+	running := a.recount()
+	a.mu.Unlock()
+	await(running, a.store.counts.patience)
+	return running != nil
 }
 
 // count begins a count if it is time for one, and returns the one that goes on.

@@ -494,6 +494,42 @@ func TestQuotaWithoutACount(t *testing.T) {
 	store(t, f, "/a", CreateTruncate, 0, "x")
 }
 
+// TestCountHoldsUpNobodyElse: an upload that waits for a count before it is refused
+// keeps no other from its name.
+func TestCountHoldsUpNobodyElse(t *testing.T) {
+	d := newDisk(t)
+	f := d.quota("u", config.RoleReadWrite, config.Quota{Bytes: 5})
+	f.wantUsage(t, 0, 0)
+	other, err := d.store.FS(config.User{Name: "other", Home: "/other", Role: config.RoleReadWrite})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = other.Close() }()
+	u := begin(t, f, "/a", CreateTruncate, 0, "0123456789")
+	d.store.counts.patience = time.Hour
+	d.store.counts.turn <- struct{}{} // another home is being counted, for very long
+	f.account.outdate()
+	refused, stored := make(chan error), make(chan struct{})
+	go func() { _, err := u.Commit(); refused <- err }()
+	for begun := false; !begun; time.Sleep(time.Millisecond) {
+		f.account.mu.Lock()
+		begun = f.account.running != nil
+		f.account.mu.Unlock()
+	}
+	go func() {
+		store(t, other, "/a", CreateTruncate, 0, "x")
+		close(stored)
+	}()
+	select {
+	case <-stored:
+	case <-time.After(20 * time.Second):
+		t.Error("another upload waits for the count")
+	}
+	<-d.store.counts.turn
+	wantError(t, "the upload that is too large", <-refused, ErrQuota)
+	<-stored
+}
+
 // TestCountEndsWithTheStore: nothing goes on behind it.
 func TestCountEndsWithTheStore(t *testing.T) {
 	d := newDisk(t)
