@@ -148,7 +148,10 @@ type account struct {
 	rest    tally         // at rest: the last count, and what has changed since
 	moving  tally         // uploads on their way
 	running chan struct{} // closed at the end of the count that is going on
-	grown   tally         // what has come to rest since that has begun
+	grown   tally         // what has come to rest or was renamed since that has begun
+	shifted bool          // directories were renamed since
+	renamed tally         // what is being renamed
+	shifts  int           // directories that are being renamed
 	ended   time.Time     // the last count
 	took    time.Duration // the last count
 }
@@ -170,6 +173,29 @@ func (a *account) put(by tally) {
 	a.rest = a.rest.plus(by)
 	if a.running != nil {
 		a.grown = a.grown.plus(tally{max(by.bytes, 0), max(by.files, 0)})
+	}
+}
+
+// moves notes that something is about to be renamed; done is to be called when it
+// is. A count that goes on may be through with where it comes to, and not yet where
+// it was: it would miss it. A file is added to it; what a directory holds is not
+// known.
+func (a *account) moves(what Info) (done func()) {
+	if a == nil {
+		return func() {}
+	}
+	by, dirs := tallyOf(what, true), 0
+	if what.Dir {
+		dirs = 1
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.renamed, a.shifts = a.renamed.plus(by), a.shifts+dirs
+	a.grown, a.shifted = a.grown.plus(by), a.shifted || what.Dir
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.renamed, a.shifts = a.renamed.minus(by), a.shifts-dirs
 	}
 }
 
@@ -279,7 +305,7 @@ func (a *account) begin() {
 	if !a.store.counts.add() {
 		return
 	}
-	a.running, a.grown = make(chan struct{}), tally{}
+	a.running, a.grown, a.shifted = make(chan struct{}), a.renamed, a.shifts > 0
 	go func() {
 		defer a.store.counts.done()
 		a.finish(a.store.census(a))
@@ -287,12 +313,18 @@ func (a *account) begin() {
 }
 
 // finish puts a count in force. One that has failed is as if it had not been, but
-// is not tried again at once.
+// is not tried again at once. One that may have missed a directory takes nothing
+// from what was known.
 func (a *account) finish(total tally, took time.Duration, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err == nil {
-		a.rest, a.known = total.plus(a.grown), true
+	total = total.plus(a.grown)
+	switch {
+	case err != nil, a.shifted && !a.known:
+	case a.shifted:
+		a.rest = tally{max(a.rest.bytes, total.bytes), max(a.rest.files, total.files)}
+	default:
+		a.rest, a.known = total, true
 	}
 	a.ended, a.took = time.Now(), took
 	close(a.running)

@@ -469,6 +469,46 @@ func TestCountWhileUploadsGoOn(t *testing.T) {
 	}
 }
 
+// TestCountWhileThingsMove: what is renamed while a count goes on, into a directory
+// that it has been through, is not lost to it.
+func TestCountWhileThingsMove(t *testing.T) {
+	for _, moved := range []string{"file", "dir"} {
+		t.Run(moved, func(t *testing.T) {
+			d := newDisk(t)
+			for i := range 100 {
+				d.mkdir(fmt.Sprintf("%02d", i))
+			}
+			d.write("00/dir/file", "01234567")
+			d.write("00/file", "89")
+			f := d.quota("u", config.RoleReadWrite, config.Quota{Bytes: 1000})
+			f.wantUsage(t, 10, 103)
+			over := make(chan struct{})
+			var mover sync.WaitGroup
+			defer mover.Wait()
+			defer close(over)
+			mover.Go(func() {
+				for i := 0; ; i++ {
+					select {
+					case <-over:
+						return
+					default:
+					}
+					if err := f.Rename(fmt.Sprintf("/%02d/%s", i%100, moved), fmt.Sprintf("/%02d/%s", (i+1)%100, moved)); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+			for range 100 {
+				f.recounted()
+				if u, _ := f.Quota(); u.Bytes < 10 {
+					t.Fatalf("%d bytes are accounted", u.Bytes)
+				}
+			}
+		})
+	}
+}
+
 // TestQuotaWithoutACount: as long as nobody knows what there is, nothing is let
 // in; the count is bounded by the life of the store.
 func TestQuotaWithoutACount(t *testing.T) {

@@ -115,6 +115,7 @@ func (m *move) rename() error {
 	if err := m.mayPut(); err != nil {
 		return err
 	}
+	defer m.account.moves(m.what)()
 	if !m.what.Dir && !m.target.held.overwrites() {
 		return m.renameNew()
 	}
