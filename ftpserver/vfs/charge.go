@@ -137,23 +137,33 @@ func (u *Upload) Add(n int64) error {
 }
 
 // rest has what has arrived come to rest in the home, where it takes the place of
-// what was replaced; ErrQuota tells that it may not. undo takes that back. It
-// goes by what is known: its caller holds the lock of names.
-func (u *Upload) rest(replaced tally) (undo func(), err error) {
+// what was replaced; ErrQuota tells that it may not. It goes by what is known: its
+// caller holds the lock of names. done is to be told how giving the name ended; a
+// count that begins before that may miss it.
+func (u *Upload) rest(replaced tally) (done func(error), err error) {
 	a := u.fs.account
 	if a == nil {
-		return func() {}, nil
+		return func(error) {}, nil
 	}
 	comes, was := tally{u.size, 1}.minus(replaced), u.charged
+	grows := tally{max(comes.bytes, 0), max(comes.files, 0)}
 	err = u.fs.try(func(q config.Quota) bool {
 		if !a.rest.plus(comes).within(q) {
 			return false
 		}
 		a.put(comes)
 		a.moving, u.charged = a.moving.minus(was), tally{}
+		a.renamed = a.renamed.plus(grows)
 		return true
 	})
-	return func() { a.change(tally{}.minus(comes)) }, err
+	return func(err error) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.renamed = a.renamed.minus(grows)
+		if err != nil {
+			a.put(tally{}.minus(comes))
+		}
+	}, err
 }
 
 // fitsBeside tells whether what has arrived may be kept beside what is there.

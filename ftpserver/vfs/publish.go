@@ -42,24 +42,22 @@ func (u *Upload) publishNow() error {
 	if err != nil {
 		return err
 	}
-	undo, err := u.rest(replaced)
+	done, err := u.rest(replaced)
 	if err != nil {
 		return err
 	}
-	if err = u.folder.rename(u.hidden, u.folder, u.at.base); err != nil {
-		undo()
-	}
+	err = u.folder.rename(u.hidden, u.folder, u.at.base)
+	done(err)
 	return err
 }
 
 func (u *Upload) publishNew() error {
-	undo, err := u.rest(tally{})
+	done, err := u.rest(tally{})
 	if err != nil {
 		return err
 	}
-	if err = u.folder.link(u.hidden, u.at.base); err != nil {
-		undo()
-	}
+	err = u.folder.link(u.hidden, u.at.base)
+	done(err)
 	if errors.Is(err, fs.ErrExist) {
 		return ErrTaken
 	}

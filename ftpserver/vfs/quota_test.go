@@ -509,6 +509,28 @@ func TestCountWhileThingsMove(t *testing.T) {
 	}
 }
 
+// TestCountWhileANameIsGiven: a count between the account and the rename finds
+// neither the upload nor the file.
+func TestCountWhileANameIsGiven(t *testing.T) {
+	d := newDisk(t)
+	f := d.quota("u", config.RoleReadWrite, config.Quota{Bytes: 100})
+	u := begin(t, f, "/a", CreateTruncate, 0, "0123456789")
+	defer u.folder.close()
+	if _, err := u.end(false); err != nil {
+		t.Fatal(err)
+	}
+	done, err := u.rest(tally{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.recounted()
+	err = u.folder.rename(u.hidden, u.folder, "a")
+	done(err)
+	f.wantUsage(t, 10, 1)
+	f.recounted()
+	f.wantUsage(t, 10, 1)
+}
+
 // TestQuotaWithoutACount: as long as nobody knows what there is, nothing is let
 // in; the count is bounded by the life of the store.
 func TestQuotaWithoutACount(t *testing.T) {
