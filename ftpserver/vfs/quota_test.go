@@ -323,9 +323,8 @@ func TestQuotaCountsWhatALoginMakes(t *testing.T) {
 // gone from the account at once.
 func TestQuotaOfLeftovers(t *testing.T) {
 	d := newDisk(t)
-	f := d.quota("u", config.RoleReadWrite, config.Quota{Bytes: 10})
 	d.mkdir("dir")
-	f.recounted()
+	f := d.quota("u", config.RoleReadWrite, config.Quota{Bytes: 10})
 	interrupt(t, f, "/dir/a", "0123456789")
 	f.wantUsage(t, 10, 2)
 	if err := f.Rmdir("/dir"); err != nil {
