@@ -6,7 +6,9 @@ import (
 	"math/rand/v2"
 	"path"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
@@ -41,20 +43,26 @@ func newPlay(t *testing.T, r *rand.Rand) *play {
 	d.symlink("old", "link")
 	p := &play{t: t, rand: r, disk: d}
 	for i, name := range []string{"a", "a", "b"} {
-		f, err := d.store.FS(config.User{
-			Name: name, Home: "/home", Role: config.RoleReadWrite, Quota: config.Quota{Bytes: 150, Files: 15},
-			Paths: []config.PathRule{{Path: "/direct", Role: config.RoleReadWrite, Uploads: config.UploadsDirect}},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = f.Close() })
+		f := d.player(name)
 		if i == 0 {
 			f.account.counted()
 		}
 		p.users = append(p.users, f)
 	}
 	return p
+}
+
+func (d *disk) player(name string) *FS {
+	d.t.Helper()
+	f, err := d.store.FS(config.User{
+		Name: name, Home: "/home", Role: config.RoleReadWrite, Quota: config.Quota{Bytes: 150, Files: 15},
+		Paths: []config.PathRule{{Path: "/direct", Role: config.RoleReadWrite, Uploads: config.UploadsDirect}},
+	})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { _ = f.Close() })
+	return f
 }
 
 // name draws a path. There are few, so that they meet.
@@ -64,10 +72,15 @@ func (p *play) name() string {
 }
 
 func (p *play) step() {
+	if did, err := p.act(); did != "" {
+		p.done = append(p.done, fmt.Sprint(did, ": ", err))
+		p.agree()
+	}
+}
+
+func (p *play) act() (did string, err error) {
 	f := p.users[p.rand.IntN(len(p.users))]
 	a, b, c := p.name(), p.name(), p.name()
-	var did string
-	var err error
 	switch p.rand.IntN(14) {
 	case 0, 1, 2, 3:
 		did, err = p.begin(f, a)
@@ -91,11 +104,7 @@ func (p *play) step() {
 		did = "COMB " + a + " " + b + " " + c
 		_, _, err = f.Combine(p.t.Context(), a, []string{b, c}, nil)
 	}
-	if did == "" {
-		return
-	}
-	p.done = append(p.done, fmt.Sprint(did, ": ", err))
-	p.agree()
+	return did, err
 }
 
 func (p *play) begin(f *FS, name string) (did string, err error) {
@@ -183,5 +192,44 @@ func (p *play) agree() {
 	if rest != found || moving != held {
 		p.t.Fatalf("accounted %+v, there is %+v; moving %+v, uploads hold %+v, after\n%s",
 			rest, found, moving, held, strings.Join(p.done, "\n"))
+	}
+}
+
+// TestTheAccountUnderARace: the same with all users at once. A course that takes so
+// long that there is a count is no proof, as that may give too much.
+func TestTheAccountUnderARace(t *testing.T) {
+	for seed := range uint64(20) {
+		d := newDisk(t)
+		d.write("old/file", "12345")
+		d.symlink("old", "link")
+		var all sync.WaitGroup
+		var first *FS
+		var counted time.Time
+		for i := range uint64(8) {
+			p := &play{t: t, rand: rand.New(rand.NewPCG(seed, i)), disk: d, users: []*FS{d.player(string("ab"[i%2]))}}
+			if i == 0 {
+				first = p.users[0]
+				first.account.counted()
+				counted = first.account.ended
+			}
+			all.Go(func() {
+				for range 60 {
+					p.act()
+				}
+				for len(p.uploads) > 0 {
+					_, _ = p.goOn()
+				}
+			})
+		}
+		all.Wait()
+		first.account.mu.Lock()
+		rest, moving, exact := first.account.rest, first.account.moving, first.account.ended.Equal(counted) && first.account.running == nil
+		first.account.mu.Unlock()
+		if !exact {
+			continue
+		}
+		if found := d.counted(first); rest != found || moving != (tally{}) {
+			t.Fatalf("%d: accounted %+v, moving %+v, there is %+v", seed, rest, moving, found)
+		}
 	}
 }

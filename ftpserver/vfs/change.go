@@ -79,12 +79,9 @@ func (f *FS) Rmdir(p string) error {
 		if err := v.mayRemove(d, at.base); err != nil {
 			return err
 		}
-		err := d.rmdir(at.base)
+		err := f.rmdir(d, at.base)
 		if errors.Is(Classify(err), ErrNotEmpty) {
 			err = f.rmdirHidden(d, at.base)
-		}
-		if err == nil {
-			f.account.change(tally{files: -1})
 		}
 		return err
 	})
@@ -110,7 +107,17 @@ func (f *FS) rmdirHidden(parent *folder, name string) error {
 	if err != nil {
 		return err
 	}
-	return parent.rmdir(name)
+	return f.rmdir(parent, name)
+}
+
+// rmdir removes an empty directory, and its name from the account.
+func (f *FS) rmdir(d *folder, name string) error {
+	defer f.account.goes()()
+	err := d.rmdir(name)
+	if err == nil {
+		f.account.change(tally{files: -1})
+	}
+	return err
 }
 
 // dropLeftovers judges every name again: a file may have been published since

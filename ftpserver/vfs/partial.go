@@ -59,29 +59,34 @@ func (f *FS) waiting(d *folder, base string, target Info, exists bool) (Info, bo
 // it was when that was decided: another session may have been quicker, and may
 // have left a shorter one since.
 func (u *Upload) claim(seen Info) error {
-	err := u.folder.rename(u.partial, u.folder, u.hidden)
-	if err != nil {
+	now, err := u.take(seen)
+	switch {
+	case u.source != fromPartial:
 		u.settle(tallyOf(seen, true)) // whoever has taken it has counted it out too
-	}
-	if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) {
+			return ErrRestart
+		}
+		return err
+	case err == nil && !u.fits(now.Size):
 		return ErrRestart
 	}
-	if err != nil {
-		return err
+	return err
+}
+
+// take renames the partial upload and opens it, while nobody weighs it.
+func (u *Upload) take(seen Info) (now Info, err error) {
+	defer u.fs.alone(u.partial)()
+	if err = u.folder.rename(u.partial, u.folder, u.hidden); err != nil {
+		return now, err
 	}
 	u.source = fromPartial
-	if err := u.reopen(); err != nil {
-		return err
+	if err = u.reopen(); err != nil {
+		return now, err
 	}
-	now, err := statOf(int(u.file.Fd()), u.partial)
-	if err != nil {
-		return err
+	if now, err = statOf(int(u.file.Fd()), u.partial); err == nil {
+		u.fs.account.change(tallyOf(seen, true).minus(tallyOf(now, true)))
 	}
-	u.fs.account.change(tallyOf(seen, true).minus(tallyOf(now, true)))
-	if !u.fits(now.Size) {
-		return ErrRestart
-	}
-	return nil
+	return now, err
 }
 
 // keep puts the upload aside for this user to go on with.

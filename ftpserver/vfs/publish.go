@@ -118,12 +118,16 @@ func (l *nameLocks) both(a, b string) (unlock func()) {
 }
 
 // alone is for what weighs a name and then takes it away: nothing else may have it
-// in between. Without an account nothing is weighed.
+// in between, and no count. Without an account nothing is weighed.
 func (f *FS) alone(base string) (unlock func()) {
 	if f.account == nil {
 		return func() {}
 	}
 	lock := f.store.publishing.of(base)
 	lock.Lock()
-	return lock.Unlock
+	done := f.account.goes()
+	return func() {
+		done()
+		lock.Unlock()
+	}
 }

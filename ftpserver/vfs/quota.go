@@ -143,6 +143,11 @@ type account struct {
 	home  identity
 	rel   string
 
+	// leaving is held from when something goes from what is at rest on the disk
+	// until it has gone from the account: a count that came into force in between
+	// would have it go twice. It comes before mu.
+	leaving sync.RWMutex
+
 	mu      sync.Mutex
 	known   bool          // there has been a count
 	rest    tally         // at rest: the last count, and what has changed since
@@ -174,6 +179,15 @@ func (a *account) put(by tally) {
 	if a.running != nil {
 		a.grown = a.grown.plus(tally{max(by.bytes, 0), max(by.files, 0)})
 	}
+}
+
+// goes holds back counts until done.
+func (a *account) goes() (done func()) {
+	if a == nil {
+		return func() {}
+	}
+	a.leaving.RLock()
+	return a.leaving.RUnlock
 }
 
 // moves notes that something is about to be renamed; done is to be called when it
@@ -316,6 +330,8 @@ func (a *account) begin() {
 // is not tried again at once. One that may have missed a directory takes nothing
 // from what was known.
 func (a *account) finish(total tally, took time.Duration, err error) {
+	a.leaving.Lock()
+	defer a.leaving.Unlock()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	total = total.plus(a.grown)

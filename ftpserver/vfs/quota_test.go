@@ -508,6 +508,48 @@ func TestCountWhileThingsMove(t *testing.T) {
 	}
 }
 
+// TestQuotaOfADirectUploadThatCannotGoOn: it leaves the account as it was.
+func TestQuotaOfADirectUploadThatCannotGoOn(t *testing.T) {
+	d := newDisk(t)
+	d.configure(config.Storage{Durability: config.DurabilityNone, Uploads: config.UploadsDirect})
+	d.write("a", "0123456789")
+	f := d.quota("u", config.RoleReadWrite, config.Quota{Bytes: 100})
+	u, err := f.Create("/a", CreateAt, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store(t, f, "/a", CreateAt, 3, "")
+	wantError(t, "shortened meanwhile", u.Prepare(t.Context()), ErrChanged)
+	if err := u.Interrupt(); err != nil {
+		t.Error(err)
+	}
+	f.wantUsage(t, 3, 1)
+}
+
+// TestRenameOfWhatWasReplaced: to itself, just after it was replaced. Nothing goes.
+func TestRenameOfWhatWasReplaced(t *testing.T) {
+	d := newDisk(t)
+	d.write("a", "old")
+	f := d.quota("u", config.RoleReadWrite, config.Quota{Bytes: 100})
+	f.wantUsage(t, 3, 1)
+	v, err := f.view()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.close()
+	m := move{view: v, from: "a", to: "a"}
+	if m.source, m.what, err = v.renamed(parse("/a")); err != nil {
+		t.Fatal(err)
+	}
+	defer m.source.close()
+	m.target = m.source
+	store(t, f, "/a", CreateTruncate, 0, "0123456789")
+	if err := m.do(); err != nil {
+		t.Error(err)
+	}
+	f.wantUsage(t, 10, 1)
+}
+
 // TestCountWhileANameIsGiven: a count between the account and the rename finds
 // neither the upload nor the file.
 func TestCountWhileANameIsGiven(t *testing.T) {
