@@ -214,7 +214,7 @@ func TestTheAccountUnderARace(t *testing.T) {
 			}
 			all.Go(func() {
 				for range 60 {
-					p.act()
+					_, _ = p.act()
 				}
 				for len(p.uploads) > 0 {
 					_, _ = p.goOn()
