@@ -550,6 +550,29 @@ func TestRenameOfWhatWasReplaced(t *testing.T) {
 	f.wantUsage(t, 10, 1)
 }
 
+// TestCountWhileSomethingGoes: a count that has not met what was removed comes into
+// force after that has gone from the account, or it would go twice.
+func TestCountWhileSomethingGoes(t *testing.T) {
+	d := newDisk(t)
+	d.write("a", "0123456789")
+	d.write("b", "0123456789")
+	f := d.quota("u", config.RoleReadWrite, config.Quota{Bytes: 100})
+	f.wantUsage(t, 20, 2)
+	free := f.alone("a")
+	if err := os.Remove(d.path("a")); err != nil {
+		t.Fatal(err)
+	}
+	f.account.outdate()
+	f.account.mu.Lock()
+	counted := f.account.count()
+	f.account.mu.Unlock()
+	await(counted, 50*time.Millisecond)
+	f.account.change(tally{-10, -1})
+	free()
+	<-counted
+	f.wantUsage(t, 10, 1)
+}
+
 // TestCountWhileANameIsGiven: a count between the account and the rename finds
 // neither the upload nor the file.
 func TestCountWhileANameIsGiven(t *testing.T) {
