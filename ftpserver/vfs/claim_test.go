@@ -1,6 +1,10 @@
 package vfs
 
 import (
+	"errors"
+	"io"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
@@ -62,5 +66,37 @@ func TestClaimOfAShorterOne(t *testing.T) {
 	f.wantUsage(t, 5, 1)
 	if n, ok := f.PartialSize("/a"); n != 5 || !ok {
 		t.Errorf("%d bytes wait, %v", n, ok)
+	}
+}
+
+// TestClaimsUnderARace: of sessions that interrupt, go on with and begin anew one
+// upload, none leaves the account wrong. There is room enough, so no count helps.
+func TestClaimsUnderARace(t *testing.T) {
+	d := newDisk(t)
+	f := d.quota("u", config.RoleReadWrite, config.Quota{Bytes: 1 << 40})
+	f.wantUsage(t, 0, 0)
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			for n := range 400 {
+				mode := []CreateMode{CreateTruncate, CreateAppend}[(i+n)%2]
+				u, err := f.Create("/a", mode, 0)
+				if err != nil {
+					continue // somebody has been quicker
+				}
+				if n%3 > 0 {
+					if err = u.Prepare(t.Context()); err == nil {
+						_, err = io.WriteString(u.File(), strings.Repeat("x", n%7))
+					}
+				}
+				if err = errors.Join(err, u.Interrupt()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if u, _ := f.Quota(); d.counted(f) != (tally{u.Bytes, u.Files}) {
+		t.Errorf("accounted are %+v, there are %+v", u, d.counted(f))
 	}
 }
