@@ -77,6 +77,8 @@ type octets struct {
 	set      bool
 }
 
+const rangeInText = "RANG works in TYPE I only"
+
 // setRange chooses the octets of the next RETR or HASH, the first and the last
 // (draft-bryan-ftp-range §3). A first after the last takes a choice back.
 func (s *session) setRange(arg string) {
@@ -88,7 +90,7 @@ func (s *session) setRange(arg string) {
 		s.rangeNext = octets{}
 		s.reply(350, "Range is reset: the whole file")
 	case !s.binary:
-		s.reply(504, "RANG works in TYPE I only")
+		s.reply(504, rangeInText)
 	default:
 		s.rangeNext, s.restart = octets{first, last + 1, true}, 0
 		s.reply(350, fmt.Sprintf("Range is %d to %d: send RETR or HASH", first, last))

@@ -116,6 +116,10 @@ func (s *session) siteQuota(arg string) {
 		s.reply(200, "No quota")
 		return
 	}
+	if u.Bytes < 0 {
+		s.done(vfs.ErrCounting, 0, "")
+		return
+	}
 	s.replyLines(200, "Quota:", []string{
 		"Bytes: " + used(u.Bytes, u.MaxBytes),
 		"Files: " + used(u.Files, u.MaxFiles),

@@ -149,6 +149,24 @@ func TestModeZRestart(t *testing.T) {
 	})
 }
 
+// TestModeZRange: RANG chooses octets of the file, whatever is on the wire.
+func TestModeZRange(t *testing.T) {
+	b := newBench(t, allowModeZ)
+	content := samples()["random"]
+	b.file("file", content)
+	c := b.login()
+	c.do("TYPE I", "200")
+	c.do("MODE Z", "200")
+	c.do("RANG 1000 500999", "350")
+	if got, _ := c.downloadZ("RETR file"); got != content[1000:501000] {
+		t.Errorf("%d bytes came", len(got))
+	}
+	c.do("RANG 1000000 9999999", "350")
+	if got, _ := c.downloadZ("RETR file"); got != content[1000000:] {
+		t.Errorf("%d bytes came", len(got))
+	}
+}
+
 // TestModeZDamaged: what is no whole stream, or not one alone, changes nothing,
 // and nothing of it is built on.
 func TestModeZDamaged(t *testing.T) {

@@ -239,3 +239,77 @@ func TestQuotaOfAnUploadThatIsCut(t *testing.T) {
 		}
 	})
 }
+
+// TestQuotaOfCompressedUploads: what counts is what is stored, not what is on the
+// wire, from the first block on: a bomb fills neither the home nor, hidden, the
+// disk.
+func TestQuotaOfCompressedUploads(t *testing.T) {
+	const most = 5 << 20
+	for _, typ := range []string{"I", "A"} {
+		for _, uploads := range []config.Uploads{config.UploadsAtomic, config.UploadsDirect} {
+			t.Run(typ+string(uploads), func(t *testing.T) {
+				b := newBench(t, func(c *config.Config) {
+					allowModeZ(c)
+					quota(config.Quota{Bytes: most})(c)
+					c.Storage.Uploads = uploads
+				})
+				c := b.login()
+				c.do("TYPE "+typ, "200")
+				c.do("MODE Z", "200")
+				bomb := pack(t, strings.Repeat("0", 64<<20))
+				if got := c.attempt("STOR bomb", bomb); !strings.HasPrefix(got, "552 Your quota is used up") {
+					t.Errorf("too large: %s", got)
+				}
+				if got := b.stored(); got > most || uploads == config.UploadsAtomic && got != 0 {
+					t.Errorf("%d bytes are left", got)
+				}
+				if got := c.upload("STOR bomb", string(pack(t, strings.Repeat("0", most)))); !strings.HasPrefix(got, "226") {
+					t.Errorf("just what there is room for: %s", got)
+				}
+				_ = c.open()
+				c.do("APPE bomb", "552")
+				if got := b.stored(); got != most {
+					t.Errorf("%d bytes are stored", got)
+				}
+			})
+		}
+	}
+}
+
+// TestQuotaIsTold: SITE QUOTA, AVBL and ALLO go by what uploads go by.
+func TestQuotaIsTold(t *testing.T) {
+	b := newBench(t, quota(config.Quota{Bytes: 1000, Files: 3}))
+	c, other := b.login(), b.login()
+	c.do("TYPE I", "200")
+	told := func(bytes, files int) {
+		t.Helper()
+		c := other // which need not wait for an upload
+		c.do("SITE QUOTA", fmt.Sprintf("200-Quota:\n Bytes: %d of 1000\n Files: %d of 3\n200 End", bytes, files))
+		c.do("AVBL", fmt.Sprintf("213 %d", 1000-bytes))
+		c.do(fmt.Sprintf("ALLO %d", 1000-bytes), "202")
+		c.do(fmt.Sprintf("ALLO %d", 1001-bytes), "552")
+	}
+	told(0, 0)
+	if got := c.upload("STOR a", strings.Repeat("a", 400)); !strings.HasPrefix(got, "226") {
+		t.Fatal(got)
+	}
+	c.do("MKD dir", "257")
+	told(400, 2)
+	data := c.begin("STOR b")
+	_, err := io.WriteString(data, strings.Repeat("b", 100))
+	must(t, err)
+	told(400, 3) // its name counts at once, its data when it is there
+	must(t, data.Close())
+	c.expect("226")
+	told(500, 3)
+	c.do(`COMB a b`, "250")
+	told(500, 2)
+	b.reload(quota(config.Quota{Files: 3}))
+	c.do("SITE QUOTA", "200-Quota:\n Bytes: 500, no limit\n Files: 2 of 3\n200 End")
+	b.reload(quota(config.Quota{Bytes: 100}))
+	c.do("AVBL", "213 0")
+	c.do("ALLO 1", "552")
+	b.reload(quota(config.Quota{}))
+	c.do("SITE QUOTA", "200 No quota")
+	c.do("ALLO 1000", "202")
+}

@@ -79,13 +79,9 @@ func (f *FS) Rmdir(p string) error {
 		if err := v.mayRemove(d, at.base); err != nil {
 			return err
 		}
-		err := d.rmdir(at.base)
+		err := f.rmdir(d, at.base)
 		if errors.Is(Classify(err), ErrNotEmpty) {
 			err = f.rmdirHidden(d, at.base)
-			f.account.outdate() // of what size the leftovers are
-		}
-		if err == nil {
-			f.account.change(tally{files: -1})
 		}
 		return err
 	})
@@ -106,22 +102,32 @@ func (f *FS) rmdirHidden(parent *folder, name string) error {
 		return ErrNotEmpty
 	})
 	if err == nil {
-		err = f.store.dropLeftovers(d)
+		err = f.dropLeftovers(d)
 	}
 	if err != nil {
 		return err
 	}
-	return parent.rmdir(name)
+	return f.rmdir(parent, name)
+}
+
+// rmdir removes an empty directory, and its name from the account.
+func (f *FS) rmdir(d *folder, name string) error {
+	defer f.account.goes()()
+	err := d.rmdir(name)
+	if err == nil {
+		f.account.change(tally{files: -1})
+	}
+	return err
 }
 
 // dropLeftovers judges every name again: a file may have been published since
 // somebody last looked.
-func (s *Store) dropLeftovers(d *folder) error {
+func (f *FS) dropLeftovers(d *folder) error {
 	return d.names(func(name string) error {
-		if !s.leftover(name) {
+		if !f.store.leftover(name) {
 			return nil
 		}
-		if err := d.unlink(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := f.unlink(d, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		return nil

@@ -113,7 +113,7 @@ func TestDropLeftoversJudgesAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dir.close()
-	if err := d.store.dropLeftovers(dir); err != nil {
+	if err := f.dropLeftovers(dir); err != nil {
 		t.Error(err)
 	}
 	d.wantNames("dir", u.hidden, "published")

@@ -49,16 +49,17 @@ func (u *Upload) begins(claims Info) int64 {
 
 // outdated is what waits of an interrupted upload that this one begins anew.
 func (u *Upload) outdated() (tally, error) {
-	if u.mode != CreateTruncate || u.direct {
+	if u.mode != CreateTruncate || u.direct || u.exclusive {
 		return tally{}, nil
 	}
 	return u.fs.weigh(u.folder, u.partial)
 }
 
 // makeRoom drops that when the data connection is there. It would be replaced
-// anyway, by what arrives; until then its room would be missing.
+// anyway, by what arrives; until then its room would be missing. What is to have
+// a name of its own does not begin it anew.
 func (u *Upload) makeRoom() {
-	if u.fs.account != nil && u.mode == CreateTruncate {
+	if u.fs.account != nil && u.mode == CreateTruncate && !u.exclusive {
 		u.fs.forget(u.folder, u.at.base)
 	}
 }
@@ -136,22 +137,33 @@ func (u *Upload) Add(n int64) error {
 }
 
 // rest has what has arrived come to rest in the home, where it takes the place of
-// what was replaced; ErrQuota tells that it may not. undo takes that back.
-func (u *Upload) rest(replaced tally) (undo func(), err error) {
+// what was replaced; ErrQuota tells that it may not. It goes by what is known: its
+// caller holds the lock of names. done is to be told how giving the name ended; a
+// count that begins before that may miss it.
+func (u *Upload) rest(replaced tally) (done func(error), err error) {
 	a := u.fs.account
 	if a == nil {
-		return func() {}, nil
+		return func(error) {}, nil
 	}
 	comes, was := tally{u.size, 1}.minus(replaced), u.charged
-	err = u.fs.judge(func(q config.Quota) bool {
+	grows := tally{max(comes.bytes, 0), max(comes.files, 0)}
+	err = u.fs.try(func(q config.Quota) bool {
 		if !a.rest.plus(comes).within(q) {
 			return false
 		}
 		a.put(comes)
 		a.moving, u.charged = a.moving.minus(was), tally{}
+		a.renamed = a.renamed.plus(grows)
 		return true
 	})
-	return func() { a.change(tally{}.minus(comes)) }, err
+	return func(err error) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.renamed = a.renamed.minus(grows)
+		if err != nil {
+			a.put(tally{}.minus(comes))
+		}
+	}, err
 }
 
 // fitsBeside tells whether what has arrived may be kept beside what is there.
@@ -184,6 +196,14 @@ func (u *Upload) settle(rests tally) {
 func (f *FS) judge(fits func(config.Quota) bool) error {
 	if f.quota != (config.Quota{}) {
 		return f.account.judge(func() bool { return fits(f.quota) })
+	}
+	return f.try(fits)
+}
+
+// try is judge by what is known.
+func (f *FS) try(fits func(config.Quota) bool) error {
+	if f.quota != (config.Quota{}) {
+		return f.account.try(func() bool { return fits(f.quota) })
 	}
 	f.account.mu.Lock()
 	defer f.account.mu.Unlock()

@@ -21,7 +21,7 @@ type Pace func(step func() (int64, error)) error
 // It needs OpRead and OpDelete where the sources are, and for the target what
 // an append does. A source must be a regular file, and neither the target nor
 // another source under a second name. ErrChanged tells that one was changed
-// meanwhile.
+// meanwhile, ErrBusy that a session writes one directly.
 //
 // left counts sources that are still there although all has been combined: one
 // that was changed after it was copied, or could not be removed.
@@ -98,6 +98,10 @@ func (c *combination) take(virtual string) error {
 		_ = p.file.Close()
 		err = ErrTwice
 	}
+	if err == nil && c.fs.store.writing.has(p.info.identity()) {
+		_ = p.file.Close()
+		err = ErrBusy
+	}
 	if err != nil {
 		d.close()
 		return fail("combine", at.virtual, err)
@@ -169,12 +173,19 @@ func (c *combination) begin(target string, pace Pace) (*Upload, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u.exists && c.holds(u.target) {
-		u.abandon()
-		u.folder.close()
-		return nil, fail("combine", u.at.virtual, ErrTwice)
+	switch {
+	case !u.exists:
+		return u, nil
+	case c.holds(u.target):
+		err = ErrTwice
+	case c.fs.store.writing.has(u.target.identity()):
+		err = ErrBusy
+	default:
+		return u, nil
 	}
-	return u, nil
+	u.abandon()
+	u.folder.close()
+	return nil, fail("combine", u.at.virtual, err)
 }
 
 func (c *combination) fill(ctx context.Context, u *Upload) error {
@@ -239,6 +250,8 @@ func (p *part) remove(f *FS) error {
 		return nil
 	case !now.same(p.info):
 		return ErrChanged
+	case f.store.writing.has(now.identity()):
+		return ErrBusy
 	}
 	err = f.unlink(p.folder, p.at.base)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -238,6 +238,57 @@ func TestCombineOfWhatChanges(t *testing.T) {
 	d.wantNames("", "a", "all", "kept")
 }
 
+// TestCombineOfWhatIsWritten: a file that another session writes directly is
+// neither taken away from it nor taken for whole, wherever it is noticed.
+func TestCombineOfWhatIsWritten(t *testing.T) {
+	d, f := newDirect(t)
+	d.write("old", "old")
+	d.write("part", "part")
+	u := begin(t, f, "/live", CreateTruncate, 0, "so far")
+	wantError(t, "a source", combine(t, f, "/new", "/old", "/live"), ErrBusy)
+	wantError(t, "the target", combine(t, f, "/live", "/old"), ErrBusy)
+	d.wantNames("", "live", "old", "part")
+	if _, err := u.Commit(); err != nil {
+		t.Error(err)
+	}
+	d.wantFile("live", "so far")
+	// One that begins behind the copy.
+	c := combination{fs: f}
+	defer c.close()
+	if err := c.take("/old"); err != nil {
+		t.Fatal(err)
+	}
+	if u, err := f.Create("/old", CreateAppend, 0); err != nil || u.Prepare(t.Context()) != nil {
+		t.Fatal(err)
+	} else {
+		defer func() { _ = u.Discard() }()
+	}
+	if left := c.remove(); left != 1 {
+		t.Errorf("%d sources are left", left)
+	}
+	d.wantFile("old", "old")
+}
+
+// TestCombineWithinAQuota: the target must fit beside the sources; what does not is
+// as if it had not been asked for.
+func TestCombineWithinAQuota(t *testing.T) {
+	d := newDisk(t)
+	f := d.quota("u", config.RoleReadWrite, config.Quota{Bytes: 20, Files: 4})
+	store(t, f, "/a", CreateTruncate, 0, "0123")
+	store(t, f, "/b", CreateTruncate, 0, "4567")
+	store(t, f, "/large", CreateTruncate, 0, "01234")
+	interrupt(t, f, "/new", "0")
+	wantError(t, "a new one", combine(t, f, "/new", "/a", "/b"), ErrQuota)
+	wantError(t, "a larger one", combine(t, f, "/large", "/a", "/b"), ErrQuota)
+	f.wantUsage(t, 14, 4)
+	d.wantNames("", f.partialName("new"), "a", "b", "large")
+	if err := combine(t, f, "/a", "/b"); err != nil {
+		t.Error(err)
+	}
+	d.wantFile("a", "01234567")
+	f.wantUsage(t, 14, 3)
+}
+
 // TestCombineOnAFullDisk: everything stays as it was.
 func TestCombineOnAFullDisk(t *testing.T) {
 	small := t.TempDir()

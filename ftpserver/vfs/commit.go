@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 )
@@ -103,21 +104,22 @@ func (u *Upload) end(sync bool) (size int64, err error) {
 	if !u.ended.CompareAndSwap(false, true) {
 		return 0, errEnded
 	}
-	defer u.letGo()
 	if u.file == nil {
+		u.letGo()
 		return 0, nil // a Direct upload that has not begun
 	}
-	var i Info
-	if i, err = statOf(int(u.file.Fd()), u.at.base); err == nil {
-		size, u.size, u.links = i.Size, i.Size, i.Links
-	}
-	if err == nil && sync {
+	if sync {
 		err = u.file.Sync()
 	}
-	if cerr := u.file.Close(); err == nil {
-		err = cerr
+	if u.direct {
+		defer u.fs.alone(u.at.base)() // nobody removes it between the look and letGo
 	}
-	return size, err
+	defer u.letGo()
+	i, serr := statOf(int(u.file.Fd()), u.at.base)
+	if serr == nil {
+		size, u.size, u.links = i.Size, i.Size, i.Links
+	}
+	return size, cmp.Or(err, serr, u.file.Close())
 }
 
 // giveUp ends a Commit that has failed. What came after a partial upload that

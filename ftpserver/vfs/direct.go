@@ -40,30 +40,41 @@ func (u *Upload) beginDirect() error {
 // prepareDirect makes the file, or makes it what the upload begins with. From
 // here on no other session writes it directly.
 func (u *Upload) prepareDirect() error {
+	now, err := u.hold()
+	if err != nil {
+		return err
+	}
+	if u.mode == CreateAt && u.offset > now.Size {
+		return ErrChanged // shortened since Create
+	}
+	return u.position(now.Size)
+}
+
+// hold takes the visible file, and it out of what is at rest, while nobody weighs
+// it to remove it.
+func (u *Upload) hold() (Info, error) {
+	defer u.fs.alone(u.at.base)()
 	created := u.file == nil
 	if created {
 		if err := u.createDirect(); err != nil {
-			return err
+			return Info{}, err
 		}
 	}
 	now, err := statOf(int(u.file.Fd()), u.at.base)
 	if err == nil {
 		err = regular(now.Mode)
 	}
-	if err != nil {
-		return err
-	}
-	if now.Links == 0 {
-		return ErrChanged // removed or replaced since Create
-	}
-	if !u.fs.store.writing.take(now.identity()) {
-		return ErrBusy
+	switch {
+	case err != nil:
+		return now, err
+	case now.Links == 0:
+		return now, ErrChanged // removed or replaced since Create
+	case !u.fs.store.writing.take(now.identity()):
+		return now, ErrBusy
 	}
 	u.held, u.created = now.identity(), created
-	if u.mode == CreateAt && u.offset > now.Size {
-		return ErrChanged // shortened since Create
-	}
-	return u.position(now.Size)
+	u.chargeDirect(tallyOf(now, !created), tallyOf(now, true))
+	return now, nil
 }
 
 // createDirect fails where somebody has been quicker: nobody's data is mixed
@@ -83,11 +94,7 @@ func (u *Upload) createDirect() (err error) {
 // where the data does.
 func (u *Upload) position(size int64) error {
 	keep := map[CreateMode]int64{CreateTruncate: 0, CreateAt: u.offset, CreateAppend: size}[u.mode]
-	was := tally{size, 1}
-	if u.created {
-		was = tally{}
-	}
-	u.chargeDirect(was, tally{keep, 1})
+	u.charge(tally{keep, 1})
 	if keep < size {
 		if err := u.file.Truncate(keep); err != nil {
 			return err

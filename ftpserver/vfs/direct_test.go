@@ -155,6 +155,19 @@ func TestDirectOfAFileThatGoes(t *testing.T) {
 	_, err := u.Commit()
 	wantError(t, "Commit of a file that was removed", err, ErrChanged)
 	d.wantNames("", "log.1")
+	// One that goes before the data connection is there is told then.
+	d.write("b", "old")
+	u, err = f.Create("/b", CreateAppend, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Remove("/b"); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, "Prepare", u.Prepare(t.Context()), ErrChanged)
+	if err := u.Interrupt(); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestDirectDropBox: who may only create never gets into a file that is there,

@@ -28,21 +28,22 @@ func (s *Store) FS(u config.User) (*FS, error) {
 		return nil, fail("open home", p.virtual, err)
 	}
 	f := &FS{store: s, home: home, start: "/", top: rule{held: held}, only: everything, identity: u.Name + "\x00" + u.UID + "\x00"}
-	if err := f.setQuota(home, p, u.Quota); err != nil {
-		_ = f.Close()
-		return nil, fail("open home", p.virtual, err)
-	}
 	if u.Role == config.RoleAdmin {
-		f.start = p.virtual
+		f.start, p = p.virtual, parse("/")
 		_ = home.Close()
 		if f.home, err = s.root.OpenRoot("."); err != nil {
 			return nil, fail("open home", "/", err)
 		}
 	}
+	if err := f.setQuota(p, u.Quota); err != nil {
+		_ = f.Close()
+		return nil, fail("open home", p.virtual, err)
+	}
 	if err := f.setRules(u.Paths); err != nil {
 		_ = f.Close()
 		return nil, err
 	}
+	f.account.start()
 	return f, nil
 }
 
@@ -52,7 +53,7 @@ func (s *Store) openHome(p place) (*os.Root, error) {
 	fi, err := s.root.Stat(p.rel)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		err = s.makeDirs(s.root, p.rel)
+		_, err = s.makeDirs(s.root, p.rel)
 	case err == nil && !fi.IsDir():
 		return nil, ErrNotDir
 	}
@@ -67,8 +68,8 @@ func (s *Store) openHome(p place) (*os.Root, error) {
 }
 
 // makeDirs makes each missing directory down to a path as durable as what will
-// be stored in it.
-func (s *Store) makeDirs(jail *os.Root, to string) error {
+// be stored in it, and tells how many it has made.
+func (s *Store) makeDirs(jail *os.Root, to string) (made int64, err error) {
 	rel := ""
 	for name := range strings.SplitSeq(to, "/") {
 		dir := path.Join(".", rel)
@@ -77,14 +78,17 @@ func (s *Store) makeDirs(jail *os.Root, to string) error {
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
-		if err == nil && s.durable() {
-			err = syncDir(jail, dir)
+		if err == nil {
+			made++
+			if s.durable() {
+				err = syncDir(jail, dir)
+			}
 		}
 		if err != nil {
-			return err
+			return made, err
 		}
 	}
-	return nil
+	return made, nil
 }
 
 func (s *Store) makeDir(jail *os.Root, rel string) error {

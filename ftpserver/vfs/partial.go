@@ -55,17 +55,38 @@ func (f *FS) waiting(d *folder, base string, target Info, exists bool) (Info, bo
 	return part, true, nil
 }
 
-// claim makes the partial upload this upload's alone, by renaming it.
-func (u *Upload) claim() error {
-	err := u.folder.rename(u.partial, u.folder, u.hidden)
-	if errors.Is(err, fs.ErrNotExist) {
-		return ErrRestart // another session was quicker
-	}
-	if err != nil {
+// claim makes the partial upload this upload's alone, by renaming it. seen is what
+// it was when that was decided: another session may have been quicker, and may
+// have left a shorter one since.
+func (u *Upload) claim(seen Info) error {
+	now, err := u.take(seen)
+	switch {
+	case u.source != fromPartial:
+		u.settle(tallyOf(seen, true)) // whoever has taken it has counted it out too
+		if errors.Is(err, fs.ErrNotExist) {
+			return ErrRestart
+		}
 		return err
+	case err == nil && !u.fits(now.Size):
+		return ErrRestart
+	}
+	return err
+}
+
+// take renames the partial upload and opens it, while nobody weighs it.
+func (u *Upload) take(seen Info) (now Info, err error) {
+	defer u.fs.alone(u.partial)()
+	if err = u.folder.rename(u.partial, u.folder, u.hidden); err != nil {
+		return now, err
 	}
 	u.source = fromPartial
-	return u.reopen()
+	if err = u.reopen(); err != nil {
+		return now, err
+	}
+	if now, err = statOf(int(u.file.Fd()), u.partial); err == nil {
+		u.fs.account.change(tallyOf(seen, true).minus(tallyOf(now, true)))
+	}
+	return now, err
 }
 
 // keep puts the upload aside for this user to go on with.

@@ -16,7 +16,18 @@ import (
 // nothing comes between the look and the rename. A replica on the same volume,
 // or a program beside the server, still can: of two appends that end within the
 // same microseconds in two replicas, one may be lost.
+//
+// Where the quota leaves no room, it tries once more after a new count. It waits
+// for that without the lock of the name, which serves the names of others too.
 func (u *Upload) publish() error {
+	err := u.publishNow()
+	if errors.Is(err, ErrQuota) && u.fs.account.recounted() {
+		err = u.publishNow()
+	}
+	return err
+}
+
+func (u *Upload) publishNow() error {
 	lock := u.fs.store.publishing.of(u.at.base)
 	lock.Lock()
 	defer lock.Unlock()
@@ -31,24 +42,22 @@ func (u *Upload) publish() error {
 	if err != nil {
 		return err
 	}
-	undo, err := u.rest(replaced)
+	done, err := u.rest(replaced)
 	if err != nil {
 		return err
 	}
-	if err = u.folder.rename(u.hidden, u.folder, u.at.base); err != nil {
-		undo()
-	}
+	err = u.folder.rename(u.hidden, u.folder, u.at.base)
+	done(err)
 	return err
 }
 
 func (u *Upload) publishNew() error {
-	undo, err := u.rest(tally{})
+	done, err := u.rest(tally{})
 	if err != nil {
 		return err
 	}
-	if err = u.folder.link(u.hidden, u.at.base); err != nil {
-		undo()
-	}
+	err = u.folder.link(u.hidden, u.at.base)
+	done(err)
 	if errors.Is(err, fs.ErrExist) {
 		return ErrTaken
 	}
@@ -109,12 +118,16 @@ func (l *nameLocks) both(a, b string) (unlock func()) {
 }
 
 // alone is for what weighs a name and then takes it away: nothing else may have it
-// in between. Without an account nothing is weighed.
+// in between, and no count. Without an account nothing is weighed.
 func (f *FS) alone(base string) (unlock func()) {
 	if f.account == nil {
 		return func() {}
 	}
 	lock := f.store.publishing.of(base)
 	lock.Lock()
-	return lock.Unlock
+	done := f.account.goes()
+	return func() {
+		done()
+		lock.Unlock()
+	}
 }

@@ -1,7 +1,7 @@
 package vfs
 
 import (
-	"os"
+	"errors"
 	"sync"
 	"time"
 
@@ -38,14 +38,15 @@ func (a *accounts) outdate() {
 	}
 }
 
-// setQuota finds the account of the home. A user without a quota has one too
-// where somebody with a quota shares the home, so that what it does counts.
-func (f *FS) setQuota(home *os.Root, at place, q config.Quota) error {
+// setQuota finds the account of the home; that of an Admin is the root, whatever
+// it begins with. A user without a quota has one too where somebody with a quota
+// shares the home, so that what it does counts.
+func (f *FS) setQuota(at place, q config.Quota) error {
 	f.quota = q
 	if q == (config.Quota{}) && f.store.accounts.none() {
 		return nil
 	}
-	d, err := openDir(home, ".")
+	d, err := openDir(f.home, ".")
 	if err != nil {
 		return err
 	}
@@ -56,6 +57,18 @@ func (f *FS) setQuota(home *os.Root, at place, q config.Quota) error {
 	}
 	f.account = f.store.accounts.of(f.store, i.identity(), at.rel, q != config.Quota{})
 	return nil
+}
+
+// start has a home counted that never was, when what a login makes in it is there.
+func (a *account) start() {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.known {
+		a.count()
+	}
 }
 
 // accounts are those of the homes that have had a user with a quota since the
@@ -71,7 +84,7 @@ func (a *accounts) none() bool {
 	return len(a.byHome) == 0
 }
 
-// of finds the account of a home. A new one, if it is wanted, is counted at once.
+// of finds the account of a home, or makes it if it is wanted.
 func (a *accounts) of(s *Store, home identity, rel string, wanted bool) *account {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -84,9 +97,6 @@ func (a *accounts) of(s *Store, home identity, rel string, wanted bool) *account
 	}
 	got = &account{store: s, home: home, rel: rel}
 	a.byHome[home] = got
-	got.mu.Lock()
-	got.count()
-	got.mu.Unlock()
 	return got
 }
 
@@ -133,12 +143,20 @@ type account struct {
 	home  identity
 	rel   string
 
+	// leaving is held from when something goes from what is at rest on the disk
+	// until it has gone from the account: a count that came into force in between
+	// would have it go twice. It comes before mu.
+	leaving sync.RWMutex
+
 	mu      sync.Mutex
 	known   bool          // there has been a count
 	rest    tally         // at rest: the last count, and what has changed since
 	moving  tally         // uploads on their way
 	running chan struct{} // closed at the end of the count that is going on
-	grown   tally         // what has come to rest since that has begun
+	grown   tally         // what has come to rest or was renamed since that has begun
+	shifted bool          // directories were renamed since
+	renamed tally         // what is being renamed
+	shifts  int           // directories that are being renamed
 	ended   time.Time     // the last count
 	took    time.Duration // the last count
 }
@@ -160,6 +178,38 @@ func (a *account) put(by tally) {
 	a.rest = a.rest.plus(by)
 	if a.running != nil {
 		a.grown = a.grown.plus(tally{max(by.bytes, 0), max(by.files, 0)})
+	}
+}
+
+// goes holds back counts until done.
+func (a *account) goes() (done func()) {
+	if a == nil {
+		return func() {}
+	}
+	a.leaving.RLock()
+	return a.leaving.RUnlock
+}
+
+// moves notes that something is about to be renamed; done is to be called when it
+// is. A count that goes on may be through with where it comes to, and not yet where
+// it was: it would miss it. A file is added to it; what a directory holds is not
+// known.
+func (a *account) moves(what Info) (done func()) {
+	if a == nil {
+		return func() {}
+	}
+	by, dirs := tallyOf(what, true), 0
+	if what.Dir {
+		dirs = 1
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.renamed, a.shifts = a.renamed.plus(by), a.shifts+dirs
+	a.grown, a.shifted = a.grown.plus(by), a.shifted || what.Dir
+	return func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.renamed, a.shifts = a.renamed.minus(by), a.shifts-dirs
 	}
 }
 
@@ -214,26 +264,34 @@ func (a *account) judge(fits func() bool) error {
 	if !a.counted() {
 		return ErrCounting
 	}
-	a.mu.Lock()
-	ok := fits()
-	var running chan struct{}
-	if !ok {
-		running = a.recount()
+	err := a.try(fits)
+	if errors.Is(err, ErrQuota) && a.recounted() {
+		err = a.try(fits)
 	}
-	a.mu.Unlock()
-	if ok {
-		return nil
-	}
-	if running == nil {
-		return ErrQuota
-	}
-	await(running, a.store.counts.patience)
+	return err
+}
+
+// try is judge by what is known, for whoever may not wait.
+func (a *account) try(fits func() bool) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if fits() {
-		return nil
+	switch {
+	case !a.known:
+		return ErrCounting
+	case !fits():
+		return ErrQuota
 	}
-	return ErrQuota
+	return nil
+}
+
+// recounted has the home counted for somebody who is about to be refused, and
+// waits, but not for long. It is false where it is not time for a count.
+func (a *account) recounted() bool {
+	a.mu.Lock()
+	running := a.recount()
+	a.mu.Unlock()
+	await(running, a.store.counts.patience)
+	return running != nil
 }
 
 // count begins a count if it is time for one, and returns the one that goes on.
@@ -261,7 +319,7 @@ func (a *account) begin() {
 	if !a.store.counts.add() {
 		return
 	}
-	a.running, a.grown = make(chan struct{}), tally{}
+	a.running, a.grown, a.shifted = make(chan struct{}), a.renamed, a.shifts > 0
 	go func() {
 		defer a.store.counts.done()
 		a.finish(a.store.census(a))
@@ -269,12 +327,20 @@ func (a *account) begin() {
 }
 
 // finish puts a count in force. One that has failed is as if it had not been, but
-// is not tried again at once.
+// is not tried again at once. One that may have missed a directory takes nothing
+// from what was known.
 func (a *account) finish(total tally, took time.Duration, err error) {
+	a.leaving.Lock()
+	defer a.leaving.Unlock()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if err == nil {
-		a.rest, a.known = total.plus(a.grown), true
+	total = total.plus(a.grown)
+	switch {
+	case err != nil, a.shifted && !a.known:
+	case a.shifted:
+		a.rest = tally{max(a.rest.bytes, total.bytes), max(a.rest.files, total.files)}
+	default:
+		a.rest, a.known = total, true
 	}
 	a.ended, a.took = time.Now(), took
 	close(a.running)

@@ -112,9 +112,14 @@ func (m *move) do() error {
 
 func (m *move) rename() error {
 	defer m.store.publishing.both(m.from, m.to)()
+	if err := m.again(); err != nil {
+		return err
+	}
 	if err := m.mayPut(); err != nil {
 		return err
 	}
+	defer m.account.moves(m.what)()
+	defer m.account.goes()()
 	if !m.what.Dir && !m.target.held.overwrites() {
 		return m.renameNew()
 	}
@@ -130,6 +135,14 @@ func (m *move) rename() error {
 		m.account.change(tally{}.minus(replaced))
 	}
 	return err
+}
+
+// again looks at what is renamed now that nobody publishes, renames or removes it.
+func (m *move) again() (err error) {
+	if m.what, err = m.source.lstat(m.from); err != nil {
+		return err
+	}
+	return m.mayMove(m.what)
 }
 
 // replaces is what goes from the account with the file that is replaced. One

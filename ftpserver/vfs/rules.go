@@ -65,8 +65,10 @@ func (f *FS) setRules(paths []config.PathRule) error {
 func (f *FS) makeRuleDir(at place) error {
 	fi, err := f.home.Stat(at.rel)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := f.store.makeDirs(f.home, at.rel); err != nil {
-			return err
+		made, merr := f.store.makeDirs(f.home, at.rel)
+		f.account.change(tally{files: made})
+		if merr != nil {
+			return merr
 		}
 		fi, err = f.home.Stat(at.rel) // a link that leads to nothing is still one
 	}

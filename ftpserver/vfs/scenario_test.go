@@ -58,6 +58,9 @@ var scenarios = map[string]struct {
 	"direct bad disk": {config.RoleReadWrite, config.DurabilityFull, wantEIO(storing("/old", CreateAppend))},
 	"direct upload":   {config.RoleReadWrite, config.DurabilityNone, upload},
 	"full at link":    {config.RoleWriteOnly, config.DurabilityFull, wantNoSpace(storing("/new", CreateTruncate))},
+	"umask":           {config.RoleReadWrite, config.DurabilityFull, wantEIO(storing("/new", CreateTruncate))},
+	"direct umask":    {config.RoleReadWrite, config.DurabilityFull, wantEIO(storing("/new", CreateTruncate))},
+	"umask make":      {config.RoleReadWrite, config.DurabilityFull, wantEIO(func(f *FS) error { return f.Mkdir("/made") })},
 	"full disk":       {config.RoleReadWrite, config.DurabilityFull, wantNoSpace(storing("/old", CreateTruncate))},
 }
 
@@ -71,10 +74,15 @@ func runScenario(name, root string) error {
 	if err != nil {
 		return err
 	}
+	set := config.Storage{Durability: c.durability}
 	if strings.HasPrefix(name, "direct") {
-		if err := s.Configure(config.Storage{Durability: c.durability, Uploads: config.UploadsDirect}); err != nil {
-			return err
-		}
+		set.Uploads = config.UploadsDirect
+	}
+	if strings.Contains(name, "umask") {
+		set.Umask = "000"
+	}
+	if err := s.Configure(set); err != nil {
+		return err
 	}
 	return c.run(f)
 }

@@ -104,24 +104,32 @@ func (s *settings) mode(fd int, want uint32) error {
 	return retry(func() error { return unix.Fchmod(fd, st.Mode&0o7000|want) })
 }
 
-// create makes a file, which must not be there.
+// create makes a file, which must not be there. Where that fails, it is not.
 func (d *folder) create(name, shown string, s *settings) (*os.File, error) {
 	f, err := openAt(d.fd(), name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, s.fileMode, shown)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.mode(int(f.Fd()), s.fileMode); err != nil {
-		_ = f.Close()
+		_, _ = f.Close(), d.unlink(name) // which is empty
 		return nil, err
 	}
 	return f, nil
 }
 
+// mkdir makes a directory, as create makes a file.
 func (d *folder) mkdir(name string, s *settings) error {
 	err := retry(func() error { return unix.Mkdirat(d.fd(), name, s.dirMode) })
 	if err != nil || !s.exact {
 		return err
 	}
+	if err = d.chmodDir(name, s); err != nil {
+		_ = d.rmdir(name)
+	}
+	return err
+}
+
+func (d *folder) chmodDir(name string, s *settings) error {
 	made, err := d.enter(name)
 	if err != nil {
 		return err

@@ -40,10 +40,16 @@ func (f *FS) available(at place) (int64, error) {
 		return 0, err
 	}
 	n, err := d.free()
-	if u, limited := f.Quota(); limited && u.MaxBytes > 0 && err == nil {
+	if err != nil {
+		return 0, err
+	}
+	if u, limited := f.Quota(); limited && u.MaxBytes > 0 {
+		if u.Bytes < 0 {
+			return 0, ErrCounting
+		}
 		n = min(n, max(u.MaxBytes-u.Bytes, 0))
 	}
-	return n, err
+	return n, nil
 }
 
 // free is the space that the server may still fill on the directory's file

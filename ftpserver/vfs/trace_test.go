@@ -125,6 +125,17 @@ func TestFullAtClose(t *testing.T) {
 	d.wantNames("", "dir", "empty", "old")
 }
 
+// TestModeThatCannotBeSet: of what could not be made as it was to be, nothing stays.
+func TestModeThatCannotBeSet(t *testing.T) {
+	for _, scenario := range []string{"umask", "direct umask", "umask make"} {
+		t.Run(scenario, func(t *testing.T) {
+			d := newHome(t)
+			trace(t, d, scenario, "trace=fchmod,"+strings.TrimPrefix(tracedCalls, "trace="), "inject=fchmod:error=EIO")
+			d.wantNames("", "dir", "empty", "old")
+		})
+	}
+}
+
 // TestDirectOnABadDisk: no 226 where the flush failed. What is there is there.
 func TestDirectOnABadDisk(t *testing.T) {
 	d := newHome(t)

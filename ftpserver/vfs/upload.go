@@ -144,7 +144,7 @@ func (u *Upload) begin(v *view) (err error) {
 		return err
 	}
 	if from == fromPartial {
-		return u.claim()
+		return u.claim(part)
 	}
 	u.source = from
 	u.file, err = u.folder.create(u.hidden, u.at.virtual, v.now)
