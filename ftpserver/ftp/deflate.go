@@ -159,10 +159,10 @@ func (s *session) receiveDeflated(t *transfer, c dataConn, u *vfs.Upload, stall 
 		return err
 	}
 	if s.binary {
-		err = t.inflate(c, u.File(), stall)
+		err = t.inflate(c, &metered{u}, stall)
 	} else {
-		w := newASCIIWriter(u.File())
-		err = t.inflate(c, w, stall)
+		w := newASCIIWriter(&metered{u})
+		err = t.inflate(c, promptIf(u.Direct(), w), stall)
 		err = errors.Join(err, w.finish())
 	}
 	if errors.Is(err, errDamaged) {
