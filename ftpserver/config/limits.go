@@ -24,7 +24,8 @@ type Limits struct {
 	// Sessions is how many control connections the process serves at once.
 	Sessions int `yaml:"sessions,omitempty"`
 	// SessionsPerAddress is how many of them one client address may hold; of
-	// IPv6, one network of 64 bits.
+	// IPv6, one network of 64 bits. It does not count where addresses are hidden
+	// (Passive.ClientAddresses).
 	SessionsPerAddress int `yaml:"sessionsPerAddress,omitempty"`
 	// IdleTimeout ends a session without a command. Absent: 5 minutes.
 	IdleTimeout time.Duration `yaml:"idleTimeout,omitempty"`
