@@ -88,12 +88,14 @@ func (s *session) setRange(arg string) {
 		s.rangeNext = octets{}
 		s.reply(350, "Range is reset: the whole file")
 	case !s.binary:
-		s.reply(504, "RANG works in TYPE I only")
+		s.reply(504, rangeInImage)
 	default:
 		s.rangeNext, s.restart = octets{first, last + 1, true}, 0
 		s.reply(350, fmt.Sprintf("Range is %d to %d: send RETR or HASH", first, last))
 	}
 }
+
+const rangeInImage = "RANG works in TYPE I only"
 
 func twoNumbers(arg string) (a, b int64, ok bool) {
 	f := strings.Fields(arg)

@@ -49,6 +49,11 @@ func (s *session) logRefusal(code int, err error) {
 
 // retr sends a file (RFC 959 §4.1.3).
 func (s *session) retr(arg string) {
+	if s.rangeNow.set && !s.binary { // TYPE has changed since
+		s.dropData()
+		s.reply(504, rangeInImage)
+		return
+	}
 	if !s.ready() {
 		return
 	}
