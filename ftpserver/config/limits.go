@@ -37,7 +37,8 @@ type Limits struct {
 	// Absent: 15 seconds.
 	HandshakeTimeout time.Duration `yaml:"handshakeTimeout,omitempty"`
 	// Handshakes is how many TLS handshakes may be in progress at once; one more
-	// ends the oldest. Absent: 1000.
+	// ends the oldest. Those on data connections that are a session's by their
+	// address are counted apart, up to the same number. Absent: 1000.
 	Handshakes int `yaml:"handshakes,omitempty"`
 	// DrainTimeout is how long sessions may finish what they are at when the
 	// process is asked to end (SIGTERM). Absent: 25 seconds.

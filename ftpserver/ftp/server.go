@@ -62,10 +62,12 @@ type Server struct {
 	turns      turns
 	seats      seats
 	handshakes handshakes
-	tickets    *tickets
-	known      *knownSessions
-	guesses    *lockout.Guard
-	changed    signal // fires when the configuration has changed
+	// ownHandshakes are those on data connections of sessions.
+	ownHandshakes handshakes
+	tickets       *tickets
+	known         *knownSessions
+	guesses       *lockout.Guard
+	changed       signal // fires when the configuration has changed
 
 	mu        sync.Mutex
 	sessions  map[*session]struct{}
