@@ -196,3 +196,22 @@ func TestStraySecretIsNotQuoted(t *testing.T) {
 		}
 	}
 }
+
+// TestWantedWords: whoever writes a list where a word is wanted is told so, of
+// every field.
+func TestWantedWords(t *testing.T) {
+	for _, field := range []string{
+		"listen: [a]", "modeZ: [Allow]", "passive: {clientAddresses: [Hidden]}", "passive: {unverifiedData: {a: b}}",
+		"tls: {mode: [Required]}", "tls: {dataSessions: [Auto]}", "tls: {uploadEnd: [Auto]}", "tls: {dataProtection: [Required]}",
+		"tls: {ocspStapling: [Enabled]}", "tls: {clientCertificates: {mode: [Required]}}", "limits: {failedLogins: {mode: [Off]}}",
+		"storage: {uploads: [Direct]}", "storage: {overwrite: [Deny]}", "storage: {durability: [Full]}", "storage: {hiddenFiles: [Deny]}",
+		"users: [{role: [Admin]}]", "users: [{certificateLogin: [WithPassword]}]", "log: {level: [Info]}", "hosts: [[a]]",
+	} {
+		if _, err := Decode([]byte(field), Strict); err == nil || !strings.Contains(err.Error(), "line 1: must be text") {
+			t.Errorf("%s: %v", field, err)
+		}
+	}
+	if _, err := Decode([]byte("tls: word"), Strict); err == nil || !strings.Contains(err.Error(), "must be a mapping of fields") {
+		t.Errorf("tls: %v", err)
+	}
+}

@@ -24,7 +24,8 @@ type Limits struct {
 	// Sessions is how many control connections the process serves at once.
 	Sessions int `yaml:"sessions,omitempty"`
 	// SessionsPerAddress is how many of them one client address may hold; of
-	// IPv6, one network of 64 bits.
+	// IPv6, one network of 64 bits. It does not count where addresses are hidden
+	// (Passive.ClientAddresses).
 	SessionsPerAddress int `yaml:"sessionsPerAddress,omitempty"`
 	// IdleTimeout ends a session without a command. Absent: 5 minutes.
 	IdleTimeout time.Duration `yaml:"idleTimeout,omitempty"`
@@ -36,7 +37,8 @@ type Limits struct {
 	// Absent: 15 seconds.
 	HandshakeTimeout time.Duration `yaml:"handshakeTimeout,omitempty"`
 	// Handshakes is how many TLS handshakes may be in progress at once; one more
-	// ends the oldest. Absent: 1000.
+	// ends the oldest. Those on data connections that are a session's by their
+	// address are counted apart, up to the same number. Absent: 1000.
 	Handshakes int `yaml:"handshakes,omitempty"`
 	// DrainTimeout is how long sessions may finish what they are at when the
 	// process is asked to end (SIGTERM). Absent: 25 seconds.

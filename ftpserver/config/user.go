@@ -99,6 +99,7 @@ type User struct {
 	// in, the longest counts; outside of all, Role does.
 	Paths []PathRule `yaml:"paths,omitempty"`
 	// AllowedCIDRs are the networks that the user may log in from. Absent: all.
+	// An address that is hidden (Passive.ClientAddresses) is in none.
 	AllowedCIDRs []string `yaml:"allowedCIDRs,omitempty"`
 	// ExpiresAt is when the login ends: from then on it is refused, and running
 	// sessions end as those of a suspended user. Absent: never.

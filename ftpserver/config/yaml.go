@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -82,11 +84,34 @@ func wanted(goType string) string {
 		return "a duration such as 5m"
 	case strings.HasPrefix(goType, "[]"):
 		return "a list"
-	case goType == "string", strings.HasSuffix(goType, "Mode"), strings.HasSuffix(goType, "Durability"),
-		strings.HasSuffix(goType, "Role"), strings.HasSuffix(goType, "Login"),
-		strings.HasSuffix(goType, "Protection"), strings.HasSuffix(goType, "Stapling"),
-		strings.HasSuffix(goType, "Uploads"), strings.HasSuffix(goType, "Overwrite"), strings.HasSuffix(goType, "HiddenFiles"):
+	case words()[goType]:
 		return "text"
 	}
 	return "a mapping of fields"
 }
+
+// words are the types whose values are text, by the names that package yaml gives
+// them: of a file, whatever is a string in Config and UsersFile.
+var words = sync.OnceValue(func() map[string]bool {
+	out, seen := map[string]bool{}, map[reflect.Type]bool{}
+	var walk func(reflect.Type)
+	walk = func(t reflect.Type) {
+		if seen[t] {
+			return
+		}
+		seen[t] = true
+		switch t.Kind() {
+		case reflect.String:
+			out[t.String()] = true
+		case reflect.Slice, reflect.Pointer:
+			walk(t.Elem())
+		case reflect.Struct:
+			for i := range t.NumField() {
+				walk(t.Field(i).Type)
+			}
+		}
+	}
+	walk(reflect.TypeFor[Config]())
+	walk(reflect.TypeFor[UsersFile]())
+	return out
+})

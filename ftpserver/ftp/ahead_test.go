@@ -100,6 +100,21 @@ func TestQuitBehindACommand(t *testing.T) {
 	})
 }
 
+// TestEndBehindATransfer: a client whose command waits is told why its session
+// ends as any other is.
+func TestEndBehindATransfer(t *testing.T) {
+	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
+		data := c.begin("STOR up")
+		c.send("PWD\r\nPWD")
+		waitAhead(t, b)
+		b.server.all()[0].end(endNow)
+		c.expect("426 Transfer ended by the server")
+		c.expect("421 This session was ended by the server")
+		c.ended()
+		_ = data.Close()
+	})
+}
+
 // TestAheadIsBounded: a client may send as much as it likes during a transfer;
 // all is answered, and little of it is held.
 func TestAheadIsBounded(t *testing.T) {

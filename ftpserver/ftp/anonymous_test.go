@@ -1,7 +1,6 @@
 package ftp
 
 import (
-	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
@@ -79,7 +78,7 @@ func TestAUserNamedAnonymous(t *testing.T) {
 // with.
 func TestGuestsDoNotShareUploads(t *testing.T) {
 	a := &config.Anonymous{Home: "/pub", Role: config.RoleWriteOnly}
-	one, two := guest(a, netip.MustParseAddr("192.0.2.1")), guest(a, netip.MustParseAddr("192.0.2.2"))
+	one, two := guest(a, "192.0.2.1"), guest(a, "192.0.2.2")
 	b := newBench(t, nil)
 	begin := func(c candidate) {
 		f, err := b.server.Store.FS(c.User)

@@ -43,6 +43,7 @@ func (s *session) secureControl() bool {
 	s.dropData()
 	s.protection = s.firstProtection()
 	s.forgetLogin()
+	s.facts, s.clientName = defaultFacts, "" // nobody knows who has chosen that
 	return true
 }
 

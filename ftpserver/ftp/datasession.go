@@ -33,6 +33,9 @@ func (s *session) dataRequest() (passive.Request, *problem) {
 	r := passive.Request{Client: s.client, User: s.identity().key(), Session: s.id}
 	if hidden {
 		r.Client = netip.Addr{}
+		if s.guest { // as identities they are many; of the ports they have one user's share
+			r.User = identity{name: guestName}.key()
+		}
 	}
 	secure := s.dataSecurity()
 	if secure == nil {

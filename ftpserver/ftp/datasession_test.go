@@ -369,6 +369,26 @@ func TestPasswordChangeEndsTickets(t *testing.T) {
 	}
 }
 
+// TestRevocationEndsTickets: a session that the server has ended, as its login
+// changed, proves nothing any more, also once the login is as it was.
+func TestRevocationEndsTickets(t *testing.T) {
+	for _, version := range tlsVersions {
+		b := newBench(t, hidden)
+		b.file("secret", "alice's")
+		gone, ofGone := b.keepingAs("alice", version)
+		left, ofLeft := b.keepingAs("alice", version)
+		left.do("QUIT", "221")
+		left.ended()
+		b.reload(func(c *config.Config) { c.Users[0].Login = config.LoginSuspended })
+		gone.expect("421")
+		gone.ended()
+		b.reload(func(c *config.Config) { c.Users[0].Login = config.LoginEnabled })
+		c, own := b.keepingAs("alice", version)
+		c.takes("of one that has left", ofLeft, false, own)
+		c.takes("of one that was ended", ofGone, true, own)
+	}
+}
+
 // TestUnprovenReplies: a client is told what to do.
 func TestUnprovenReplies(t *testing.T) {
 	for _, err := range []error{passive.ErrForeign, passive.ErrUnproven} {

@@ -17,11 +17,23 @@ func origin(client netip.Addr) netip.Prefix { return lockout.Group(client) }
 
 // loginOrigin is what failed logins on this session are counted under. The zero
 // Prefix, where addresses mean nothing, has them counted by user only.
-func (s *session) loginOrigin(now *live.Snapshot) netip.Prefix {
+func (s *session) loginOrigin(now *live.Snapshot) netip.Prefix { return origin(s.clientAddress(now)) }
+
+// clientAddress is the client's own address; the zero Addr, which is in no
+// network, where addresses mean nothing.
+func (s *session) clientAddress(now *live.Snapshot) netip.Addr {
 	if now.Config.Passive.ClientAddresses == config.ClientAddressesHidden {
-		return netip.Prefix{}
+		return netip.Addr{}
 	}
-	return origin(s.client)
+	return s.client
+}
+
+// turn is in whose turn a password is looked at.
+func (s *session) turn(now *live.Snapshot, name string) turn {
+	if from := s.loginOrigin(now); from.IsValid() {
+		return turn{from: from}
+	}
+	return turn{user: name}
 }
 
 // policy is what the configuration says of failed logins.
@@ -39,7 +51,7 @@ func policy(f config.FailedLogins) lockout.Policy {
 func (s *session) attempt(now *live.Snapshot, name string, c candidate) lockout.Attempt {
 	return lockout.Attempt{
 		Name: name, Entry: now.Digests[name], From: s.loginOrigin(now),
-		Expected: len(c.AllowedCIDRs) > 0 && clientIn(s.client, c.AllowedCIDRs),
+		Expected: len(c.AllowedCIDRs) > 0 && clientIn(s.clientAddress(now), c.AllowedCIDRs),
 	}
 }
 
@@ -148,7 +160,7 @@ func (s *session) verify(ctx context.Context, now *live.Snapshot, name string, c
 	}
 	ctx, cancel := context.WithTimeout(ctx, loginTimeout)
 	defer cancel()
-	done, err := s.server.turns.wait(ctx, origin(s.client))
+	done, err := s.server.turns.wait(ctx, s.turn(now, name))
 	if err != nil {
 		return "", err
 	}

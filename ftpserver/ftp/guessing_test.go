@@ -182,6 +182,25 @@ func TestDelayIsJudgedAnew(t *testing.T) {
 	b.connect().try("alice", "renewed", "230") // at once
 }
 
+// TestLoginOfASessionThatEnds: one that begins when the end was asked for waits
+// for nothing.
+func TestLoginOfASessionThatEnds(t *testing.T) {
+	b := newBench(t, nil)
+	b.connect()
+	s := b.server.all()[0]
+	ctx, done := s.loginContext()
+	if ctx.Err() != nil {
+		t.Error("it is over before it has begun")
+	}
+	done()
+	s.end(endNow)
+	ctx, done = s.loginContext()
+	defer done()
+	if ctx.Err() == nil {
+		t.Error("it goes on")
+	}
+}
+
 // TestDelayEndsWithTheSession: the end of the server is not held up.
 func TestDelayEndsWithTheSession(t *testing.T) {
 	b := newBench(t, longDelay)

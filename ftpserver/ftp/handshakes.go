@@ -49,14 +49,15 @@ func (h *handshakes) end(e *list.Element) (evicted bool) {
 // handshake does the server's side of a TLS handshake. Deadlines are the
 // caller's. The error is told in metrics; a handshakeError says more to a log.
 func (s *Server) handshake(c net.Conn, about tlsconf.Connection, b *binding) (*tls.Conn, error) {
-	running := s.handshakes.begin(c, s.Live.Current().Config.Limits.Handshakes)
+	bound := s.boundOf(about, b)
+	running := bound.begin(c, s.Live.Current().Config.Limits.Handshakes)
 	s.Metrics.HandshakeBegins()
 	conn := tls.Server(c, b.config(s.TLS))
 	err := conn.HandshakeContext(about.Context(context.Background()))
 	if err == nil && about.Client != nil {
 		err = sameClient(conn.ConnectionState(), about.Client)
 	}
-	if s.handshakes.end(running) {
+	if bound.end(running) {
 		err = errEvicted
 	}
 	if err == nil {
@@ -66,6 +67,16 @@ func (s *Server) handshake(c net.Conn, about tlsconf.Connection, b *binding) (*t
 	failed := &handshakeError{err: err, failure: classify(err)}
 	s.Metrics.HandshakeEnds(connectionKind(about), failed.reason)
 	return nil, failed
+}
+
+// boundOf is what a handshake counts for. Those on data connections that are a
+// session's by their address count for themselves: clients may begin them long
+// before they go on, and nobody who has not logged in may end them.
+func (s *Server) boundOf(about tlsconf.Connection, b *binding) *handshakes {
+	if about.Data && b.session != 0 {
+		return &s.ownHandshakes
+	}
+	return &s.handshakes
 }
 
 func connectionKind(about tlsconf.Connection) string {

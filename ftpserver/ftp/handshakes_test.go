@@ -13,8 +13,9 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
-// TestHandshakesAreBounded: one more ends the oldest, on control, implicit and
-// data connections alike, and those that lead somewhere are served.
+// TestHandshakesAreBounded: one more ends the oldest, on control and implicit
+// connections alike, and those that lead somewhere are served. Strangers end none
+// on the data connection of a session.
 func TestHandshakesAreBounded(t *testing.T) {
 	b := newBench(t, func(c *config.Config) {
 		implicit(c)
@@ -43,23 +44,21 @@ func TestHandshakesAreBounded(t *testing.T) {
 	defer func() { _ = silent.Close() }()
 	inProgress(2)
 	data := session.open()
+	third := auth()
 	inProgress(3)
 
-	third := auth()
+	fourth := auth()
 	oldest.ended()
 	eventually(t, "the log tells why", func() bool { return b.log.logged("TLS handshake failed", "limits.handshakes") })
-	fourth := auth()
+	fifth := auth()
 	_ = silent.SetReadDeadline(time.Now().Add(patience))
 	if _, err := silent.Read(make([]byte, 1)); err == nil || errors.As(err, new(net.Error)) && err.(net.Error).Timeout() {
 		t.Errorf("the implicit one goes on: %v", err)
 	}
-	fifth := auth()
-	_, err = io.ReadAll(data)
-	if err != nil && !strings.Contains(err.Error(), "reset") {
-		t.Errorf("the data connection goes on: %v", err)
-	}
-	session.do("STOR file", "150")
-	session.expect("425 The data connection could not be secured")
+	session.do("STOR early", "150")
+	secured := session.wrap(data)
+	must(t, secured.Close())
+	session.expect("226")
 
 	for _, c := range []*client{third, fourth, fifth} {
 		c.handshake()
@@ -69,6 +68,27 @@ func TestHandshakesAreBounded(t *testing.T) {
 	if got := session.upload("STOR file", "content"); !strings.HasPrefix(got, "226") {
 		t.Error(got)
 	}
+}
+
+// TestDataHandshakesAreBounded: those of sessions among themselves.
+func TestDataHandshakesAreBounded(t *testing.T) {
+	b := newBench(t, func(c *config.Config) { c.Limits.Handshakes = 1 })
+	one, two := b.loginTLS(), b.loginTLS()
+	oldest := one.open()
+	eventually(t, "the handshake is in progress", func() bool {
+		b.server.ownHandshakes.mu.Lock()
+		defer b.server.ownHandshakes.mu.Unlock()
+		return b.server.ownHandshakes.running.Len() == 1
+	})
+	newest := two.open()
+	if _, err := io.ReadAll(oldest); err != nil && !strings.Contains(err.Error(), "reset") {
+		t.Errorf("the oldest goes on: %v", err)
+	}
+	one.do("STOR file", "150")
+	one.expect("425 The data connection could not be secured")
+	two.do("STOR file", "150")
+	must(t, two.wrap(newest).Close())
+	two.expect("226")
 }
 
 // TestHandshakeTimeout: on data connections it counts from when both command and

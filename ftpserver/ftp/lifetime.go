@@ -22,6 +22,7 @@ const (
 const (
 	drainedText = "This server is about to restart: connect again in a moment"
 	revokedText = "Your login has changed: connect again"
+	endedText   = "This session was ended by the server"
 )
 
 // end asks the session to end. It may be called from any goroutine.
@@ -123,7 +124,7 @@ func (s *session) onDeadline() {
 	switch {
 	case ending == endNow:
 		s.stopTransfer() // its reply comes first
-		s.goodbye("ended", "This session was ended by the server")
+		s.goodbye("ended", endedText)
 	case !due:
 	case ending == endRevoke:
 		s.goodbye("revoked", revokedText)

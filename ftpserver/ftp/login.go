@@ -2,6 +2,7 @@ package ftp
 
 import (
 	"context"
+	"crypto/rand"
 	"net/netip"
 	"strings"
 	"time"
@@ -29,30 +30,41 @@ func (s *session) candidate(now *live.Snapshot, name string) candidate {
 		return candidate{User: u, exists: true}
 	}
 	if strings.EqualFold(name, guestName) || strings.EqualFold(name, "ftp") {
-		return guest(now.Config.Anonymous, s.client)
+		return guest(now.Config.Anonymous, s.guestUID(now))
 	}
 	return candidate{}
 }
 
-// guest is somebody without a login of their own. As its UID, the address keeps
-// one guest from going on with what another has begun to upload.
-func guest(a *config.Anonymous, client netip.Addr) candidate {
+// guestUID is what tells guests apart: the address or, where that means nothing,
+// each login. It keeps one guest from going on with what another has begun to
+// upload, and from getting a data connection of another.
+func (s *session) guestUID(now *live.Snapshot) string {
+	if a := s.clientAddress(now); a.IsValid() {
+		return a.String()
+	}
+	return rand.Text()
+}
+
+// guest is somebody without a login of their own.
+func guest(a *config.Anonymous, uid string) candidate {
 	if a == nil {
 		return candidate{}
 	}
 	return candidate{guest: true, exists: true, User: config.User{
-		Name: guestName, UID: client.String(), Home: a.Home, Role: a.Role, Login: config.LoginEnabled, Quota: a.Quota,
+		Name: guestName, UID: uid, Home: a.Home, Role: a.Role, Login: config.LoginEnabled, Quota: a.Quota,
 	}}
 }
 
 // obstacle says why a user can't log in from an address at this time, whatever
-// the password; "" if nothing is in the way.
+// the password; "" if nothing is in the way. The zero Addr is one that is hidden.
 func obstacle(u *config.User, client netip.Addr, now time.Time) string {
 	switch {
 	case u.Login != config.LoginEnabled:
 		return "not enabled"
 	case expired(u.ExpiresAt, now):
 		return "expired"
+	case !client.IsValid() && len(u.AllowedCIDRs) > 0:
+		return "address hidden, and allowedCIDRs are given"
 	case !clientIn(client, u.AllowedCIDRs):
 		return "address not allowed"
 	}
@@ -85,7 +97,7 @@ func (s *session) checkPassword(ctx context.Context, c candidate, password strin
 
 // obstacle says why somebody can't log in on this session, whatever the password.
 func (s *session) obstacle(c candidate, now *live.Snapshot) string {
-	if reason := obstacle(&c.User, s.client, time.Now()); reason != "" {
+	if reason := obstacle(&c.User, s.clientAddress(now), time.Now()); reason != "" {
 		return reason
 	}
 	return certificateObstacle(c, s.peer, now.TLS)

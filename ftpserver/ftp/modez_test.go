@@ -350,3 +350,40 @@ func TestModeZDenied(t *testing.T) {
 		t.Errorf("FEAT tells of it: %s", got)
 	}
 }
+
+// TestModeZQuota: what counts is what comes out of the compressed data, as it
+// comes: some hundred bytes may be as many megabytes.
+func TestModeZQuota(t *testing.T) {
+	const most = 4 << 20
+	bomb := pack(t, strings.Repeat("\x00", 64<<20))
+	for name, edit := range map[string]func(*config.Config){"atomic": func(*config.Config) {}, "direct": direct} {
+		for _, mode := range []string{"I", "A"} {
+			t.Run(name+" "+mode, func(t *testing.T) {
+				b := newBench(t, func(c *config.Config) { allowModeZ(c); edit(c); quota(config.Quota{Bytes: most})(c) })
+				c := b.login()
+				c.do("TYPE "+mode, "200")
+				c.do("MODE Z", "200")
+				if got := c.attempt("STOR bomb", bomb); !strings.HasPrefix(got, "552") {
+					t.Errorf("too large: %s", got)
+				}
+				if got := b.stored(); got > most {
+					t.Errorf("%d bytes are stored", got)
+				}
+				if b.log.logged("msg=Transfer", fmt.Sprintf("plainBytes=%d", 64<<20)) {
+					t.Error("all of it was unpacked before it was refused")
+				}
+				if name == "direct" {
+					c.do("DELE bomb", "250")
+				}
+				damaged := pack(t, strings.Repeat("y", most-1))
+				damaged[len(damaged)-1]++
+				if got := c.attempt("STOR fits", damaged); !strings.HasPrefix(got, "451") {
+					t.Errorf("damaged: %s", got)
+				}
+				if got := c.attempt("STOR fits", pack(t, strings.Repeat("x", most))); !strings.HasPrefix(got, "226") {
+					t.Errorf("just what there is room for: %s", got)
+				}
+			})
+		}
+	}
+}

@@ -43,7 +43,7 @@ func (s *session) revoke(now *live.Snapshot) {
 		return
 	}
 	is := s.current(was, now)
-	how := revocation(was, is, s.client, time.Now())
+	how := revocation(was, is, s.clientAddress(now), time.Now())
 	if now.Config.TLS.Mode == config.TLSRequired && !secure {
 		how = max(how, endRevoke)
 	}
@@ -67,7 +67,7 @@ func (s *session) expireView(fs *vfs.FS, at time.Time) {
 // current is what is now configured of who has logged in.
 func (s *session) current(who candidate, now *live.Snapshot) candidate {
 	if who.guest {
-		return guest(now.Config.Anonymous, s.client)
+		return guest(now.Config.Anonymous, who.UID)
 	}
 	u, exists := now.Users[who.Name]
 	return candidate{User: u, exists: exists}

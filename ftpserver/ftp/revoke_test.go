@@ -142,7 +142,7 @@ func TestRuleThatCannotBe(t *testing.T) {
 // Guests are judged by what is configured for guests.
 func TestRevocationOfGuests(t *testing.T) {
 	client := netip.MustParseAddr("192.0.2.1")
-	was := guest(&config.Anonymous{Home: "/pub", Role: config.RoleReadOnly}, client)
+	was := guest(&config.Anonymous{Home: "/pub", Role: config.RoleReadOnly}, client.String())
 	for name, c := range map[string]struct {
 		now  *config.Anonymous
 		want ending
@@ -152,7 +152,7 @@ func TestRevocationOfGuests(t *testing.T) {
 		"home": {&config.Anonymous{Home: "/other", Role: config.RoleReadOnly}, endRevoke},
 		"off":  {nil, endRevoke},
 	} {
-		if got := revocation(was, guest(c.now, client), client, time.Now()); got != c.want {
+		if got := revocation(was, guest(c.now, client.String()), client, time.Now()); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
@@ -219,7 +219,7 @@ func TestExpiryOfWhoWasThereBefore(t *testing.T) {
 // heldUp sends the right password, and returns when its check waits for done.
 func (b *bench) heldUp(c *client) (done func()) {
 	b.t.Helper()
-	client := origin(addrPort(c.raw.LocalAddr()).Addr())
+	client := turn{from: origin(addrPort(c.raw.LocalAddr()).Addr())}
 	done, err := b.server.turns.wait(b.t.Context(), client)
 	must(b.t, err)
 	c.send("PASS " + password)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/auth/lockout"
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/live"
 	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
@@ -61,10 +62,12 @@ type Server struct {
 	turns      turns
 	seats      seats
 	handshakes handshakes
-	tickets    *tickets
-	known      *knownSessions
-	guesses    *lockout.Guard
-	changed    signal // fires when the configuration has changed
+	// ownHandshakes are those on data connections of sessions.
+	ownHandshakes handshakes
+	tickets       *tickets
+	known         *knownSessions
+	guesses       *lockout.Guard
+	changed       signal // fires when the configuration has changed
 
 	mu        sync.Mutex
 	sessions  map[*session]struct{}
@@ -88,6 +91,7 @@ func NewServer(o Options) *Server {
 	}
 	o.Broker.SetProver(s.proveData)
 	s.configureStore(o.Live.Current())
+	s.tellOfHidden(o.Live.Current().Config)
 	o.Live.Subscribe(s.applySnapshot)
 	return s
 }
@@ -95,6 +99,14 @@ func NewServer(o Options) *Server {
 func (s *Server) configureStore(now *live.Snapshot) {
 	if err := s.Store.Configure(now.Config.Storage); err != nil {
 		s.Log.Error("Applying the settings of the storage failed", "error", err) // a configuration that was validated
+	}
+}
+
+// tellOfHidden warns of what is configured and does not count, as the addresses
+// of clients are hidden.
+func (s *Server) tellOfHidden(c *config.Config) {
+	if c.Limits.SessionsPerAddress > perAddress(c) {
+		s.Log.Warn("limits.sessionsPerAddress does not count, as passive.clientAddresses is Hidden: limit sessions, and maxSessions of users")
 	}
 }
 
@@ -146,7 +158,8 @@ type refusal struct{ reason, text string }
 
 // admit registers a session, or says why the client can't have one now.
 func (s *Server) admit(c *net.TCPConn, implicit bool) (*session, refusal) {
-	limits := s.Live.Current().Config.Limits
+	now := s.Live.Current().Config
+	limits, perAddress := now.Limits, perAddress(now)
 	client := origin(addrPort(c.RemoteAddr()).Addr())
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -155,7 +168,7 @@ func (s *Server) admit(c *net.TCPConn, implicit bool) (*session, refusal) {
 		return nil, refusal{"draining", drainedText}
 	case limits.Sessions > 0 && len(s.sessions) >= limits.Sessions:
 		return nil, refusal{"too many sessions", "Too many sessions: try again later"}
-	case limits.SessionsPerAddress > 0 && s.addresses[client] >= limits.SessionsPerAddress:
+	case perAddress > 0 && s.addresses[client] >= perAddress:
 		return nil, refusal{"too many sessions of the address", "Too many sessions from your address: try again later"}
 	}
 	s.sequence++
@@ -165,6 +178,15 @@ func (s *Server) admit(c *net.TCPConn, implicit bool) (*session, refusal) {
 	s.addresses[client]++
 	s.running.Add(1) // under mu: Drain waits for all that were admitted
 	return ss, refusal{}
+}
+
+// perAddress is how many sessions one address may have; 0 for any number. Where
+// addresses are hidden, all clients may have one and the same.
+func perAddress(c *config.Config) int {
+	if c.Passive.ClientAddresses == config.ClientAddressesHidden {
+		return 0
+	}
+	return c.Limits.SessionsPerAddress
 }
 
 // refuse tells a client that it gets no session; over TLS where the client would
@@ -239,6 +261,9 @@ func (s *Server) applySnapshot(before, now *live.Snapshot) {
 	}
 	s.changed.fire()
 	s.configureStore(now)
+	if before.Config != now.Config {
+		s.tellOfHidden(now.Config)
+	}
 	limits := before.Config.Limits != now.Config.Limits
 	for _, ss := range s.all() {
 		ss.revoke(now)

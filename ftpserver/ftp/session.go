@@ -280,8 +280,10 @@ func (s *session) turnedAway(cmd *command) bool {
 	switch {
 	case ending == endDrain && (!busy || cmd.begins):
 		s.goodbye("drained", drainedText)
-	case ending >= endRevoke:
+	case ending == endRevoke:
 		s.goodbye("revoked", revokedText)
+	case ending == endNow:
+		s.goodbye("ended", endedText)
 	}
 	return s.finished
 }

@@ -11,17 +11,24 @@ import (
 // not take the time of all others.
 type turns struct {
 	mu    sync.Mutex
-	lines map[netip.Prefix]*line
+	lines map[turn]*line
 }
 
-// line is those of an address who are checked or wait for it.
+// turn is whose logins are checked one after the other: those of an address or,
+// where addresses mean nothing, of a user.
+type turn struct {
+	from netip.Prefix
+	user string
+}
+
+// line is those of a turn who are checked or wait for it.
 type line struct {
 	length int
 	turn   chan struct{} // holds one token
 }
 
 // wait returns when it is the client's turn; done ends it.
-func (t *turns) wait(ctx context.Context, client netip.Prefix) (done func(), err error) {
+func (t *turns) wait(ctx context.Context, client turn) (done func(), err error) {
 	l := t.join(client)
 	select {
 	case l.turn <- struct{}{}:
@@ -32,11 +39,11 @@ func (t *turns) wait(ctx context.Context, client netip.Prefix) (done func(), err
 	}
 }
 
-func (t *turns) join(client netip.Prefix) *line {
+func (t *turns) join(client turn) *line {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.lines == nil {
-		t.lines = map[netip.Prefix]*line{}
+		t.lines = map[turn]*line{}
 	}
 	l := t.lines[client]
 	if l == nil {
@@ -47,7 +54,7 @@ func (t *turns) join(client netip.Prefix) *line {
 	return l
 }
 
-func (t *turns) leave(client netip.Prefix) {
+func (t *turns) leave(client turn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if l := t.lines[client]; l.length > 1 {

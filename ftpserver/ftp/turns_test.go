@@ -10,7 +10,7 @@ import (
 // TestTurns: one login of an address is checked at a time, others do not wait.
 func TestTurns(t *testing.T) {
 	var line turns
-	flooder, other := origin(netip.MustParseAddr("127.0.0.2")), origin(netip.MustParseAddr("127.0.0.3"))
+	flooder, other := turn{from: origin(netip.MustParseAddr("127.0.0.2"))}, turn{from: origin(netip.MustParseAddr("127.0.0.3"))}
 	done, err := line.wait(context.Background(), flooder)
 	must(t, err)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
