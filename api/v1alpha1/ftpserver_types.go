@@ -54,7 +54,8 @@ type FTPServerSpec struct {
 	Anonymous *AnonymousSpec `json:"anonymous,omitempty"`
 
 	// limits bound what clients may use. Absent: idle sessions end after 5
-	// minutes, nothing else is bounded.
+	// minutes, failed logins lead to delays and lockouts, and nothing else is
+	// bounded.
 	//
 	// +optional
 	// +default={}
@@ -208,34 +209,6 @@ type PassiveAddress struct {
 	// +kubebuilder:validation:items:MaxLength=43
 	// +kubebuilder:validation:XValidation:rule="self.all(c, isCIDR(c))",message="clientCIDRs must be networks such as 10.0.0.0/8"
 	ClientCIDRs []string `json:"clientCIDRs,omitempty"`
-}
-
-// LimitsSpec bounds what clients may use.
-type LimitsSpec struct {
-	// sessionsPerReplica is how many control connections one pod serves at once;
-	// a further one is told 421. Absent: no limit.
-	//
-	// +optional
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=100000
-	SessionsPerReplica int32 `json:"sessionsPerReplica,omitempty"`
-
-	// sessionsPerAddress is how many of them one client address may hold on one
-	// pod. Absent: no limit.
-	//
-	// +optional
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=100000
-	SessionsPerAddress int32 `json:"sessionsPerAddress,omitempty"`
-
-	// idleTimeout ends a session that sends no command, from 1s to 24h. Absent:
-	// 5m.
-	//
-	// +optional
-	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="idleTimeout must be between 1s and 24h"
-	IdleTimeout *metav1.Duration `json:"idleTimeout,omitempty"`
 }
 
 // LogLevel is how much the server logs.

@@ -25,7 +25,7 @@ const (
 	ruleOverhead = 40
 	cidrOverhead = 60
 	// narrowOverhead is what else can narrow a login.
-	narrowOverhead = 80
+	narrowOverhead = 160
 )
 
 // entrySize is the most that a user takes of its shard, in bytes: its entry is
@@ -112,6 +112,7 @@ func UserEntry(u *v1alpha1.FTPUser, passwordHash string) config.User {
 		Login:        config.Login(u.Spec.Login),
 		AllowedCIDRs: u.Spec.AllowedCIDRs,
 		MaxSessions:  int(u.Spec.Limits.SessionsPerReplica),
+		Quota:        config.Quota{Bytes: u.Spec.Quota.InBytes(), Files: u.Spec.Quota.Files},
 	}
 	for _, p := range u.Spec.Paths {
 		entry.Paths = append(entry.Paths, config.PathRule{Path: p.Path, Role: config.Role(p.Role)})

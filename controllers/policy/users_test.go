@@ -7,8 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"k8s.io/utils/ptr"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers/policy"
@@ -73,9 +76,12 @@ func TestServerFull(t *testing.T) {
 		users int
 		edit  func(*v1alpha1.FTPUserSpec)
 	}{
-		"plain":         {12_000, func(*v1alpha1.FTPUserSpec) {}},
-		"long homes":    {12_000, func(s *v1alpha1.FTPUserSpec) { s.Home = strings.Repeat("/h", 250) }},
-		"narrowed":      {12_000, func(s *v1alpha1.FTPUserSpec) { s.ExpiresAt, s.Limits.SessionsPerReplica = &until, 100_000 }},
+		"plain":      {12_000, func(*v1alpha1.FTPUserSpec) {}},
+		"long homes": {12_000, func(s *v1alpha1.FTPUserSpec) { s.Home = strings.Repeat("/h", 250) }},
+		"narrowed": {12_000, func(s *v1alpha1.FTPUserSpec) {
+			s.ExpiresAt, s.Limits.SessionsPerReplica = &until, 100_000
+			s.Quota = v1alpha1.QuotaSpec{Bytes: ptr.To(resource.MustParse("1Ei")), Files: 1_000_000_000_000}
+		}},
 		"many paths":    {3_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 500) }},
 		"short paths":   {6_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 2) }},
 		"emoji":         {3_000, func(s *v1alpha1.FTPUserSpec) { s.Home, s.Paths = strings.Repeat("/\U0001F600", 250), emoji(32) }},
@@ -182,6 +188,25 @@ func TestUserThatAServerWouldRefuse(t *testing.T) {
 	}
 	if got := policy.UserEntry(zero, "").Login; got != config.LoginSuspended {
 		t.Errorf("a login that ended in the year 1 is %s", got)
+	}
+}
+
+// The quota reaches the server in bytes, and one that an Admin can't have does not
+// take the file of all others down with it.
+func TestQuotaOfAUser(t *testing.T) {
+	u := user("a", "", 0)
+	if got := policy.UserEntry(u, "").Quota; got != (config.Quota{}) {
+		t.Errorf("none is %+v", got)
+	}
+	for in, want := range map[string]int64{"10Gi": 10 << 30, "1500m": 2, "1Ei": 1 << 60, "5M": 5_000_000} {
+		u.Spec.Quota = v1alpha1.QuotaSpec{Bytes: ptr.To(resource.MustParse(in)), Files: 7}
+		if got := policy.UserEntry(u, "").Quota; got != (config.Quota{Bytes: want, Files: 7}) {
+			t.Errorf("%s is %+v", in, got)
+		}
+	}
+	u.Spec.Role = v1alpha1.RoleAdmin
+	if got := policy.AcceptUsers([]*v1alpha1.FTPUser{u})["a"]; got.Reason != v1alpha1.ReasonInvalidSpec {
+		t.Errorf("an Admin with a quota: %+v", got)
 	}
 }
 

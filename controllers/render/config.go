@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -77,12 +76,7 @@ func serverConfig(in Input) *config.Config {
 		Storage:   config.Storage{Root: dataDir},
 		UsersDir:  usersDir,
 		Anonymous: anonymous(spec.Anonymous),
-		Limits: config.Limits{
-			Sessions:           int(spec.Limits.SessionsPerReplica),
-			SessionsPerAddress: int(spec.Limits.SessionsPerAddress),
-			IdleTimeout:        idleTimeout(spec.Limits),
-			DrainTimeout:       drainTimeout(in.Server),
-		},
+		Limits:    limits(in.Server),
 		Admin: config.Admin{
 			Listen: listen(adminListen),
 			Status: config.StatusEndpoint{
@@ -100,7 +94,10 @@ func anonymous(spec *v1alpha1.AnonymousSpec) *config.Anonymous {
 	if spec == nil {
 		return nil
 	}
-	return &config.Anonymous{Home: spec.Home, Role: config.Role(spec.Role)}
+	return &config.Anonymous{
+		Home: spec.Home, Role: config.Role(spec.Role),
+		Quota: config.Quota{Bytes: spec.Quota.InBytes(), Files: spec.Quota.Files},
+	}
 }
 
 func listen(port int) string { return fmt.Sprintf(":%d", port) }
@@ -120,23 +117,6 @@ func tls(in Input) config.TLS {
 		t.Certificates = certificateFiles(in)
 	}
 	return t
-}
-
-func idleTimeout(l v1alpha1.LimitsSpec) time.Duration {
-	if l.IdleTimeout == nil {
-		return 0
-	}
-	return l.IdleTimeout.Duration
-}
-
-// drainMargin is what the server keeps of the grace period to end in order.
-const drainMargin = 5 * time.Second
-
-// drainTimeout is how long sessions may finish: the kubelet kills whatever is
-// left at the end of the grace period.
-func drainTimeout(s *v1alpha1.FTPServer) time.Duration {
-	grace := gracePeriod(s)
-	return max(grace-drainMargin, grace/2, time.Second)
 }
 
 // usersSecrets are the Secrets with the users, one for each shard, also where

@@ -34,6 +34,7 @@ func input(change ...func(*render.Input)) render.Input {
 	s.Spec.Passive = v1alpha1.PassiveSpec{PortsPerReplica: 2, FirstPort: 30000}
 	s.Spec.Service = v1alpha1.ServiceSpec{Type: v1alpha1.ServiceClusterIP, Port: 21}
 	s.Spec.Storage.Volume = &v1alpha1.VolumeSpec{Size: ptr.To(resource.MustParse("1Gi")), DeletionPolicy: v1alpha1.DeletionRetain}
+	s.Spec.Limits.FailedLogins.Mode = v1alpha1.FailedLoginsLockout
 	s.Spec.Logging.Level = v1alpha1.LogInfo
 	s.Spec.Pod = v1alpha1.PodSpec{RunAsUser: 65532, FSGroup: 65532}
 	s.Spec.Pod.Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("50m")}
@@ -69,7 +70,8 @@ func tuned(in *render.Input) {
 		AllocateLoadBalancerNodePorts: ptr.To(false),
 	}
 	s.Storage.Volume = &v1alpha1.VolumeSpec{ExistingClaimRef: &v1alpha1.LocalReference{Name: "theirs"}}
-	s.Limits = v1alpha1.LimitsSpec{SessionsPerReplica: 9, SessionsPerAddress: 3, IdleTimeout: &metav1.Duration{Duration: time.Minute}}
+	s.Limits = v1alpha1.LimitsSpec{SessionsPerReplica: 9, SessionsPerAddress: 3, IdleTimeout: &metav1.Duration{Duration: time.Minute},
+		FailedLogins: v1alpha1.FailedLoginsSpec{Mode: v1alpha1.FailedLoginsLockout, LockoutAfter: 20, LockoutFor: &metav1.Duration{Duration: time.Hour}}}
 	s.NetworkPolicy.Mode = v1alpha1.NetworkPolicyNone
 	s.Pod = v1alpha1.PodSpec{
 		Image: "example.com/own:2", ImagePullSecrets: []v1alpha1.LocalReference{{Name: "pull"}},
@@ -87,7 +89,8 @@ func tuned(in *render.Input) {
 // guarded uses all that narrows logins and what reaches the pods.
 func guarded(in *render.Input) {
 	s := &in.Server.Spec
-	s.Anonymous = &v1alpha1.AnonymousSpec{Home: "/pub", Role: "ReadOnly"}
+	s.Anonymous = &v1alpha1.AnonymousSpec{Home: "/pub", Role: "ReadOnly", Quota: v1alpha1.QuotaSpec{Bytes: ptr.To(resource.MustParse("1Gi"))}}
+	s.Limits.FailedLogins.Mode = v1alpha1.FailedLoginsNone
 	s.NetworkPolicy = v1alpha1.NetworkPolicySpec{Mode: v1alpha1.NetworkPolicyManaged, FTPFrom: []networkingv1.NetworkPolicyPeer{
 		{IPBlock: &networkingv1.IPBlock{CIDR: "198.51.100.0/24"}},
 	}, MetricsFrom: []networkingv1.NetworkPolicyPeer{
@@ -95,7 +98,7 @@ func guarded(in *render.Input) {
 	}}
 	in.PassiveAddresses = []config.PassiveAddress{{Address: "lb.example.com"}}
 	in.Users = []config.User{
-		{Name: "alice", UID: "1", PasswordHash: "$argon2id$alice", Role: "ReadWrite", Login: "Enabled", MaxSessions: 2,
+		{Name: "alice", UID: "1", PasswordHash: "$argon2id$alice", Role: "ReadWrite", Login: "Enabled", MaxSessions: 2, Quota: config.Quota{Bytes: 1 << 30, Files: 100},
 			Paths: []config.PathRule{{Path: "/in", Role: "WriteOnly"}}, AllowedCIDRs: []string{"10.0.0.0/8"}, ExpiresAt: time.Unix(1893456000, 0).UTC()},
 		{Name: "bob", UID: "2", PasswordHash: "$6$bob", Role: "ReadWrite", Login: "Enabled"},
 	}
@@ -200,7 +203,7 @@ func TestPodTemplateDependsOnPodSettingsOnly(t *testing.T) {
 		s.TLS = v1alpha1.TLSSpec{Mode: v1alpha1.TLSDisabled, MinVersion: "1.3"}
 		s.Passive = v1alpha1.PassiveSpec{PortsPerReplica: 64, FirstPort: 1024, Addresses: []v1alpha1.PassiveAddress{{Address: "192.0.2.1"}}}
 		s.Service = v1alpha1.ServiceSpec{Type: v1alpha1.ServiceLoadBalancer, Port: 2100}
-		s.Limits.SessionsPerReplica = 1
+		s.Limits = v1alpha1.LimitsSpec{SessionsPerReplica: 1, FailedLogins: v1alpha1.FailedLoginsSpec{Mode: v1alpha1.FailedLoginsNone}}
 		s.Anonymous = &v1alpha1.AnonymousSpec{Home: "/pub", Role: "ReadOnly"}
 		s.NetworkPolicy.Mode = v1alpha1.NetworkPolicyNone
 		s.Logging.Level = v1alpha1.LogDebug
