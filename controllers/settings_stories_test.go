@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers/render"
@@ -28,6 +30,7 @@ func TestSettingsReachTheServer(t *testing.T) {
 	ns := namespace(t)
 	server := newServer(ns, "files")
 	user := newUser(ns, "alice", "files", func(u *v1alpha1.FTPUser) {
+		u.Spec.Paths = []v1alpha1.PathRule{{Path: "/logs", Role: "ReadWrite", Uploads: v1alpha1.UploadsDirect, Overwrite: v1alpha1.OverwriteDeny}}
 		u.Spec.Quota = v1alpha1.QuotaSpec{Bytes: ptr.To(resource.MustParse("1.5Gi")), Files: 20}
 	})
 	create(t, server, user)
@@ -35,6 +38,11 @@ func TestSettingsReachTheServer(t *testing.T) {
 	reaches(t, server, kstatus.CurrentStatus)
 	if got, want := login(t, ns, "files", "alice").Quota, (config.Quota{Bytes: 3 << 29, Files: 20}); got != want {
 		t.Errorf("the quota is %+v, want %+v", got, want)
+	}
+	if got, want := login(t, ns, "files", "alice").Paths, (config.PathRule{
+		Path: "/logs", Role: config.RoleReadWrite, Uploads: config.UploadsDirect, Overwrite: config.OverwriteDeny,
+	}); len(got) != 1 || got[0] != want {
+		t.Errorf("the path rules are %+v, want %+v", got, want)
 	}
 	if got := serverConfig(t, ns, "files").Limits.FailedLogins; got.Mode != config.GuessingLockout || got.LockoutAfter != config.DefaultLockoutAfter {
 		t.Errorf("by default, failed logins lead to %+v", got)
@@ -65,6 +73,56 @@ func TestSettingsReachTheServer(t *testing.T) {
 	if after := podTemplate(t, ns); after != template {
 		t.Errorf("the pod template was changed from %s to %s", template, after)
 	}
+}
+
+// What the server denies to everybody, one of the previous version would not: it
+// lets nobody in, and server and users are told.
+func TestDeniedToEverybodyOnAnOlderServer(t *testing.T) {
+	ns := namespace(t)
+	server, user := newServer(ns, "files"), newUser(ns, "alice", "files")
+	create(t, server, user)
+	runPods(t, ns, "files")
+	pods.set(t, func() { pods.older[host(ns, "files")] = true })
+	reconcileAll(t, ns, "files")
+	reaches(t, user, kstatus.CurrentStatus)
+
+	change(t, server, func(s *v1alpha1.FTPServer) { s.Spec.Files.Uploads = v1alpha1.UploadsDirect })
+	unsupported(t, server, "files.uploads")
+	says(t, user, v1alpha1.ConditionProgrammed, metav1.ConditionTrue, v1alpha1.ReasonProgrammed)
+	if old := previousLogin(t, ns, "alice"); old.Login != config.LoginEnabled {
+		t.Errorf("direct uploads keep users out of an older server, which does them otherwise: %+v", old)
+	}
+
+	change(t, server, func(s *v1alpha1.FTPServer) { s.Spec.Files.Names.Denied = []string{".*"} })
+	unsupported(t, server, "files.uploads, files.names")
+	unsupported(t, user, "denies to everybody")
+	if old := previousLogin(t, ns, "alice"); old.Login != config.LoginSuspended {
+		t.Errorf("an older server is told %+v", old)
+	}
+	if now := login(t, ns, "files", "alice"); now.Login != config.LoginEnabled {
+		t.Errorf("the server is told %+v", now)
+	}
+	quiet(t, ns, "files")
+
+	pods.set(t, func() { delete(pods.older, host(ns, "files")) })
+	reconcileAll(t, ns, "files")
+	reaches(t, server, kstatus.CurrentStatus)
+	reaches(t, user, kstatus.CurrentStatus)
+	if c := serverConfig(t, ns, "files").Storage; c.Uploads != config.UploadsDirect || len(c.Names.Denied) != 1 || c.Overwrite != config.OverwriteAllow {
+		t.Errorf("the server is told %+v", c)
+	}
+}
+
+// unsupported finds that what an older server does not know of the object is named.
+func unsupported(t *testing.T, o client.Object, what string) {
+	t.Helper()
+	eventually(t, func() error {
+		c := says(t, o, v1alpha1.ConditionProgrammed, metav1.ConditionFalse, v1alpha1.ReasonUnsupportedByServer)
+		if !strings.Contains(c.Message, what) {
+			return fmt.Errorf("the message does not say %q: %s", what, c.Message)
+		}
+		return nil
+	})
 }
 
 // podTemplate is what the pods of the server "files" are made from.

@@ -46,6 +46,13 @@ type FTPServerSpec struct {
 	// +required
 	Storage StorageSpec `json:"storage,omitzero"`
 
+	// files says how files are stored, named and listed. Absent: uploads appear
+	// when they are complete, and names are free.
+	//
+	// +optional
+	// +default={"uploads": "Atomic", "overwrite": "Allow", "hidden": "Show"}
+	Files FilesSpec `json:"files,omitzero"`
+
 	// anonymous lets in clients that log in as "anonymous" or "ftp", with any
 	// password (RFC 1635). An FTPUser of that name goes before it. Absent: only
 	// FTPUsers log in.

@@ -166,6 +166,18 @@ type PathRule struct {
 	//
 	// +required
 	Role PathRole `json:"role,omitempty"`
+
+	// uploads is Atomic or Direct, as in files.uploads of the FTPServer. Absent:
+	// what it says.
+	//
+	// +optional
+	Uploads Uploads `json:"uploads,omitempty"`
+
+	// overwrite is Allow or Deny, as in files.overwrite of the FTPServer. Absent:
+	// what it says.
+	//
+	// +optional
+	Overwrite Overwrite `json:"overwrite,omitempty"`
 }
 
 // UserLimitsSpec bounds what a user may use.

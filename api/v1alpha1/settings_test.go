@@ -1,6 +1,8 @@
 package v1alpha1_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -38,6 +40,34 @@ func TestSettingsAreJudged(t *testing.T) {
 		"quota of an Admin":           {user, []set{{"spec.role", "Admin"}, {"spec.quota", fields("files", int64(9))}}, "an Admin works on all of the server's files and has no quota: remove quota"},
 		"quota of guests":             {server, []set{{"spec.anonymous", fields("role", "WriteOnly", "quota", fields("bytes", "1Gi"))}}, ""},
 		"quota of guests, of nothing": {server, []set{{"spec.anonymous", fields("quota", fields())}}, "give quota bytes or files"},
+
+		"direct uploads":          {server, []set{{"spec.files", fields("uploads", "Direct")}}, ""},
+		"uploads of a kind":       {server, []set{{"spec.files", fields("uploads", "Fast")}}, `supported values: "Atomic", "Direct"`},
+		"overwriting denied":      {server, []set{{"spec.files", fields("overwrite", "Deny")}}, ""},
+		"overwriting of a kind":   {server, []set{{"spec.files", fields("overwrite", "Never")}}, `supported values: "Allow", "Deny"`},
+		"hidden":                  {server, []set{{"spec.files", fields("hidden", "Hide")}}, ""},
+		"hidden of a kind":        {server, []set{{"spec.files", fields("hidden", "No")}}, `supported values: "Show", "Hide"`},
+		"umask":                   {server, []set{{"spec.files", fields("umask", "027")}}, ""},
+		"umask of four digits":    {server, []set{{"spec.files", fields("umask", "0077")}}, ""},
+		"umask as a number":       {server, []set{{"spec.files", fields("umask", int64(27))}}, "must be of type string"},
+		"umask of two digits":     {server, []set{{"spec.files", fields("umask", "27")}}, "begin with 0"},
+		"umask without the owner": {server, []set{{"spec.files", fields("umask", "127")}}, "leave the owner's rights"},
+		"umask of nine":           {server, []set{{"spec.files", fields("umask", "029")}}, "umask must be octal digits in quotes"},
+		"names": {server, []set{{"spec.files.names", fields(
+			"allowed", list("*.pdf", "[0-9]*", "[^a-z]?", `a\[b`, "a]", "*ü*"), "denied", list(".*"))}}, ""},
+		"name patterns, many":          {server, []set{{"spec.files.names", fields("denied", many(64, func(i int) any { return fmt.Sprint(i, strings.Repeat("a", 126)) }))}}, ""},
+		"name patterns, too many":      {server, []set{{"spec.files.names", fields("denied", many(65, func(i int) any { return fmt.Sprint(i) }))}}, "Too many"},
+		"name pattern of nothing":      {server, []set{{"spec.files.names", fields("denied", list(""))}}, "at least 1 chars long"},
+		"name pattern too long":        {server, []set{{"spec.files.names", fields("denied", list(strings.Repeat("ü", 65)))}}, "at most 128 bytes"},
+		"name pattern with a slash":    {server, []set{{"spec.files.names", fields("denied", list("a/b"))}}, "denied must be patterns"},
+		"name pattern not closed":      {server, []set{{"spec.files.names", fields("allowed", list("[a"))}}, "allowed must be patterns"},
+		"name pattern of no range":     {server, []set{{"spec.files.names", fields("allowed", list("[a-]"))}}, "each [ closed by ]"},
+		"name pattern of an empty set": {server, []set{{"spec.files.names", fields("allowed", list("[]"))}}, "allowed must be patterns"},
+		"name pattern ends in a quote": {server, []set{{"spec.files.names", fields("allowed", list(`a\`))}}, "allowed must be patterns"},
+		"no name patterns":             {server, []set{{"spec.files.names", fields("allowed", list())}}, "at least 1 items"},
+		"path with settings":           {user, []set{{"spec.paths", list(fields("path", "/logs", "role", "ReadWrite", "uploads", "Direct", "overwrite", "Deny"))}}, ""},
+		"path with uploads of a kind":  {user, []set{{"spec.paths", list(fields("path", "/logs", "role", "ReadWrite", "uploads", "Fast"))}}, `supported values: "Atomic", "Direct"`},
+		"path with overwrite":          {user, []set{{"spec.paths", list(fields("path", "/logs", "role", "ReadWrite", "overwrite", "No"))}}, `supported values: "Allow", "Deny"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			obj := object(t, tc.base, append(tc.set, set{"metadata.name", "judged"})...)

@@ -82,11 +82,12 @@ func TestServerFull(t *testing.T) {
 			s.ExpiresAt, s.Limits.SessionsPerReplica = &until, 100_000
 			s.Quota = v1alpha1.QuotaSpec{Bytes: ptr.To(resource.MustParse("1Ei")), Files: 1_000_000_000_000}
 		}},
-		"many paths":    {3_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 500) }},
-		"short paths":   {6_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 2) }},
-		"emoji":         {3_000, func(s *v1alpha1.FTPUserSpec) { s.Home, s.Paths = strings.Repeat("/\U0001F600", 250), emoji(32) }},
-		"quotes":        {6_000, func(s *v1alpha1.FTPUserSpec) { s.Home = strings.Repeat("/'", 250) }},
-		"many networks": {6_000, func(s *v1alpha1.FTPUserSpec) { s.AllowedCIDRs = networks(32) }},
+		"many paths":          {3_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 500) }},
+		"short paths":         {6_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 2) }},
+		"paths with settings": {6_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = withSettings(rules(32, 2)) }},
+		"emoji":               {3_000, func(s *v1alpha1.FTPUserSpec) { s.Home, s.Paths = strings.Repeat("/\U0001F600", 250), emoji(32) }},
+		"quotes":              {6_000, func(s *v1alpha1.FTPUserSpec) { s.Home = strings.Repeat("/'", 250) }},
+		"many networks":       {6_000, func(s *v1alpha1.FTPUserSpec) { s.AllowedCIDRs = networks(32) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var users []*v1alpha1.FTPUser
@@ -106,6 +107,13 @@ func rules(n, length int) []v1alpha1.PathRule {
 		out[i] = v1alpha1.PathRule{Path: fmt.Sprintf("/%02d%s", i, strings.Repeat("/p", length/2)), Role: "ReadWrite"}
 	}
 	return out
+}
+
+func withSettings(rules []v1alpha1.PathRule) []v1alpha1.PathRule {
+	for i := range rules {
+		rules[i].Uploads, rules[i].Overwrite = v1alpha1.UploadsDirect, v1alpha1.OverwriteAllow
+	}
+	return rules
 }
 
 func emoji(n int) []v1alpha1.PathRule {
@@ -140,7 +148,7 @@ func fills(t *testing.T, users []*v1alpha1.FTPUser) {
 			}
 			entry := policy.UserEntry(u, strings.Repeat("h", 210))
 			entry.UID = strings.Repeat("u", 36)
-			size[shard] += entrySize(t, entry) + entrySize(t, config.PreviousUsers([]config.User{entry})...)
+			size[shard] += entrySize(t, entry) + entrySize(t, config.PreviousUsers([]config.User{entry}, false)...)
 		case v1alpha1.ReasonServerFull:
 			full[shard] = true
 		default:

@@ -68,15 +68,21 @@ func encode(c any) ([]byte, error) {
 }
 
 func serverConfig(in Input) *config.Config {
-	spec := in.Server.Spec
-	return &config.Config{
+	c := settings(in.Server)
+	c.Passive = passive(in)
+	c.TLS.Certificates = certificateFiles(in)
+	return &c
+}
+
+// settings are what of the configuration follows from the spec alone.
+func settings(s *v1alpha1.FTPServer) config.Config {
+	return config.Config{
 		Listen:    listen(controlListen),
-		Passive:   passive(in),
-		TLS:       tls(in),
-		Storage:   config.Storage{Root: dataDir},
+		TLS:       tls(s.Spec.TLS),
+		Storage:   storage(s.Spec.Files),
 		UsersDir:  usersDir,
-		Anonymous: anonymous(spec.Anonymous),
-		Limits:    limits(in.Server),
+		Anonymous: anonymous(s.Spec.Anonymous),
+		Limits:    limits(s),
 		Admin: config.Admin{
 			Listen: listen(adminListen),
 			Status: config.StatusEndpoint{
@@ -86,7 +92,25 @@ func serverConfig(in Input) *config.Config {
 				TokenFile: KeyStatusToken,
 			},
 		},
-		Log: config.Log{Level: string(spec.Logging.Level)},
+		Log: config.Log{Level: string(s.Spec.Logging.Level)},
+	}
+}
+
+// UnknownInPrevious names the settings in use that a server of the previous
+// version of the contract does not know; where they narrow what every user may
+// do, such a server lets nobody in.
+func UnknownInPrevious(s *v1alpha1.FTPServer) (names []string, narrow bool) {
+	return settings(s).UnknownInPrevious()
+}
+
+func storage(spec v1alpha1.FilesSpec) config.Storage {
+	return config.Storage{
+		Root:        dataDir,
+		Uploads:     config.Uploads(spec.Uploads),
+		Overwrite:   config.Overwrite(spec.Overwrite),
+		Umask:       spec.Umask,
+		HiddenFiles: config.HiddenFiles(spec.Hidden),
+		Names:       config.Names{Allowed: spec.Names.Allowed, Denied: spec.Names.Denied},
 	}
 }
 
@@ -110,18 +134,14 @@ func passive(in Input) config.Passive {
 	return p
 }
 
-func tls(in Input) config.TLS {
-	spec := in.Server.Spec.TLS
-	t := config.TLS{Mode: config.TLSMode(spec.Mode), MinVersion: spec.MinVersion}
-	if spec.Mode != v1alpha1.TLSDisabled {
-		t.Certificates = certificateFiles(in)
-	}
-	return t
+func tls(spec v1alpha1.TLSSpec) config.TLS {
+	return config.TLS{Mode: config.TLSMode(spec.Mode), MinVersion: spec.MinVersion}
 }
 
 // usersSecrets are the Secrets with the users, one for each shard, also where
 // it has none: so their number never changes.
 func usersSecrets(in Input) ([]*corev1.Secret, error) {
+	_, narrow := UnknownInPrevious(in.Server)
 	shards := make([]config.UsersFile, config.UserShards)
 	for i := range shards {
 		shards[i].Users = []config.User{}
@@ -137,7 +157,7 @@ func usersSecrets(in Input) ([]*corev1.Secret, error) {
 		if err != nil {
 			return nil, err
 		}
-		previous, err := config.Encode(config.UsersFile{Users: config.PreviousUsers(f.Users)})
+		previous, err := config.Encode(config.UsersFile{Users: config.PreviousUsers(f.Users, narrow)})
 		if err != nil {
 			return nil, err
 		}

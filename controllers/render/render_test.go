@@ -34,6 +34,7 @@ func input(change ...func(*render.Input)) render.Input {
 	s.Spec.Passive = v1alpha1.PassiveSpec{PortsPerReplica: 2, FirstPort: 30000}
 	s.Spec.Service = v1alpha1.ServiceSpec{Type: v1alpha1.ServiceClusterIP, Port: 21}
 	s.Spec.Storage.Volume = &v1alpha1.VolumeSpec{Size: ptr.To(resource.MustParse("1Gi")), DeletionPolicy: v1alpha1.DeletionRetain}
+	s.Spec.Files = v1alpha1.FilesSpec{Uploads: v1alpha1.UploadsAtomic, Overwrite: v1alpha1.OverwriteAllow, Hidden: v1alpha1.HiddenShow}
 	s.Spec.Limits.FailedLogins.Mode = v1alpha1.FailedLoginsLockout
 	s.Spec.Logging.Level = v1alpha1.LogInfo
 	s.Spec.Pod = v1alpha1.PodSpec{RunAsUser: 65532, FSGroup: 65532}
@@ -72,6 +73,7 @@ func tuned(in *render.Input) {
 	s.Storage.Volume = &v1alpha1.VolumeSpec{ExistingClaimRef: &v1alpha1.LocalReference{Name: "theirs"}}
 	s.Limits = v1alpha1.LimitsSpec{SessionsPerReplica: 9, SessionsPerAddress: 3, IdleTimeout: &metav1.Duration{Duration: time.Minute},
 		FailedLogins: v1alpha1.FailedLoginsSpec{Mode: v1alpha1.FailedLoginsLockout, LockoutAfter: 20, LockoutFor: &metav1.Duration{Duration: time.Hour}}}
+	s.Files = v1alpha1.FilesSpec{Uploads: v1alpha1.UploadsDirect, Overwrite: v1alpha1.OverwriteAllow, Umask: "027", Hidden: v1alpha1.HiddenHide}
 	s.NetworkPolicy.Mode = v1alpha1.NetworkPolicyNone
 	s.Pod = v1alpha1.PodSpec{
 		Image: "example.com/own:2", ImagePullSecrets: []v1alpha1.LocalReference{{Name: "pull"}},
@@ -104,6 +106,12 @@ func guarded(in *render.Input) {
 	}
 }
 
+// strict denies to everybody what a role alone would let them do.
+func strict(in *render.Input) {
+	in.Server.Spec.Files.Overwrite = v1alpha1.OverwriteDeny
+	in.Server.Spec.Files.Names = v1alpha1.NamesSpec{Allowed: []string{"*.pdf"}, Denied: []string{".*"}}
+}
+
 func nodePort(in *render.Input) {
 	in.Server.Spec.Service.Type = v1alpha1.ServiceNodePort
 	in.Server.Spec.Passive.PortsPerReplica = 3
@@ -128,6 +136,7 @@ func TestGolden(t *testing.T) {
 		"nodeport": nodePort,
 		"guarded":  guarded,
 		"given":    given,
+		"strict":   strict,
 		"stopped": func(in *render.Input) {
 			in.Server.Spec.Replicas = ptr.To[int32](0)
 			in.Server.Spec.Storage.Volume.DeletionPolicy = v1alpha1.DeletionDelete
@@ -204,6 +213,7 @@ func TestPodTemplateDependsOnPodSettingsOnly(t *testing.T) {
 		s.Passive = v1alpha1.PassiveSpec{PortsPerReplica: 64, FirstPort: 1024, Addresses: []v1alpha1.PassiveAddress{{Address: "192.0.2.1"}}}
 		s.Service = v1alpha1.ServiceSpec{Type: v1alpha1.ServiceLoadBalancer, Port: 2100}
 		s.Limits = v1alpha1.LimitsSpec{SessionsPerReplica: 1, FailedLogins: v1alpha1.FailedLoginsSpec{Mode: v1alpha1.FailedLoginsNone}}
+		s.Files = v1alpha1.FilesSpec{Uploads: v1alpha1.UploadsDirect, Umask: "077"}
 		s.Anonymous = &v1alpha1.AnonymousSpec{Home: "/pub", Role: "ReadOnly"}
 		s.NetworkPolicy.Mode = v1alpha1.NetworkPolicyNone
 		s.Logging.Level = v1alpha1.LogDebug

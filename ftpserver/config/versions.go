@@ -13,7 +13,7 @@ import (
 // version it knows: so either of the two can be replaced first.
 //
 // Version 2 brought what narrows a login (paths, allowedCIDRs, expiresAt,
-// maxSessions, quota), anonymous logins and $6$ hashes: a server of version 1 would let
+// maxSessions, quota) or all of them (storage.overwrite, storage.names), anonymous logins and $6$ hashes: a server of version 1 would let
 // in whom it should not, or refuse the file.
 const (
 	// Version is the highest version that this program knows.
@@ -43,17 +43,48 @@ func Shard(username string) int {
 }
 
 // Previous is the configuration as a server of the version before can read it.
+// What is in it beyond that, such a server ignores; see UnknownInPrevious.
 func (c Config) Previous() Config {
-	c.Anonymous = nil
-	c.Users = PreviousUsers(c.Users)
+	c.Anonymous, c.Users = nil, PreviousUsers(c.Users, c.narrowed())
 	return c
 }
 
+// UnknownInPrevious names the settings in use that a server of the version before
+// does not know, as the operator's users know them. They narrow where they bound what every user may do: as such a
+// server would not, it is to let nobody in (PreviousUsers).
+func (c Config) UnknownInPrevious() (names []string, narrow bool) {
+	for _, setting := range []struct {
+		name string
+		used bool
+	}{
+		{"anonymous", c.Anonymous != nil},
+		{"limits.failedLogins", c.Limits.FailedLogins.LockoutAfter != 0 || c.Limits.FailedLogins.LockoutFor != 0},
+		{"files.uploads", c.Storage.Uploads == UploadsDirect},
+		{"files.overwrite", c.Storage.Overwrite == OverwriteDeny},
+		{"files.umask", c.Storage.Umask != ""},
+		{"files.hidden", c.Storage.HiddenFiles == HiddenFilesHide},
+		{"files.names", !c.Storage.Names.free()},
+	} {
+		if setting.used {
+			names = append(names, setting.name)
+		}
+	}
+	return names, c.narrowed()
+}
+
+func (c Config) narrowed() bool {
+	return c.Storage.Overwrite == OverwriteDeny || !c.Storage.Names.free()
+}
+
 // PreviousUsers are those users, as a server of the version before can read
-// them. See User.Previous.
-func PreviousUsers(users []User) []User {
+// them (see User.Previous), all of them suspended where the configuration has
+// narrowed what they may do.
+func PreviousUsers(users []User, narrow bool) []User {
 	out := make([]User, 0, len(users))
 	for _, u := range users {
+		if narrow {
+			u.Login = LoginSuspended
+		}
 		if p, ok := u.Previous(); ok {
 			out = append(out, p)
 		}
