@@ -169,17 +169,17 @@ func (s *scope) entries() ([]config.User, error) {
 	return out, nil
 }
 
-// loginOf is what pods tell of a user whom they have loaded. The server may
-// narrow what all may do.
-func loginOf(entry config.User, narrow bool) (l policy.Login, err error) {
+// loginOf is what pods tell of a user whom they have loaded. narrow names what
+// narrows all users of the server.
+func loginOf(entry config.User, narrow []string) (l policy.Login, err error) {
 	l = policy.Login{Name: entry.Name, File: render.UsersFile(entry.Name), Newer: entry.UnknownInPrevious()}
-	if narrow && l.Newer == "" && entry.Login != config.LoginSuspended {
-		l.Newer = "what the server's spec.files denies to everybody"
+	if len(narrow) > 0 && entry.Login != config.LoginSuspended {
+		l.Newer = strings.Join(narrow, ", ") + " of the FTPServer, which narrow all logins"
 	}
 	if l.Digest, err = entry.Digest(); err != nil {
 		return l, err
 	}
-	for _, previous := range config.PreviousUsers([]config.User{entry}, narrow) {
+	for _, previous := range config.PreviousUsers([]config.User{entry}, len(narrow) > 0) {
 		l.Previous, err = previous.Digest()
 	}
 	return l, err

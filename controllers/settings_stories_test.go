@@ -59,6 +59,16 @@ func TestSettingsReachTheServer(t *testing.T) {
 		return nil
 	})
 	change(t, server, func(s *v1alpha1.FTPServer) {
+		s.Spec.TLS.DataSessions, s.Spec.TLS.UploadEnd = v1alpha1.DataSessionsRequired, v1alpha1.UploadEndStrict
+		s.Spec.TLS.DataProtection = v1alpha1.DataProtectionOptional
+	})
+	configured(t, ns, func(c *config.Config) error {
+		if t := c.TLS; t.DataSessions != config.DataSessionsRequired || t.UploadEnd != config.UploadEndStrict || t.DataProtection != config.DataProtectionOptional {
+			return fmt.Errorf("TLS is %+v", t)
+		}
+		return nil
+	})
+	change(t, server, func(s *v1alpha1.FTPServer) {
 		s.Spec.Limits.FailedLogins = v1alpha1.FailedLoginsSpec{Mode: v1alpha1.FailedLoginsNone}
 	})
 	configured(t, ns, func(c *config.Config) error {
@@ -95,7 +105,7 @@ func TestDeniedToEverybodyOnAnOlderServer(t *testing.T) {
 
 	change(t, server, func(s *v1alpha1.FTPServer) { s.Spec.Files.Names.Denied = []string{".*"} })
 	unsupported(t, server, "files.uploads, files.names")
-	unsupported(t, user, "denies to everybody")
+	unsupported(t, user, "files.names of the FTPServer")
 	if old := previousLogin(t, ns, "alice"); old.Login != config.LoginSuspended {
 		t.Errorf("an older server is told %+v", old)
 	}

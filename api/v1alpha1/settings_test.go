@@ -41,6 +41,15 @@ func TestSettingsAreJudged(t *testing.T) {
 		"quota of guests":             {server, []set{{"spec.anonymous", fields("role", "WriteOnly", "quota", fields("bytes", "1Gi"))}}, ""},
 		"quota of guests, of nothing": {server, []set{{"spec.anonymous", fields("quota", fields())}}, "give quota bytes or files"},
 
+		"data protection":           {server, []set{{"spec.tls", fields("mode", "Optional", "dataProtection", "Required")}}, ""},
+		"data protection unsaid":    {server, []set{{"spec.tls", fields("mode", "Disabled")}}, ""},
+		"data protection of a kind": {server, []set{{"spec.tls", fields("dataProtection", "Private")}}, `supported values: "Required", "Optional"`},
+		"data protection of none":   {server, []set{{"spec.tls", fields("mode", "Disabled", "dataProtection", "Optional")}}, "dataProtection needs TLS: set tls.mode"},
+		"data sessions":             {server, []set{{"spec.tls", fields("dataSessions", "Required")}}, ""},
+		"data sessions of a kind":   {server, []set{{"spec.tls", fields("dataSessions", "None")}}, `supported values: "Auto", "Required", "Optional"`},
+		"upload end":                {server, []set{{"spec.tls", fields("uploadEnd", "Strict")}}, ""},
+		"upload end of a kind":      {server, []set{{"spec.tls", fields("uploadEnd", "Loose")}}, `supported values: "Auto", "Strict", "Lenient"`},
+
 		"direct uploads":          {server, []set{{"spec.files", fields("uploads", "Direct")}}, ""},
 		"uploads of a kind":       {server, []set{{"spec.files", fields("uploads", "Fast")}}, `supported values: "Atomic", "Direct"`},
 		"overwriting denied":      {server, []set{{"spec.files", fields("overwrite", "Deny")}}, ""},

@@ -97,9 +97,9 @@ func settings(s *v1alpha1.FTPServer) config.Config {
 }
 
 // UnknownInPrevious names the settings in use that a server of the previous
-// version of the contract does not know; where they narrow what every user may
-// do, such a server lets nobody in.
-func UnknownInPrevious(s *v1alpha1.FTPServer) (names []string, narrow bool) {
+// version of the contract does not know, and of these, those that narrow what
+// every user may do: where there are any, such a server lets nobody in.
+func UnknownInPrevious(s *v1alpha1.FTPServer) (names, narrow []string) {
 	return settings(s).UnknownInPrevious()
 }
 
@@ -135,7 +135,13 @@ func passive(in Input) config.Passive {
 }
 
 func tls(spec v1alpha1.TLSSpec) config.TLS {
-	return config.TLS{Mode: config.TLSMode(spec.Mode), MinVersion: spec.MinVersion}
+	return config.TLS{
+		Mode:           config.TLSMode(spec.Mode),
+		MinVersion:     spec.MinVersion,
+		DataProtection: config.DataProtection(spec.DataProtection),
+		DataSessions:   config.DataSessions(spec.DataSessions),
+		UploadEnd:      config.UploadEnd(spec.UploadEnd),
+	}
 }
 
 // usersSecrets are the Secrets with the users, one for each shard, also where
@@ -157,7 +163,7 @@ func usersSecrets(in Input) ([]*corev1.Secret, error) {
 		if err != nil {
 			return nil, err
 		}
-		previous, err := config.Encode(config.UsersFile{Users: config.PreviousUsers(f.Users, narrow)})
+		previous, err := config.Encode(config.UsersFile{Users: config.PreviousUsers(f.Users, len(narrow) > 0)})
 		if err != nil {
 			return nil, err
 		}

@@ -30,7 +30,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func input(change ...func(*render.Input)) render.Input {
 	s := &v1alpha1.FTPServer{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "files", UID: "0f0f"}}
 	s.Spec.Replicas = ptr.To[int32](1)
-	s.Spec.TLS = v1alpha1.TLSSpec{Mode: v1alpha1.TLSRequired, MinVersion: "1.2"}
+	s.Spec.TLS = v1alpha1.TLSSpec{Mode: v1alpha1.TLSRequired, MinVersion: "1.2", DataSessions: v1alpha1.DataSessionsAuto, UploadEnd: v1alpha1.UploadEndAuto}
 	s.Spec.Passive = v1alpha1.PassiveSpec{PortsPerReplica: 2, FirstPort: 30000}
 	s.Spec.Service = v1alpha1.ServiceSpec{Type: v1alpha1.ServiceClusterIP, Port: 21}
 	s.Spec.Storage.Volume = &v1alpha1.VolumeSpec{Size: ptr.To(resource.MustParse("1Gi")), DeletionPolicy: v1alpha1.DeletionRetain}
@@ -110,6 +110,10 @@ func guarded(in *render.Input) {
 func strict(in *render.Input) {
 	in.Server.Spec.Files.Overwrite = v1alpha1.OverwriteDeny
 	in.Server.Spec.Files.Names = v1alpha1.NamesSpec{Allowed: []string{"*.pdf"}, Denied: []string{".*"}}
+	in.Server.Spec.TLS = v1alpha1.TLSSpec{
+		Mode: v1alpha1.TLSOptional, MinVersion: "1.3",
+		DataProtection: v1alpha1.DataProtectionRequired, DataSessions: v1alpha1.DataSessionsRequired, UploadEnd: v1alpha1.UploadEndStrict,
+	}
 }
 
 func nodePort(in *render.Input) {

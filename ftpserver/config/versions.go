@@ -13,7 +13,7 @@ import (
 // version it knows: so either of the two can be replaced first.
 //
 // Version 2 brought what narrows a login (paths, allowedCIDRs, expiresAt,
-// maxSessions, quota) or all of them (storage.overwrite, storage.names), anonymous logins and $6$ hashes: a server of version 1 would let
+// maxSessions, quota) or all of them (see Config.UnknownInPrevious), anonymous logins and $6$ hashes: a server of version 1 would let
 // in whom it should not, or refuse the file.
 const (
 	// Version is the highest version that this program knows.
@@ -45,35 +45,42 @@ func Shard(username string) int {
 // Previous is the configuration as a server of the version before can read it.
 // What is in it beyond that, such a server ignores; see UnknownInPrevious.
 func (c Config) Previous() Config {
-	c.Anonymous, c.Users = nil, PreviousUsers(c.Users, c.narrowed())
+	_, narrow := c.UnknownInPrevious()
+	c.Anonymous, c.Users = nil, PreviousUsers(c.Users, len(narrow) > 0)
 	return c
 }
 
 // UnknownInPrevious names the settings in use that a server of the version before
-// does not know, as the operator's users know them. They narrow where they bound what every user may do: as such a
-// server would not, it is to let nobody in (PreviousUsers).
-func (c Config) UnknownInPrevious() (names []string, narrow bool) {
+// does not know, as the operator's users know them, and of these, those that
+// narrow what every user may do. As such a server would not, it is to let nobody
+// in where there are any (PreviousUsers).
+func (c Config) UnknownInPrevious() (names, narrow []string) {
+	tls, files, failed := c.TLS, c.Storage, c.Limits.FailedLogins
 	for _, setting := range []struct {
-		name string
-		used bool
+		name          string
+		used, narrows bool
 	}{
-		{"anonymous", c.Anonymous != nil},
-		{"limits.failedLogins", c.Limits.FailedLogins.LockoutAfter != 0 || c.Limits.FailedLogins.LockoutFor != 0},
-		{"files.uploads", c.Storage.Uploads == UploadsDirect},
-		{"files.overwrite", c.Storage.Overwrite == OverwriteDeny},
-		{"files.umask", c.Storage.Umask != ""},
-		{"files.hidden", c.Storage.HiddenFiles == HiddenFilesHide},
-		{"files.names", !c.Storage.Names.free()},
+		{"anonymous", c.Anonymous != nil, false},
+		{"limits.failedLogins", failed.LockoutAfter != 0 || failed.LockoutFor != 0, false},
+		{"files.uploads", files.Uploads == UploadsDirect, false},
+		{"files.overwrite", files.Overwrite == OverwriteDeny, true},
+		{"files.umask", files.Umask != "", false},
+		{"files.hidden", files.HiddenFiles == HiddenFilesHide, false},
+		{"files.names", !files.Names.free(), true},
+		{"tls.dataProtection", tls.DataProtection == DataProtectionOptional && tls.Mode == TLSRequired, false},
+		{"tls.dataProtection", tls.DataProtection == DataProtectionRequired && tls.Mode == TLSOptional, true},
+		{"tls.dataSessions", tls.DataSessions == DataSessionsOptional, false},
+		{"tls.dataSessions", tls.DataSessions == DataSessionsRequired, true},
+		{"tls.uploadEnd", tls.UploadEnd == UploadEndStrict || tls.UploadEnd == UploadEndLenient, false},
 	} {
 		if setting.used {
 			names = append(names, setting.name)
 		}
+		if setting.used && setting.narrows {
+			narrow = append(narrow, setting.name)
+		}
 	}
-	return names, c.narrowed()
-}
-
-func (c Config) narrowed() bool {
-	return c.Storage.Overwrite == OverwriteDeny || !c.Storage.Names.free()
+	return names, narrow
 }
 
 // PreviousUsers are those users, as a server of the version before can read
