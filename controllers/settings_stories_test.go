@@ -1,12 +1,16 @@
 package controllers
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -83,6 +87,63 @@ func TestSettingsReachTheServer(t *testing.T) {
 	if after := podTemplate(t, ns); after != template {
 		t.Errorf("the pod template was changed from %s to %s", template, after)
 	}
+}
+
+// The port for implicit TLS comes and goes, on the Service, in the NetworkPolicy,
+// in the server and in the status, and replaces no pod.
+func TestImplicitTLSPort(t *testing.T) {
+	ns := namespace(t)
+	server := newServer(ns, "files", func(s *v1alpha1.FTPServer) { s.Spec.Service.Type = v1alpha1.ServiceNodePort })
+	create(t, server)
+	runPods(t, ns, "files")
+	reaches(t, server, kstatus.CurrentStatus)
+	template := podTemplate(t, ns)
+	passive := checkNodePorts(t, ns, 8)
+
+	change(t, server, func(s *v1alpha1.FTPServer) { s.Spec.TLS.Implicit = &v1alpha1.ImplicitTLSSpec{} })
+	eventually(t, func() error { return implicitPort(t, server, 990, ":2990") })
+	reaches(t, server, kstatus.CurrentStatus)
+	if now := serverConfig(t, ns, "files").Passive.Ports; len(now) != 8 || now[7].Announce != passive[7] {
+		t.Errorf("the passive ports %v have become %v", passive, now)
+	}
+	quiet(t, ns, "files")
+	change(t, server, func(s *v1alpha1.FTPServer) { s.Spec.TLS.Implicit.Port = 991 })
+	eventually(t, func() error { return implicitPort(t, server, 991, ":2990") })
+
+	change(t, server, func(s *v1alpha1.FTPServer) { s.Spec.TLS.Implicit = nil })
+	eventually(t, func() error { return implicitPort(t, server, 0, "") })
+	reaches(t, server, kstatus.CurrentStatus)
+	quiet(t, ns, "files")
+	if after := podTemplate(t, ns); after != template {
+		t.Errorf("the pod template was changed from %s to %s", template, after)
+	}
+}
+
+// implicitPort finds that all agree on the port for implicit TLS, or with 0 that
+// there is none.
+func implicitPort(t *testing.T, server *v1alpha1.FTPServer, number int32, listen string) error {
+	t.Helper()
+	ns := server.Namespace
+	var node, is int32
+	var svc corev1.Service
+	get(t, ns, "files", &svc)
+	for _, p := range svc.Spec.Ports {
+		if p.Name == render.ImplicitPortName {
+			is, node = p.Port, p.NodePort
+		}
+	}
+	var policy networkingv1.NetworkPolicy
+	get(t, ns, render.NetworkPolicyName("files"), &policy)
+	allowed := slices.ContainsFunc(policy.Spec.Ingress[0].Ports, func(p networkingv1.NetworkPolicyPort) bool { return p.Port.IntValue() == 2990 })
+	get(t, ns, "files", server)
+	if server.Status.Ports == nil {
+		return errors.New("the status has no ports")
+	}
+	told := server.Status.Ports.Implicit
+	if got := serverConfig(t, ns, "files").TLS.Implicit.Listen; got != listen || is != number || told != node || (node != 0) != (number != 0) || allowed != (number != 0) {
+		return fmt.Errorf("the server listens on %q, the Service on %d and nodes on %d, the status tells %d, the policy allows it: %v", got, is, node, told, allowed)
+	}
+	return nil
 }
 
 // What the server denies to everybody, one of the previous version would not: it

@@ -63,6 +63,7 @@ const (
 // TLSSpec configures FTP over TLS.
 //
 // +kubebuilder:validation:XValidation:rule="self.mode != 'Disabled' || !has(self.dataProtection)",message="dataProtection needs TLS: set tls.mode to Required or Optional, or remove the field"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'Disabled' || !has(self.implicit)",message="implicit needs TLS: set tls.mode to Required or Optional, or remove the field"
 type TLSSpec struct {
 	// mode is Required (login and data only over TLS), Optional (the client
 	// decides) or Disabled (plain FTP; passwords cross the network in clear).
@@ -109,6 +110,14 @@ type TLSSpec struct {
 	// +default="Auto"
 	UploadEnd UploadEnd `json:"uploadEnd,omitempty"`
 
+	// implicit is a second control port of the Service, on which TLS comes before
+	// the greeting: for devices and programs that know no AUTH TLS. Its sessions
+	// are those of the other port in all else. Switching it on or off replaces no
+	// pod; sessions under way go on. Absent: there is none.
+	//
+	// +optional
+	Implicit *ImplicitTLSSpec `json:"implicit,omitempty"`
+
 	// certificates are shown to clients, chosen by the name that a client asks
 	// for (SNI, RFC 6066 section 3); the first that has it is taken. The first of
 	// all serves clients that ask for none, as those do that connect to an IP
@@ -123,6 +132,19 @@ type TLSSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=8
 	Certificates []TLSCertificate `json:"certificates,omitempty"`
+}
+
+// ImplicitTLSSpec is a control port for implicit TLS.
+type ImplicitTLSSpec struct {
+	// port is its number on the Service. It is neither service.port nor among the
+	// passive ports. With type NodePort clients outside use the node port that
+	// status.ports tells. Absent: 990.
+	//
+	// +optional
+	// +default=990
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port,omitempty"`
 }
 
 // TLSCertificate is a certificate that is given.

@@ -8,6 +8,9 @@ import (
 //
 // +kubebuilder:validation:XValidation:rule="self.service.port < self.passive.firstPort || self.service.port >= self.passive.firstPort + self.passive.portsPerReplica",message="service.port lies among the passive ports: move passive.firstPort or service.port"
 // +kubebuilder:validation:XValidation:rule="self.service.type != 'NodePort' || self.service.port < 30000 || self.service.port > 32767",message="with service.type NodePort, service.port must lie outside of 30000 to 32767, where Kubernetes allocates the passive ports: set it below 30000"
+// +kubebuilder:validation:XValidation:rule="!has(self.tls.implicit) || self.tls.implicit.port != self.service.port",message="tls.implicit.port is service.port as well: choose another, such as 990"
+// +kubebuilder:validation:XValidation:rule="!has(self.tls.implicit) || self.tls.implicit.port < self.passive.firstPort || self.tls.implicit.port >= self.passive.firstPort + self.passive.portsPerReplica",message="tls.implicit.port lies among the passive ports: move passive.firstPort or tls.implicit.port"
+// +kubebuilder:validation:XValidation:rule="!has(self.tls.implicit) || self.service.type != 'NodePort' || self.tls.implicit.port < 30000 || self.tls.implicit.port > 32767",message="with service.type NodePort, tls.implicit.port must lie outside of 30000 to 32767, where Kubernetes allocates the passive ports: set it below 30000"
 type FTPServerSpec struct {
 	// replicas is how many pods serve: 0 or 1. Absent: 1. With 0 nothing runs
 	// and everything is kept.

@@ -50,6 +50,18 @@ func TestSettingsAreJudged(t *testing.T) {
 		"upload end":                {server, []set{{"spec.tls", fields("uploadEnd", "Strict")}}, ""},
 		"upload end of a kind":      {server, []set{{"spec.tls", fields("uploadEnd", "Loose")}}, `supported values: "Auto", "Strict", "Lenient"`},
 
+		"implicit TLS":                   {server, []set{{"spec.tls.implicit", fields()}}, ""},
+		"implicit TLS on a port":         {server, []set{{"spec.tls.implicit", fields("port", int64(2990))}}, ""},
+		"implicit TLS without TLS":       {server, []set{{"spec.tls", fields("mode", "Disabled", "implicit", fields())}}, "implicit needs TLS: set tls.mode"},
+		"implicit TLS on no port":        {server, []set{{"spec.tls.implicit", fields("port", int64(0))}}, "should be greater than or equal to 1"},
+		"implicit TLS past the last":     {server, []set{{"spec.tls.implicit", fields("port", int64(65536))}}, "should be less than or equal to 65535"},
+		"implicit TLS on 21":             {server, []set{{"spec.tls.implicit", fields("port", int64(21))}}, "tls.implicit.port is service.port as well"},
+		"control on 990 as well":         {server, []set{{"spec.tls.implicit", fields()}, {"spec.service", fields("port", int64(990))}}, "choose another, such as 990"},
+		"implicit TLS among passive":     {server, []set{{"spec.tls.implicit", fields("port", int64(30007))}}, "tls.implicit.port lies among the passive ports: move"},
+		"implicit TLS behind passive":    {server, []set{{"spec.tls.implicit", fields("port", int64(30008))}}, ""},
+		"implicit TLS among node ports":  {server, []set{{"spec.tls.implicit", fields("port", int64(31000))}, {"spec.service", fields("type", "NodePort")}}, "tls.implicit.port must lie outside of 30000 to 32767"},
+		"implicit TLS before node ports": {server, []set{{"spec.tls.implicit", fields()}, {"spec.service", fields("type", "NodePort")}}, ""},
+
 		"direct uploads":          {server, []set{{"spec.files", fields("uploads", "Direct")}}, ""},
 		"uploads of a kind":       {server, []set{{"spec.files", fields("uploads", "Fast")}}, `supported values: "Atomic", "Direct"`},
 		"overwriting denied":      {server, []set{{"spec.files", fields("overwrite", "Deny")}}, ""},

@@ -251,7 +251,7 @@ func TestDefaults(t *testing.T) {
 	got := fmt.Sprintln(*s.Spec.Replicas, s.Spec.TLS, s.Spec.Files, s.Spec.Passive, s.Spec.Service.Type, s.Spec.Service.Port,
 		s.Spec.Storage.Volume.DeletionPolicy, s.Spec.Limits.FailedLogins.Mode, s.Spec.Logging, s.Spec.Pod.RunAsUser, s.Spec.Pod.FSGroup,
 		s.Spec.Pod.Resources.Requests.Cpu(), s.Spec.Pod.Resources.Requests.Memory(), s.Spec.NetworkPolicy, s.Status.ObservedGeneration)
-	want := "1 {Required 1.2  Auto Auto []} {Atomic Allow  Show {[] []}} {8 30000 []} ClusterIP 21 Retain Lockout {Info} 65532 65532 50m 128Mi {Managed [] []} -1\n"
+	want := "1 {Required 1.2  Auto Auto <nil> []} {Atomic Allow  Show {[] []}} {8 30000 []} ClusterIP 21 Retain Lockout {Info} 65532 65532 50m 128Mi {Managed [] []} -1\n"
 	if got != want {
 		t.Errorf("defaults are\n%s, want\n%s", got, want)
 	}

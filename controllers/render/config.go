@@ -24,9 +24,10 @@ const (
 // The ports that the process listens on. They never change, so that no change
 // of the public ones replaces a pod.
 const (
-	controlListen = 2121
-	passiveListen = 50000
-	adminListen   = 8080
+	controlListen  = 2121
+	implicitListen = 2990
+	passiveListen  = 50000
+	adminListen    = 8080
 	// StatusPort is where a pod answers with its status.
 	StatusPort = 8443
 
@@ -135,13 +136,17 @@ func passive(in Input) config.Passive {
 }
 
 func tls(spec v1alpha1.TLSSpec) config.TLS {
-	return config.TLS{
+	t := config.TLS{
 		Mode:           config.TLSMode(spec.Mode),
 		MinVersion:     spec.MinVersion,
 		DataProtection: config.DataProtection(spec.DataProtection),
 		DataSessions:   config.DataSessions(spec.DataSessions),
 		UploadEnd:      config.UploadEnd(spec.UploadEnd),
 	}
+	if spec.Implicit != nil {
+		t.Implicit.Listen = listen(implicitListen)
+	}
+	return t
 }
 
 // usersSecrets are the Secrets with the users, one for each shard, also where

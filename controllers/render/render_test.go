@@ -113,6 +113,7 @@ func strict(in *render.Input) {
 	in.Server.Spec.TLS = v1alpha1.TLSSpec{
 		Mode: v1alpha1.TLSOptional, MinVersion: "1.3",
 		DataProtection: v1alpha1.DataProtectionRequired, DataSessions: v1alpha1.DataSessionsRequired, UploadEnd: v1alpha1.UploadEndStrict,
+		Implicit: &v1alpha1.ImplicitTLSSpec{Port: 990},
 	}
 }
 
@@ -226,6 +227,7 @@ func TestPodTemplateDependsOnPodSettingsOnly(t *testing.T) {
 		in.TLS, in.Status = pki.KeyPair{Cert: []byte("x"), Key: []byte("x")}, pki.KeyPair{Cert: []byte("x"), Key: []byte("x")}
 		nodePort(in)
 		given(in)
+		s.TLS.Mode, s.TLS.Implicit = v1alpha1.TLSRequired, &v1alpha1.ImplicitTLSSpec{Port: 990}
 	})
 	if !equality.Semantic.DeepEqual(template(), same) {
 		t.Error("content changed the pod template")
@@ -312,5 +314,30 @@ func TestNewPassivePortKeepsOffOldNumbers(t *testing.T) {
 	}}}
 	if got, want := render.PassivePorts(s, live), []int32{32728, 30003, 30002, 30004}; !slices.Equal(got, want) {
 		t.Errorf("the ports are %v, want %v", got, want)
+	}
+}
+
+// With node ports, that for implicit TLS is Kubernetes' to choose, and no passive
+// port takes the number that it has on the Service.
+func TestImplicitPort(t *testing.T) {
+	in := input(nodePort)
+	if got := render.ImplicitPort(in.Server, in.Service); got != 0 {
+		t.Errorf("there is none, and it is %d", got)
+	}
+	in.Server.Spec.Passive.FirstPort = 2000
+	in.Server.Spec.TLS.Implicit = &v1alpha1.ImplicitTLSSpec{Port: 2000}
+	if got := render.ImplicitPort(in.Server, in.Service); got != 0 {
+		t.Errorf("none is allocated, and it is %d", got)
+	}
+	if got, want := render.PassivePorts(in.Server, in.Service), []int32{30001, 30000, 2001}; !slices.Equal(got, want) {
+		t.Errorf("passive ports are %v, want %v", got, want)
+	}
+	in.Service.Spec.Ports = append(in.Service.Spec.Ports, corev1.ServicePort{Name: "ftps", NodePort: 31990})
+	if got := render.ImplicitPort(in.Server, in.Service); got != 31990 {
+		t.Errorf("the node port is 31990, and it is %d", got)
+	}
+	in.Server.Spec.Service.Type = v1alpha1.ServiceLoadBalancer
+	if got := render.ImplicitPort(in.Server, in.Service); got != 2000 {
+		t.Errorf("the port is 2000, and it is %d", got)
 	}
 }

@@ -67,6 +67,7 @@ func (c Config) UnknownInPrevious() (names, narrow []string) {
 		{"files.umask", files.Umask != "", false},
 		{"files.hidden", files.HiddenFiles == HiddenFilesHide, false},
 		{"files.names", !files.Names.free(), true},
+		{"tls.implicit", tls.Implicit.Listen != "", false},
 		{"tls.dataProtection", tls.DataProtection == DataProtectionOptional && tls.Mode == TLSRequired, false},
 		{"tls.dataProtection", tls.DataProtection == DataProtectionRequired && tls.Mode == TLSOptional, true},
 		{"tls.dataSessions", tls.DataSessions == DataSessionsOptional, false},

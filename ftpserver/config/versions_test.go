@@ -88,6 +88,7 @@ func TestThePreviousVersionOfSettings(t *testing.T) {
 		"allowed":       {func(c *Config) { c.Storage.Names.Allowed = []string{"*.pdf"} }, "files.names", true},
 		"denied":        {func(c *Config) { c.Storage.Names.Denied = []string{".*"} }, "files.names", true},
 		"TLS":           {func(c *Config) { c.TLS.Mode = TLSRequired; c.TLS.setDefaults() }, "", false},
+		"implicit":      {func(c *Config) { c.TLS.Implicit.Listen = ":990" }, "tls.implicit", false},
 		"either TLS":    {func(c *Config) { c.TLS.Mode = TLSOptional; c.TLS.setDefaults() }, "", false},
 		"data in clear": {func(c *Config) { c.TLS.Mode, c.TLS.DataProtection = TLSRequired, DataProtectionOptional }, "tls.dataProtection", false},
 		"data over TLS": {func(c *Config) { c.TLS.Mode, c.TLS.DataProtection = TLSOptional, DataProtectionRequired }, "tls.dataProtection", true},
