@@ -152,13 +152,14 @@ func (s *scope) certificateNames(clusterDomain string) []string {
 func (s *scope) entries() ([]config.User, error) {
 	var out []config.User
 	s.logins = map[types.UID]policy.Login{}
+	_, narrow := render.UnknownInPrevious(s.server)
 	for _, u := range s.users {
 		password := s.passwords[u.UID]
 		if !s.accepted[u.UID].OK() || !password.finding.OK() {
 			continue
 		}
 		entry := policy.UserEntry(u, password.hash)
-		login, err := loginOf(entry)
+		login, err := loginOf(entry, narrow)
 		if err != nil {
 			return nil, err
 		}
@@ -168,13 +169,17 @@ func (s *scope) entries() ([]config.User, error) {
 	return out, nil
 }
 
-// loginOf is what pods tell of a user whom they have loaded.
-func loginOf(entry config.User) (l policy.Login, err error) {
+// loginOf is what pods tell of a user whom they have loaded. narrow names what
+// narrows all users of the server.
+func loginOf(entry config.User, narrow []string) (l policy.Login, err error) {
 	l = policy.Login{Name: entry.Name, File: render.UsersFile(entry.Name), Newer: entry.UnknownInPrevious()}
+	if len(narrow) > 0 && entry.Login != config.LoginSuspended {
+		l.Newer = strings.Join(narrow, ", ") + " of the FTPServer, which narrow all logins"
+	}
 	if l.Digest, err = entry.Digest(); err != nil {
 		return l, err
 	}
-	if previous, ok := entry.Previous(); ok {
+	for _, previous := range config.PreviousUsers([]config.User{entry}, len(narrow) > 0) {
 		l.Previous, err = previous.Digest()
 	}
 	return l, err
@@ -182,11 +187,8 @@ func loginOf(entry config.User) (l policy.Login, err error) {
 
 // wanted is what the pods are to load.
 func (s *scope) wanted() policy.Wanted {
-	w := policy.Wanted{Files: s.out.Files}
-	if s.server.Spec.Anonymous != nil {
-		w.Newer = append(w.Newer, "anonymous")
-	}
-	return w
+	newer, _ := render.UnknownInPrevious(s.server)
+	return policy.Wanted{Files: s.out.Files, Newer: newer}
 }
 
 // render builds the objects. A spec that the server would refuse is told, not

@@ -95,7 +95,11 @@ func (s *scope) ports() *v1alpha1.ServerPorts {
 	if control == 0 || render.PortsPending(s.server, s.service) {
 		return nil
 	}
-	return &v1alpha1.ServerPorts{Control: control, Passive: render.PassivePorts(s.server, s.service)}
+	return &v1alpha1.ServerPorts{
+		Control:  control,
+		Implicit: render.ImplicitPort(s.server, s.service),
+		Passive:  render.PassivePorts(s.server, s.service),
+	}
 }
 
 // announce tells of a change of Ready or Stalled by an event, so that there is

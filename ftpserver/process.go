@@ -36,7 +36,7 @@ type process struct {
 	broker   *passive.Broker
 	server   *ftp.Server
 	control  net.Listener
-	implicit net.Listener // nil: there is no implicit TLS
+	implicit *implicitPort
 	stapler  *tlsconf.Stapler
 	xferlog  *xferlog.Log
 	dir      string // what file names in the configuration are relative to
@@ -64,6 +64,7 @@ func newProcess(source *live.Source, slot int, dir string, log *slog.Logger, lev
 		Verifier: auth.NewVerifier(auth.Options{}),
 		TLS:      tlsconf.ServerConfig(func() *tlsconf.Set { return source.Current().TLS }),
 	})
+	p.implicit = &implicitPort{listen: listenControl, serve: p.server.ServeImplicit}
 	if err := p.listen(c); err != nil {
 		p.broker.Close()
 		return nil, err
@@ -79,6 +80,7 @@ func newProcess(source *live.Source, slot int, dir string, log *slog.Logger, lev
 	source.Subscribe(func(before, now *live.Snapshot) {
 		level.Set(telemetry.Level(now.Config.Log.Level))
 		p.observe(before, now)
+		p.followImplicit(now)
 		p.stapler.Follow(now.TLS)
 	})
 	p.observe(nil, source.Current())
@@ -93,35 +95,38 @@ func (p *process) listen(c *config.Config) error {
 	if err := p.broker.SetPorts(ports); err != nil {
 		return err
 	}
-	// Dead clients are noticed by keep-alive after about two minutes.
-	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4}}
 	var err error
-	p.control, err = lc.Listen(context.Background(), "tcp", c.Listen)
-	if err != nil {
+	if p.control, err = listenControl(c.Listen); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	if c.TLS.Implicit.Listen == "" {
-		return nil
-	}
-	p.implicit, err = lc.Listen(context.Background(), "tcp", c.TLS.Implicit.Listen)
-	if err != nil {
-		return errors.Join(fmt.Errorf("tls.implicit.listen: %w", err), p.control.Close())
+	if err := p.implicit.follow(c.TLS.Implicit.Listen); err != nil {
+		return errors.Join(err, p.control.Close())
 	}
 	return nil
 }
 
-func (p *process) closeControl() {
-	_ = p.control.Close()
-	if p.implicit != nil {
-		_ = p.implicit.Close()
-	}
+// listenControl opens a control port. Dead clients are noticed by keep-alive
+// after about two minutes.
+func listenControl(address string) (net.Listener, error) {
+	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4}}
+	return lc.Listen(context.Background(), "tcp", address)
 }
 
-func (p *process) implicitAddress() string {
-	if p.implicit == nil {
-		return ""
+func (p *process) closeControl() {
+	_ = p.control.Close()
+	p.implicit.end()
+}
+
+// followImplicit opens, moves and closes the port for implicit TLS.
+func (p *process) followImplicit(now *live.Snapshot) {
+	before := p.implicit.where()
+	if err := p.implicit.follow(now.Config.TLS.Implicit.Listen); err != nil {
+		p.log.Error("Opening the port for implicit TLS failed; what there was stays", "error", err)
+		return
 	}
-	return p.implicit.Addr().String()
+	if is := p.implicit.where(); is != before {
+		p.log.Info("Port for implicit TLS changed", "implicitTLS", is)
+	}
 }
 
 // sweepInterval is how often what interrupted uploads left is looked for.
@@ -145,15 +150,13 @@ func (p *process) run(ctx context.Context, again func()) error {
 	start(func() error { return p.source.Run(work) })
 	start(func() error { return p.admin.Run(work) })
 	start(func() error { return p.server.Serve(p.control) })
-	if p.implicit != nil {
-		start(func() error { return p.server.ServeImplicit(p.implicit) })
-	}
+	p.implicit.start()
 	start(func() error { p.sweep(work); return nil })
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // from now on: before, it ends the process
 	defer signal.Stop(hangup)
 	start(func() error { p.reloadOn(work, hangup); return nil })
-	p.log.Info("Serving", "version", version, "address", p.control.Addr().String(), "implicitTLS", p.implicitAddress(), "slot", p.slot, "passivePorts", p.broker.Ports(),
+	p.log.Info("Serving", "version", version, "address", p.control.Addr().String(), "implicitTLS", p.implicit.where(), "slot", p.slot, "passivePorts", p.broker.Ports(),
 		"admin", p.admin.Addrs().Public, "status", p.admin.Addrs().Status)
 
 	var err error

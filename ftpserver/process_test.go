@@ -21,7 +21,7 @@ func TestKeepAlive(t *testing.T) {
 	}
 	port := free.Addr().(*net.TCPAddr).Port
 	_ = free.Close()
-	p := &process{broker: passive.NewBroker("127.0.0.1", slog.New(slog.DiscardHandler), telemetry.NewMetrics("test"))}
+	p := &process{implicit: &implicitPort{}, broker: passive.NewBroker("127.0.0.1", slog.New(slog.DiscardHandler), telemetry.NewMetrics("test"))}
 	defer p.broker.Close()
 	if err := p.listen(&config.Config{Listen: "127.0.0.1:0", Passive: config.Passive{Ports: []config.PassivePort{{Listen: port}}}}); err != nil {
 		t.Fatal(err)

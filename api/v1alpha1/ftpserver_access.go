@@ -29,6 +29,12 @@ type AnonymousSpec struct {
 	// +optional
 	// +default="ReadOnly"
 	Role AnonymousRole `json:"role,omitempty"`
+
+	// quota limits what the home may hold: of all guests together. Absent: no
+	// limit but the volume.
+	//
+	// +optional
+	Quota QuotaSpec `json:"quota,omitzero"`
 }
 
 // NetworkPolicyMode says who keeps the NetworkPolicy of the pods.

@@ -126,6 +126,12 @@ type ServerPorts struct {
 	// +required
 	Control int32 `json:"control,omitempty"`
 
+	// implicit is the control port for implicit TLS. Absent: there is none, or
+	// Kubernetes has yet to allocate it.
+	//
+	// +optional
+	Implicit int32 `json:"implicit,omitempty"`
+
 	// passive are the ports of the data connections.
 	//
 	// +optional

@@ -8,6 +8,9 @@ import (
 //
 // +kubebuilder:validation:XValidation:rule="self.service.port < self.passive.firstPort || self.service.port >= self.passive.firstPort + self.passive.portsPerReplica",message="service.port lies among the passive ports: move passive.firstPort or service.port"
 // +kubebuilder:validation:XValidation:rule="self.service.type != 'NodePort' || self.service.port < 30000 || self.service.port > 32767",message="with service.type NodePort, service.port must lie outside of 30000 to 32767, where Kubernetes allocates the passive ports: set it below 30000"
+// +kubebuilder:validation:XValidation:rule="!has(self.tls.implicit) || self.tls.implicit.port != self.service.port",message="tls.implicit.port is service.port as well: choose another, such as 990"
+// +kubebuilder:validation:XValidation:rule="!has(self.tls.implicit) || self.tls.implicit.port < self.passive.firstPort || self.tls.implicit.port >= self.passive.firstPort + self.passive.portsPerReplica",message="tls.implicit.port lies among the passive ports: move passive.firstPort or tls.implicit.port"
+// +kubebuilder:validation:XValidation:rule="!has(self.tls.implicit) || self.service.type != 'NodePort' || self.tls.implicit.port < 30000 || self.tls.implicit.port > 32767",message="with service.type NodePort, tls.implicit.port must lie outside of 30000 to 32767, where Kubernetes allocates the passive ports: set it below 30000"
 type FTPServerSpec struct {
 	// replicas is how many pods serve: 0 or 1. Absent: 1. With 0 nothing runs
 	// and everything is kept.
@@ -46,6 +49,13 @@ type FTPServerSpec struct {
 	// +required
 	Storage StorageSpec `json:"storage,omitzero"`
 
+	// files says how files are stored, named and listed. Absent: uploads appear
+	// when they are complete, and names are free.
+	//
+	// +optional
+	// +default={"uploads": "Atomic", "overwrite": "Allow", "hidden": "Show"}
+	Files FilesSpec `json:"files,omitzero"`
+
 	// anonymous lets in clients that log in as "anonymous" or "ftp", with any
 	// password (RFC 1635). An FTPUser of that name goes before it. Absent: only
 	// FTPUsers log in.
@@ -54,7 +64,8 @@ type FTPServerSpec struct {
 	Anonymous *AnonymousSpec `json:"anonymous,omitempty"`
 
 	// limits bound what clients may use. Absent: idle sessions end after 5
-	// minutes, nothing else is bounded.
+	// minutes, failed logins lead to delays and lockouts, and nothing else is
+	// bounded.
 	//
 	// +optional
 	// +default={}
@@ -80,75 +91,6 @@ type FTPServerSpec struct {
 	// +optional
 	// +default={}
 	Pod PodSpec `json:"pod,omitzero"`
-}
-
-// TLSMode says whether clients must, may or cannot use TLS.
-//
-// +kubebuilder:validation:Enum=Required;Optional;Disabled
-type TLSMode string
-
-// The TLS modes.
-const (
-	// TLSRequired: login and data only over TLS.
-	TLSRequired TLSMode = "Required"
-	// TLSOptional: the client decides.
-	TLSOptional TLSMode = "Optional"
-	// TLSDisabled: plain FTP.
-	TLSDisabled TLSMode = "Disabled"
-)
-
-// TLSSpec configures FTP over TLS.
-type TLSSpec struct {
-	// mode is Required (login and data only over TLS), Optional (the client
-	// decides) or Disabled (plain FTP; passwords cross the network in clear).
-	// Absent: Required.
-	//
-	// +optional
-	// +default="Required"
-	Mode TLSMode `json:"mode,omitempty"`
-
-	// minVersion is the lowest version of TLS that is accepted, "1.2" or "1.3".
-	// Absent: "1.2".
-	//
-	// +optional
-	// +default="1.2"
-	// +kubebuilder:validation:Enum="1.2";"1.3"
-	MinVersion string `json:"minVersion,omitempty"`
-
-	// certificates are shown to clients, chosen by the name that a client asks
-	// for (SNI, RFC 6066 section 3); the first that has it is taken. The first of
-	// all serves clients that ask for none, as those do that connect to an IP
-	// address, or for one that none has. The operator's own certificate comes
-	// last, with the names and addresses of the Service. They are copied, so that
-	// one that is changed is served within seconds and one that can't be used
-	// leaves the one before in place; the condition ResolvedRefs then says why.
-	// Absent: the operator's own only.
-	//
-	// +optional
-	// +listType=map
-	// +listMapKey=name
-	// +kubebuilder:validation:MaxItems=8
-	Certificates []TLSCertificate `json:"certificates,omitempty"`
-}
-
-// TLSCertificate is a certificate that is given.
-type TLSCertificate struct {
-	// name tells it from the others of the server. Conditions and metrics use
-	// it. It is a DNS label, and none of ca, own and tls.
-	//
-	// +required
-	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="name must be a DNS label: at most 63 characters of a-z, 0-9 and -, beginning and ending with a letter or digit"
-	// +kubebuilder:validation:XValidation:rule="!(self in ['ca', 'own', 'tls'])",message="ca, own and tls are names of the operator's own certificates: choose another"
-	Name string `json:"name,omitempty"`
-
-	// secretRef names a Secret of type kubernetes.io/tls: under tls.crt the
-	// server's certificate and behind it its issuers in order, at most 64 KiB of
-	// PEM, under tls.key the private key without a passphrase.
-	//
-	// +required
-	SecretRef LocalReference `json:"secretRef,omitzero"`
 }
 
 // PassiveSpec configures the passive ports.
@@ -208,34 +150,6 @@ type PassiveAddress struct {
 	// +kubebuilder:validation:items:MaxLength=43
 	// +kubebuilder:validation:XValidation:rule="self.all(c, isCIDR(c))",message="clientCIDRs must be networks such as 10.0.0.0/8"
 	ClientCIDRs []string `json:"clientCIDRs,omitempty"`
-}
-
-// LimitsSpec bounds what clients may use.
-type LimitsSpec struct {
-	// sessionsPerReplica is how many control connections one pod serves at once;
-	// a further one is told 421. Absent: no limit.
-	//
-	// +optional
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=100000
-	SessionsPerReplica int32 `json:"sessionsPerReplica,omitempty"`
-
-	// sessionsPerAddress is how many of them one client address may hold on one
-	// pod. Absent: no limit.
-	//
-	// +optional
-	// +kubebuilder:validation:Minimum=1
-	// +kubebuilder:validation:Maximum=100000
-	SessionsPerAddress int32 `json:"sessionsPerAddress,omitempty"`
-
-	// idleTimeout ends a session that sends no command, from 1s to 24h. Absent:
-	// 5m.
-	//
-	// +optional
-	// +kubebuilder:validation:MaxLength=32
-	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('24h')",message="idleTimeout must be between 1s and 24h"
-	IdleTimeout *metav1.Duration `json:"idleTimeout,omitempty"`
 }
 
 // LogLevel is how much the server logs.

@@ -42,6 +42,7 @@ const AnnotationRotatePassword = "ftp-operator.io/rotate-password" //nolint:gose
 // FTPUserSpec is the wanted state of an FTPUser.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.username) == has(oldSelf.username) && (!has(self.username) || self.username == oldSelf.username)",message="username is immutable: make a new FTPUser for another login"
+// +kubebuilder:validation:XValidation:rule="self.role != 'Admin' || !has(self.quota)",message="an Admin works on all of the server's files and has no quota: remove quota, or choose another role"
 type FTPUserSpec struct {
 	// serverRef names the FTPServer, in the same namespace, that the user logs
 	// in to. Immutable. The server may come later than the user.
@@ -128,6 +129,13 @@ type FTPUserSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self > timestamp('2000-01-01T00:00:00Z') && self < timestamp('9999-01-01T00:00:00Z')",message="expiresAt must lie between the years 2000 and 9999: leave it out for a login that never ends"
 	ExpiresAt *metav1.Time `json:"expiresAt,omitempty"`
 
+	// quota limits what the user's home may hold, whoever put it there. Users who
+	// share a home are each held to their own. A change takes effect with the
+	// next command. Absent: no limit but the volume.
+	//
+	// +optional
+	Quota QuotaSpec `json:"quota,omitzero"`
+
 	// limits bound what the user may use. Absent: only the server's limits hold.
 	//
 	// +optional
@@ -158,6 +166,18 @@ type PathRule struct {
 	//
 	// +required
 	Role PathRole `json:"role,omitempty"`
+
+	// uploads is Atomic or Direct, as in files.uploads of the FTPServer. Absent:
+	// what it says.
+	//
+	// +optional
+	Uploads Uploads `json:"uploads,omitempty"`
+
+	// overwrite is Allow or Deny, as in files.overwrite of the FTPServer. Absent:
+	// what it says.
+	//
+	// +optional
+	Overwrite Overwrite `json:"overwrite,omitempty"`
 }
 
 // UserLimitsSpec bounds what a user may use.

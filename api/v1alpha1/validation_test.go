@@ -248,10 +248,10 @@ func TestDefaults(t *testing.T) {
 	if err := kube.Get(ctx, client.ObjectKeyFromObject(obj), &s); err != nil {
 		t.Fatal(err)
 	}
-	got := fmt.Sprintln(*s.Spec.Replicas, s.Spec.TLS, s.Spec.Passive, s.Spec.Service.Type, s.Spec.Service.Port,
-		s.Spec.Storage.Volume.DeletionPolicy, s.Spec.Logging, s.Spec.Pod.RunAsUser, s.Spec.Pod.FSGroup,
+	got := fmt.Sprintln(*s.Spec.Replicas, s.Spec.TLS, s.Spec.Files, s.Spec.Passive, s.Spec.Service.Type, s.Spec.Service.Port,
+		s.Spec.Storage.Volume.DeletionPolicy, s.Spec.Limits.FailedLogins.Mode, s.Spec.Logging, s.Spec.Pod.RunAsUser, s.Spec.Pod.FSGroup,
 		s.Spec.Pod.Resources.Requests.Cpu(), s.Spec.Pod.Resources.Requests.Memory(), s.Spec.NetworkPolicy, s.Status.ObservedGeneration)
-	want := "1 {Required 1.2 []} {8 30000 []} ClusterIP 21 Retain {Info} 65532 65532 50m 128Mi {Managed [] []} -1\n"
+	want := "1 {Required 1.2  Auto Auto <nil> []} {Atomic Allow  Show {[] []}} {8 30000 []} ClusterIP 21 Retain Lockout {Info} 65532 65532 50m 128Mi {Managed [] []} -1\n"
 	if got != want {
 		t.Errorf("defaults are\n%s, want\n%s", got, want)
 	}

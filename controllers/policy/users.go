@@ -20,12 +20,14 @@ const (
 	shardBudget = 960 << 10
 	// userOverhead is what a user takes besides its name and home, at most.
 	userOverhead = 400
-	// ruleOverhead and cidrOverhead are what a path rule takes besides its path,
-	// and a network at all.
+	// ruleOverhead and cidrOverhead are what a path rule takes besides its path
+	// and its settings, and a network at all.
 	ruleOverhead = 40
-	cidrOverhead = 60
+	// settingOverhead is what a setting of a path rule takes.
+	settingOverhead = 28
+	cidrOverhead    = 60
 	// narrowOverhead is what else can narrow a login.
-	narrowOverhead = 80
+	narrowOverhead = 160
 )
 
 // entrySize is the most that a user takes of its shard, in bytes: its entry is
@@ -34,6 +36,12 @@ func entrySize(u *v1alpha1.FTPUser) int {
 	size := 2 * (userOverhead + 2*written(u.Username()) + written(u.Spec.Home))
 	for _, p := range u.Spec.Paths {
 		size += ruleOverhead + written(p.Path)
+		if p.Uploads != "" {
+			size += settingOverhead
+		}
+		if p.Overwrite != "" {
+			size += settingOverhead
+		}
 	}
 	return size + cidrOverhead*len(u.Spec.AllowedCIDRs) + narrowOverhead
 }
@@ -112,9 +120,12 @@ func UserEntry(u *v1alpha1.FTPUser, passwordHash string) config.User {
 		Login:        config.Login(u.Spec.Login),
 		AllowedCIDRs: u.Spec.AllowedCIDRs,
 		MaxSessions:  int(u.Spec.Limits.SessionsPerReplica),
+		Quota:        config.Quota{Bytes: u.Spec.Quota.InBytes(), Files: u.Spec.Quota.Files},
 	}
 	for _, p := range u.Spec.Paths {
-		entry.Paths = append(entry.Paths, config.PathRule{Path: p.Path, Role: config.Role(p.Role)})
+		entry.Paths = append(entry.Paths, config.PathRule{
+			Path: p.Path, Role: config.Role(p.Role), Uploads: config.Uploads(p.Uploads), Overwrite: config.Overwrite(p.Overwrite),
+		})
 	}
 	if at := u.Spec.ExpiresAt; at != nil {
 		entry.ExpiresAt = at.UTC()

@@ -7,8 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"k8s.io/utils/ptr"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers/policy"
@@ -73,14 +76,18 @@ func TestServerFull(t *testing.T) {
 		users int
 		edit  func(*v1alpha1.FTPUserSpec)
 	}{
-		"plain":         {12_000, func(*v1alpha1.FTPUserSpec) {}},
-		"long homes":    {12_000, func(s *v1alpha1.FTPUserSpec) { s.Home = strings.Repeat("/h", 250) }},
-		"narrowed":      {12_000, func(s *v1alpha1.FTPUserSpec) { s.ExpiresAt, s.Limits.SessionsPerReplica = &until, 100_000 }},
-		"many paths":    {3_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 500) }},
-		"short paths":   {6_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 2) }},
-		"emoji":         {3_000, func(s *v1alpha1.FTPUserSpec) { s.Home, s.Paths = strings.Repeat("/\U0001F600", 250), emoji(32) }},
-		"quotes":        {6_000, func(s *v1alpha1.FTPUserSpec) { s.Home = strings.Repeat("/'", 250) }},
-		"many networks": {6_000, func(s *v1alpha1.FTPUserSpec) { s.AllowedCIDRs = networks(32) }},
+		"plain":      {12_000, func(*v1alpha1.FTPUserSpec) {}},
+		"long homes": {12_000, func(s *v1alpha1.FTPUserSpec) { s.Home = strings.Repeat("/h", 250) }},
+		"narrowed": {12_000, func(s *v1alpha1.FTPUserSpec) {
+			s.ExpiresAt, s.Limits.SessionsPerReplica = &until, 100_000
+			s.Quota = v1alpha1.QuotaSpec{Bytes: ptr.To(resource.MustParse("1Ei")), Files: 1_000_000_000_000}
+		}},
+		"many paths":          {3_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 500) }},
+		"short paths":         {6_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 2) }},
+		"paths with settings": {6_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = withSettings(rules(32, 2)) }},
+		"emoji":               {3_000, func(s *v1alpha1.FTPUserSpec) { s.Home, s.Paths = strings.Repeat("/\U0001F600", 250), emoji(32) }},
+		"quotes":              {6_000, func(s *v1alpha1.FTPUserSpec) { s.Home = strings.Repeat("/'", 250) }},
+		"many networks":       {6_000, func(s *v1alpha1.FTPUserSpec) { s.AllowedCIDRs = networks(32) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var users []*v1alpha1.FTPUser
@@ -100,6 +107,13 @@ func rules(n, length int) []v1alpha1.PathRule {
 		out[i] = v1alpha1.PathRule{Path: fmt.Sprintf("/%02d%s", i, strings.Repeat("/p", length/2)), Role: "ReadWrite"}
 	}
 	return out
+}
+
+func withSettings(rules []v1alpha1.PathRule) []v1alpha1.PathRule {
+	for i := range rules {
+		rules[i].Uploads, rules[i].Overwrite = v1alpha1.UploadsDirect, v1alpha1.OverwriteAllow
+	}
+	return rules
 }
 
 func emoji(n int) []v1alpha1.PathRule {
@@ -134,7 +148,7 @@ func fills(t *testing.T, users []*v1alpha1.FTPUser) {
 			}
 			entry := policy.UserEntry(u, strings.Repeat("h", 210))
 			entry.UID = strings.Repeat("u", 36)
-			size[shard] += entrySize(t, entry) + entrySize(t, config.PreviousUsers([]config.User{entry})...)
+			size[shard] += entrySize(t, entry) + entrySize(t, config.PreviousUsers([]config.User{entry}, false)...)
 		case v1alpha1.ReasonServerFull:
 			full[shard] = true
 		default:
@@ -182,6 +196,25 @@ func TestUserThatAServerWouldRefuse(t *testing.T) {
 	}
 	if got := policy.UserEntry(zero, "").Login; got != config.LoginSuspended {
 		t.Errorf("a login that ended in the year 1 is %s", got)
+	}
+}
+
+// The quota reaches the server in bytes, and one that an Admin can't have does not
+// take the file of all others down with it.
+func TestQuotaOfAUser(t *testing.T) {
+	u := user("a", "", 0)
+	if got := policy.UserEntry(u, "").Quota; got != (config.Quota{}) {
+		t.Errorf("none is %+v", got)
+	}
+	for in, want := range map[string]int64{"10Gi": 10 << 30, "1500m": 2, "1Ei": 1 << 60, "5M": 5_000_000} {
+		u.Spec.Quota = v1alpha1.QuotaSpec{Bytes: ptr.To(resource.MustParse(in)), Files: 7}
+		if got := policy.UserEntry(u, "").Quota; got != (config.Quota{Bytes: want, Files: 7}) {
+			t.Errorf("%s is %+v", in, got)
+		}
+	}
+	u.Spec.Role = v1alpha1.RoleAdmin
+	if got := policy.AcceptUsers([]*v1alpha1.FTPUser{u})["a"]; got.Reason != v1alpha1.ReasonInvalidSpec {
+		t.Errorf("an Admin with a quota: %+v", got)
 	}
 }
 

@@ -38,8 +38,11 @@ func certificate(in Input) *corev1.Secret {
 // certificateFiles are the keys of that Secret in the order in which the server
 // is to choose: the given ones as the spec lists them, so that the first serves
 // clients that ask for no name, and the operator's own last, so that the names
-// inside the cluster are still there.
+// inside the cluster are still there. There are none without TLS.
 func certificateFiles(in Input) []config.Certificate {
+	if in.Server.Spec.TLS.Mode == v1alpha1.TLSDisabled {
+		return nil
+	}
 	var out []config.Certificate
 	for _, c := range in.Certificates {
 		out = append(out, config.Certificate{CertFile: tlsDir + "/" + GivenCertKey(c.Name), KeyFile: tlsDir + "/" + GivenKeyKey(c.Name)})

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -25,9 +24,10 @@ const (
 // The ports that the process listens on. They never change, so that no change
 // of the public ones replaces a pod.
 const (
-	controlListen = 2121
-	passiveListen = 50000
-	adminListen   = 8080
+	controlListen  = 2121
+	implicitListen = 2990
+	passiveListen  = 50000
+	adminListen    = 8080
 	// StatusPort is where a pod answers with its status.
 	StatusPort = 8443
 
@@ -69,20 +69,21 @@ func encode(c any) ([]byte, error) {
 }
 
 func serverConfig(in Input) *config.Config {
-	spec := in.Server.Spec
-	return &config.Config{
+	c := settings(in.Server)
+	c.Passive = passive(in)
+	c.TLS.Certificates = certificateFiles(in)
+	return &c
+}
+
+// settings are what of the configuration follows from the spec alone.
+func settings(s *v1alpha1.FTPServer) config.Config {
+	return config.Config{
 		Listen:    listen(controlListen),
-		Passive:   passive(in),
-		TLS:       tls(in),
-		Storage:   config.Storage{Root: dataDir},
+		TLS:       tls(s.Spec.TLS),
+		Storage:   storage(s.Spec.Files),
 		UsersDir:  usersDir,
-		Anonymous: anonymous(spec.Anonymous),
-		Limits: config.Limits{
-			Sessions:           int(spec.Limits.SessionsPerReplica),
-			SessionsPerAddress: int(spec.Limits.SessionsPerAddress),
-			IdleTimeout:        idleTimeout(spec.Limits),
-			DrainTimeout:       drainTimeout(in.Server),
-		},
+		Anonymous: anonymous(s.Spec.Anonymous),
+		Limits:    limits(s),
 		Admin: config.Admin{
 			Listen: listen(adminListen),
 			Status: config.StatusEndpoint{
@@ -92,7 +93,25 @@ func serverConfig(in Input) *config.Config {
 				TokenFile: KeyStatusToken,
 			},
 		},
-		Log: config.Log{Level: string(spec.Logging.Level)},
+		Log: config.Log{Level: string(s.Spec.Logging.Level)},
+	}
+}
+
+// UnknownInPrevious names the settings in use that a server of the previous
+// version of the contract does not know, and of these, those that narrow what
+// every user may do: where there are any, such a server lets nobody in.
+func UnknownInPrevious(s *v1alpha1.FTPServer) (names, narrow []string) {
+	return settings(s).UnknownInPrevious()
+}
+
+func storage(spec v1alpha1.FilesSpec) config.Storage {
+	return config.Storage{
+		Root:        dataDir,
+		Uploads:     config.Uploads(spec.Uploads),
+		Overwrite:   config.Overwrite(spec.Overwrite),
+		Umask:       spec.Umask,
+		HiddenFiles: config.HiddenFiles(spec.Hidden),
+		Names:       config.Names{Allowed: spec.Names.Allowed, Denied: spec.Names.Denied},
 	}
 }
 
@@ -100,7 +119,10 @@ func anonymous(spec *v1alpha1.AnonymousSpec) *config.Anonymous {
 	if spec == nil {
 		return nil
 	}
-	return &config.Anonymous{Home: spec.Home, Role: config.Role(spec.Role)}
+	return &config.Anonymous{
+		Home: spec.Home, Role: config.Role(spec.Role),
+		Quota: config.Quota{Bytes: spec.Quota.InBytes(), Files: spec.Quota.Files},
+	}
 }
 
 func listen(port int) string { return fmt.Sprintf(":%d", port) }
@@ -113,35 +135,24 @@ func passive(in Input) config.Passive {
 	return p
 }
 
-func tls(in Input) config.TLS {
-	spec := in.Server.Spec.TLS
-	t := config.TLS{Mode: config.TLSMode(spec.Mode), MinVersion: spec.MinVersion}
-	if spec.Mode != v1alpha1.TLSDisabled {
-		t.Certificates = certificateFiles(in)
+func tls(spec v1alpha1.TLSSpec) config.TLS {
+	t := config.TLS{
+		Mode:           config.TLSMode(spec.Mode),
+		MinVersion:     spec.MinVersion,
+		DataProtection: config.DataProtection(spec.DataProtection),
+		DataSessions:   config.DataSessions(spec.DataSessions),
+		UploadEnd:      config.UploadEnd(spec.UploadEnd),
+	}
+	if spec.Implicit != nil {
+		t.Implicit.Listen = listen(implicitListen)
 	}
 	return t
-}
-
-func idleTimeout(l v1alpha1.LimitsSpec) time.Duration {
-	if l.IdleTimeout == nil {
-		return 0
-	}
-	return l.IdleTimeout.Duration
-}
-
-// drainMargin is what the server keeps of the grace period to end in order.
-const drainMargin = 5 * time.Second
-
-// drainTimeout is how long sessions may finish: the kubelet kills whatever is
-// left at the end of the grace period.
-func drainTimeout(s *v1alpha1.FTPServer) time.Duration {
-	grace := gracePeriod(s)
-	return max(grace-drainMargin, grace/2, time.Second)
 }
 
 // usersSecrets are the Secrets with the users, one for each shard, also where
 // it has none: so their number never changes.
 func usersSecrets(in Input) ([]*corev1.Secret, error) {
+	_, narrow := UnknownInPrevious(in.Server)
 	shards := make([]config.UsersFile, config.UserShards)
 	for i := range shards {
 		shards[i].Users = []config.User{}
@@ -157,7 +168,7 @@ func usersSecrets(in Input) ([]*corev1.Secret, error) {
 		if err != nil {
 			return nil, err
 		}
-		previous, err := config.Encode(config.UsersFile{Users: config.PreviousUsers(f.Users)})
+		previous, err := config.Encode(config.UsersFile{Users: config.PreviousUsers(f.Users, len(narrow) > 0)})
 		if err != nil {
 			return nil, err
 		}

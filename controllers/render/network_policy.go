@@ -36,10 +36,7 @@ func networkPolicy(in Input) *networkingv1.NetworkPolicy {
 			PodSelector: metav1.LabelSelector{MatchLabels: ServiceSelector(in.Server.Name)},
 			PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress},
 			Ingress: []networkingv1.NetworkPolicyIngressRule{
-				{From: spec.FTPFrom, Ports: []networkingv1.NetworkPolicyPort{
-					port(corev1.ProtocolTCP, controlListen, 0),
-					port(corev1.ProtocolTCP, passiveListen, passiveListen+maxPassivePorts-1),
-				}},
+				{From: spec.FTPFrom, Ports: ftpPorts(in)},
 				{From: []networkingv1.NetworkPolicyPeer{operator(in)}, Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolTCP, StatusPort, 0)}},
 			},
 		},
@@ -56,6 +53,15 @@ func networkPolicy(in Input) *networkingv1.NetworkPolicy {
 		}
 	}
 	return p
+}
+
+// ftpPorts are those that clients connect to.
+func ftpPorts(in Input) []networkingv1.NetworkPolicyPort {
+	out := []networkingv1.NetworkPolicyPort{port(corev1.ProtocolTCP, controlListen, 0)}
+	if in.Server.Spec.TLS.Implicit != nil {
+		out = append(out, port(corev1.ProtocolTCP, implicitListen, 0))
+	}
+	return append(out, port(corev1.ProtocolTCP, passiveListen, passiveListen+maxPassivePorts-1))
 }
 
 // operator are the operator's own pods.

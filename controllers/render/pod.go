@@ -86,7 +86,9 @@ func container(in Input, slot int) corev1.Container {
 }
 
 // containerPorts always declares all the passive ports there can be: widening
-// the range then touches no pod. Their names carry the slot.
+// the range then touches no pod. Their names carry the slot. That for implicit
+// TLS is reached by its number: to declare it would replace the pods that were
+// made before it was known.
 func containerPorts(slot int) []corev1.ContainerPort {
 	out := []corev1.ContainerPort{
 		containerPort(ControlPortName, controlListen),

@@ -83,7 +83,7 @@ func Objects(in Input) (Output, error) {
 		out.Objects = append(out.Objects, u)
 	}
 	out.Objects = append(out.Objects, deployment(in, 0))
-	out.Files = files(configSecret, tlsSecret, users, tls(in).Certificates)
+	out.Files = files(configSecret, tlsSecret, users, certificateFiles(in))
 	return out, nil
 }
 

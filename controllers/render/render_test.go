@@ -30,10 +30,12 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func input(change ...func(*render.Input)) render.Input {
 	s := &v1alpha1.FTPServer{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "files", UID: "0f0f"}}
 	s.Spec.Replicas = ptr.To[int32](1)
-	s.Spec.TLS = v1alpha1.TLSSpec{Mode: v1alpha1.TLSRequired, MinVersion: "1.2"}
+	s.Spec.TLS = v1alpha1.TLSSpec{Mode: v1alpha1.TLSRequired, MinVersion: "1.2", DataSessions: v1alpha1.DataSessionsAuto, UploadEnd: v1alpha1.UploadEndAuto}
 	s.Spec.Passive = v1alpha1.PassiveSpec{PortsPerReplica: 2, FirstPort: 30000}
 	s.Spec.Service = v1alpha1.ServiceSpec{Type: v1alpha1.ServiceClusterIP, Port: 21}
 	s.Spec.Storage.Volume = &v1alpha1.VolumeSpec{Size: ptr.To(resource.MustParse("1Gi")), DeletionPolicy: v1alpha1.DeletionRetain}
+	s.Spec.Files = v1alpha1.FilesSpec{Uploads: v1alpha1.UploadsAtomic, Overwrite: v1alpha1.OverwriteAllow, Hidden: v1alpha1.HiddenShow}
+	s.Spec.Limits.FailedLogins.Mode = v1alpha1.FailedLoginsLockout
 	s.Spec.Logging.Level = v1alpha1.LogInfo
 	s.Spec.Pod = v1alpha1.PodSpec{RunAsUser: 65532, FSGroup: 65532}
 	s.Spec.Pod.Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("50m")}
@@ -69,7 +71,9 @@ func tuned(in *render.Input) {
 		AllocateLoadBalancerNodePorts: ptr.To(false),
 	}
 	s.Storage.Volume = &v1alpha1.VolumeSpec{ExistingClaimRef: &v1alpha1.LocalReference{Name: "theirs"}}
-	s.Limits = v1alpha1.LimitsSpec{SessionsPerReplica: 9, SessionsPerAddress: 3, IdleTimeout: &metav1.Duration{Duration: time.Minute}}
+	s.Limits = v1alpha1.LimitsSpec{SessionsPerReplica: 9, SessionsPerAddress: 3, IdleTimeout: &metav1.Duration{Duration: time.Minute},
+		FailedLogins: v1alpha1.FailedLoginsSpec{Mode: v1alpha1.FailedLoginsLockout, LockoutAfter: 20, LockoutFor: &metav1.Duration{Duration: time.Hour}}}
+	s.Files = v1alpha1.FilesSpec{Uploads: v1alpha1.UploadsDirect, Overwrite: v1alpha1.OverwriteAllow, Umask: "027", Hidden: v1alpha1.HiddenHide}
 	s.NetworkPolicy.Mode = v1alpha1.NetworkPolicyNone
 	s.Pod = v1alpha1.PodSpec{
 		Image: "example.com/own:2", ImagePullSecrets: []v1alpha1.LocalReference{{Name: "pull"}},
@@ -87,7 +91,8 @@ func tuned(in *render.Input) {
 // guarded uses all that narrows logins and what reaches the pods.
 func guarded(in *render.Input) {
 	s := &in.Server.Spec
-	s.Anonymous = &v1alpha1.AnonymousSpec{Home: "/pub", Role: "ReadOnly"}
+	s.Anonymous = &v1alpha1.AnonymousSpec{Home: "/pub", Role: "ReadOnly", Quota: v1alpha1.QuotaSpec{Bytes: ptr.To(resource.MustParse("1Gi"))}}
+	s.Limits.FailedLogins.Mode = v1alpha1.FailedLoginsNone
 	s.NetworkPolicy = v1alpha1.NetworkPolicySpec{Mode: v1alpha1.NetworkPolicyManaged, FTPFrom: []networkingv1.NetworkPolicyPeer{
 		{IPBlock: &networkingv1.IPBlock{CIDR: "198.51.100.0/24"}},
 	}, MetricsFrom: []networkingv1.NetworkPolicyPeer{
@@ -95,9 +100,20 @@ func guarded(in *render.Input) {
 	}}
 	in.PassiveAddresses = []config.PassiveAddress{{Address: "lb.example.com"}}
 	in.Users = []config.User{
-		{Name: "alice", UID: "1", PasswordHash: "$argon2id$alice", Role: "ReadWrite", Login: "Enabled", MaxSessions: 2,
+		{Name: "alice", UID: "1", PasswordHash: "$argon2id$alice", Role: "ReadWrite", Login: "Enabled", MaxSessions: 2, Quota: config.Quota{Bytes: 1 << 30, Files: 100},
 			Paths: []config.PathRule{{Path: "/in", Role: "WriteOnly"}}, AllowedCIDRs: []string{"10.0.0.0/8"}, ExpiresAt: time.Unix(1893456000, 0).UTC()},
 		{Name: "bob", UID: "2", PasswordHash: "$6$bob", Role: "ReadWrite", Login: "Enabled"},
+	}
+}
+
+// strict denies to everybody what a role alone would let them do.
+func strict(in *render.Input) {
+	in.Server.Spec.Files.Overwrite = v1alpha1.OverwriteDeny
+	in.Server.Spec.Files.Names = v1alpha1.NamesSpec{Allowed: []string{"*.pdf"}, Denied: []string{".*"}}
+	in.Server.Spec.TLS = v1alpha1.TLSSpec{
+		Mode: v1alpha1.TLSOptional, MinVersion: "1.3",
+		DataProtection: v1alpha1.DataProtectionRequired, DataSessions: v1alpha1.DataSessionsRequired, UploadEnd: v1alpha1.UploadEndStrict,
+		Implicit: &v1alpha1.ImplicitTLSSpec{Port: 990},
 	}
 }
 
@@ -125,6 +141,7 @@ func TestGolden(t *testing.T) {
 		"nodeport": nodePort,
 		"guarded":  guarded,
 		"given":    given,
+		"strict":   strict,
 		"stopped": func(in *render.Input) {
 			in.Server.Spec.Replicas = ptr.To[int32](0)
 			in.Server.Spec.Storage.Volume.DeletionPolicy = v1alpha1.DeletionDelete
@@ -200,7 +217,8 @@ func TestPodTemplateDependsOnPodSettingsOnly(t *testing.T) {
 		s.TLS = v1alpha1.TLSSpec{Mode: v1alpha1.TLSDisabled, MinVersion: "1.3"}
 		s.Passive = v1alpha1.PassiveSpec{PortsPerReplica: 64, FirstPort: 1024, Addresses: []v1alpha1.PassiveAddress{{Address: "192.0.2.1"}}}
 		s.Service = v1alpha1.ServiceSpec{Type: v1alpha1.ServiceLoadBalancer, Port: 2100}
-		s.Limits.SessionsPerReplica = 1
+		s.Limits = v1alpha1.LimitsSpec{SessionsPerReplica: 1, FailedLogins: v1alpha1.FailedLoginsSpec{Mode: v1alpha1.FailedLoginsNone}}
+		s.Files = v1alpha1.FilesSpec{Uploads: v1alpha1.UploadsDirect, Umask: "077"}
 		s.Anonymous = &v1alpha1.AnonymousSpec{Home: "/pub", Role: "ReadOnly"}
 		s.NetworkPolicy.Mode = v1alpha1.NetworkPolicyNone
 		s.Logging.Level = v1alpha1.LogDebug
@@ -209,6 +227,7 @@ func TestPodTemplateDependsOnPodSettingsOnly(t *testing.T) {
 		in.TLS, in.Status = pki.KeyPair{Cert: []byte("x"), Key: []byte("x")}, pki.KeyPair{Cert: []byte("x"), Key: []byte("x")}
 		nodePort(in)
 		given(in)
+		s.TLS.Mode, s.TLS.Implicit = v1alpha1.TLSRequired, &v1alpha1.ImplicitTLSSpec{Port: 990}
 	})
 	if !equality.Semantic.DeepEqual(template(), same) {
 		t.Error("content changed the pod template")
@@ -295,5 +314,30 @@ func TestNewPassivePortKeepsOffOldNumbers(t *testing.T) {
 	}}}
 	if got, want := render.PassivePorts(s, live), []int32{32728, 30003, 30002, 30004}; !slices.Equal(got, want) {
 		t.Errorf("the ports are %v, want %v", got, want)
+	}
+}
+
+// With node ports, that for implicit TLS is Kubernetes' to choose, and no passive
+// port takes the number that it has on the Service.
+func TestImplicitPort(t *testing.T) {
+	in := input(nodePort)
+	if got := render.ImplicitPort(in.Server, in.Service); got != 0 {
+		t.Errorf("there is none, and it is %d", got)
+	}
+	in.Server.Spec.Passive.FirstPort = 2000
+	in.Server.Spec.TLS.Implicit = &v1alpha1.ImplicitTLSSpec{Port: 2000}
+	if got := render.ImplicitPort(in.Server, in.Service); got != 0 {
+		t.Errorf("none is allocated, and it is %d", got)
+	}
+	if got, want := render.PassivePorts(in.Server, in.Service), []int32{30001, 30000, 2001}; !slices.Equal(got, want) {
+		t.Errorf("passive ports are %v, want %v", got, want)
+	}
+	in.Service.Spec.Ports = append(in.Service.Spec.Ports, corev1.ServicePort{Name: "ftps", NodePort: 31990})
+	if got := render.ImplicitPort(in.Server, in.Service); got != 31990 {
+		t.Errorf("the node port is 31990, and it is %d", got)
+	}
+	in.Server.Spec.Service.Type = v1alpha1.ServiceLoadBalancer
+	if got := render.ImplicitPort(in.Server, in.Service); got != 2000 {
+		t.Errorf("the port is 2000, and it is %d", got)
 	}
 }

@@ -20,6 +20,9 @@ const (
 // ControlPortName is the name of the control port, on Service and container.
 const ControlPortName = "ftp"
 
+// ImplicitPortName is the name of the Service's port for implicit TLS.
+const ImplicitPortName = "ftps"
+
 // PassivePortName names passive port i of a slot, on Service and container. By
 // it Kubernetes routes the public port to the one slot that declares it.
 func PassivePortName(slot, i int) string { return fmt.Sprintf("s%dp%d", slot, i) }
@@ -52,6 +55,11 @@ func service(in Input) *corev1.Service {
 func servicePorts(in Input) []corev1.ServicePort {
 	nodePorts := nodePorts(in)
 	out := []corev1.ServicePort{servicePort(ControlPortName, in.Server.Spec.Service.Port, nodePorts)}
+	if implicit := in.Server.Spec.TLS.Implicit; implicit != nil {
+		p := servicePort(ImplicitPortName, implicit.Port, nodePorts)
+		p.TargetPort = intstr.FromInt32(implicitListen)
+		out = append(out, p)
+	}
 	for i, number := range PassivePorts(in.Server, in.Service) {
 		out = append(out, servicePort(PassivePortName(0, i), number, nodePorts))
 	}
@@ -103,6 +111,9 @@ func PassivePorts(s *v1alpha1.FTPServer, live *corev1.Service) []int32 {
 		nodePorts = allocated(live)
 	}
 	taken := map[int32]bool{s.Spec.Service.Port: true}
+	if implicit := s.Spec.TLS.Implicit; implicit != nil {
+		taken[implicit.Port] = true
+	}
 	if len(nodePorts) > 0 {
 		for _, p := range live.Spec.Ports {
 			taken[p.NodePort], taken[p.Port] = true, true
@@ -145,4 +156,15 @@ func ControlPort(s *v1alpha1.FTPServer, live *corev1.Service) int32 {
 		return allocated(live)[ControlPortName]
 	}
 	return s.Spec.Service.Port
+}
+
+// ImplicitPort is that for implicit TLS; 0: there is none, or none yet.
+func ImplicitPort(s *v1alpha1.FTPServer, live *corev1.Service) int32 {
+	switch {
+	case s.Spec.TLS.Implicit == nil:
+		return 0
+	case s.Spec.Service.Type == v1alpha1.ServiceNodePort:
+		return allocated(live)[ImplicitPortName]
+	}
+	return s.Spec.TLS.Implicit.Port
 }

@@ -85,6 +85,9 @@ type Names struct {
 	Denied []string `yaml:"denied,omitempty"`
 }
 
+// free tells that nothing is said of names.
+func (n *Names) free() bool { return len(n.Allowed) == 0 && len(n.Denied) == 0 }
+
 const (
 	// MaxNamePatterns is how many patterns each of the lists of Names may hold:
 	// all are tried for each new name.

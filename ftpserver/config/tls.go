@@ -93,8 +93,8 @@ type TLS struct {
 // ImplicitTLS is a second control port, where TLS comes before the greeting.
 type ImplicitTLS struct {
 	// Listen is host:port. The host is that of the configuration's listen, as
-	// passive ports are opened there. Changing it takes a restart. Empty: there is
-	// none.
+	// passive ports are opened there. It follows a reload, unless that changes
+	// listen as well. Empty: there is none.
 	Listen string `yaml:"listen,omitempty"`
 }
 

@@ -13,7 +13,7 @@ import (
 // version it knows: so either of the two can be replaced first.
 //
 // Version 2 brought what narrows a login (paths, allowedCIDRs, expiresAt,
-// maxSessions, quota), anonymous logins and $6$ hashes: a server of version 1 would let
+// maxSessions, quota) or all of them (see Config.UnknownInPrevious), anonymous logins and $6$ hashes: a server of version 1 would let
 // in whom it should not, or refuse the file.
 const (
 	// Version is the highest version that this program knows.
@@ -43,17 +43,56 @@ func Shard(username string) int {
 }
 
 // Previous is the configuration as a server of the version before can read it.
+// What is in it beyond that, such a server ignores; see UnknownInPrevious.
 func (c Config) Previous() Config {
-	c.Anonymous = nil
-	c.Users = PreviousUsers(c.Users)
+	_, narrow := c.UnknownInPrevious()
+	c.Anonymous, c.Users = nil, PreviousUsers(c.Users, len(narrow) > 0)
 	return c
 }
 
+// UnknownInPrevious names the settings in use that a server of the version before
+// does not know, as the operator's users know them, and of these, those that
+// narrow what every user may do. As such a server would not, it is to let nobody
+// in where there are any (PreviousUsers).
+func (c Config) UnknownInPrevious() (names, narrow []string) {
+	tls, files, failed := c.TLS, c.Storage, c.Limits.FailedLogins
+	for _, setting := range []struct {
+		name          string
+		used, narrows bool
+	}{
+		{"anonymous", c.Anonymous != nil, false},
+		{"limits.failedLogins", failed.LockoutAfter != 0 || failed.LockoutFor != 0, false},
+		{"files.uploads", files.Uploads == UploadsDirect, false},
+		{"files.overwrite", files.Overwrite == OverwriteDeny, true},
+		{"files.umask", files.Umask != "", false},
+		{"files.hidden", files.HiddenFiles == HiddenFilesHide, false},
+		{"files.names", !files.Names.free(), true},
+		{"tls.implicit", tls.Implicit.Listen != "", false},
+		{"tls.dataProtection", tls.DataProtection == DataProtectionOptional && tls.Mode == TLSRequired, false},
+		{"tls.dataProtection", tls.DataProtection == DataProtectionRequired && tls.Mode == TLSOptional, true},
+		{"tls.dataSessions", tls.DataSessions == DataSessionsOptional, false},
+		{"tls.dataSessions", tls.DataSessions == DataSessionsRequired, true},
+		{"tls.uploadEnd", tls.UploadEnd == UploadEndStrict || tls.UploadEnd == UploadEndLenient, false},
+	} {
+		if setting.used {
+			names = append(names, setting.name)
+		}
+		if setting.used && setting.narrows {
+			narrow = append(narrow, setting.name)
+		}
+	}
+	return names, narrow
+}
+
 // PreviousUsers are those users, as a server of the version before can read
-// them. See User.Previous.
-func PreviousUsers(users []User) []User {
+// them (see User.Previous), all of them suspended where the configuration has
+// narrowed what they may do.
+func PreviousUsers(users []User, narrow bool) []User {
 	out := make([]User, 0, len(users))
 	for _, u := range users {
+		if narrow {
+			u.Login = LoginSuspended
+		}
 		if p, ok := u.Previous(); ok {
 			out = append(out, p)
 		}

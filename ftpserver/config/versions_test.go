@@ -2,6 +2,7 @@ package config
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 )
@@ -63,5 +64,50 @@ func TestThePreviousVersionHoldsNothingNewer(t *testing.T) {
 	c := Config{Anonymous: &Anonymous{}, Users: []User{u}}
 	if p := c.Previous(); p.Anonymous != nil || p.Users[0].MaxSessions != 0 || c.Anonymous == nil || c.Users[0].MaxSessions != 1 {
 		t.Errorf("%+v", p)
+	}
+}
+
+// What the server denies to everybody, an older one would not: it lets nobody in.
+// What it does otherwise is told of and keeps nobody out.
+func TestThePreviousVersionOfSettings(t *testing.T) {
+	user := User{Name: "anna", PasswordHash: someHash, Role: RoleReadWrite, Login: LoginEnabled}
+	for name, tt := range map[string]struct {
+		edit   func(*Config)
+		want   string
+		narrow bool
+	}{
+		"nothing":       {func(*Config) {}, "", false},
+		"defaults":      {func(c *Config) { c.Storage.setDefaults(); c.Limits.FailedLogins.Mode = GuessingLockout }, "", false},
+		"anonymous":     {func(c *Config) { c.Anonymous = &Anonymous{} }, "anonymous", false},
+		"lockout":       {func(c *Config) { c.Limits.FailedLogins.LockoutAfter = 5 }, "limits.failedLogins", false},
+		"no lockout":    {func(c *Config) { c.Limits.FailedLogins.Mode = GuessingOff }, "", false},
+		"uploads":       {func(c *Config) { c.Storage.Uploads = UploadsDirect }, "files.uploads", false},
+		"umask":         {func(c *Config) { c.Storage.Umask = "027" }, "files.umask", false},
+		"hidden":        {func(c *Config) { c.Storage.HiddenFiles = HiddenFilesHide }, "files.hidden", false},
+		"overwrite":     {func(c *Config) { c.Storage.Overwrite = OverwriteDeny }, "files.overwrite", true},
+		"allowed":       {func(c *Config) { c.Storage.Names.Allowed = []string{"*.pdf"} }, "files.names", true},
+		"denied":        {func(c *Config) { c.Storage.Names.Denied = []string{".*"} }, "files.names", true},
+		"TLS":           {func(c *Config) { c.TLS.Mode = TLSRequired; c.TLS.setDefaults() }, "", false},
+		"implicit":      {func(c *Config) { c.TLS.Implicit.Listen = ":990" }, "tls.implicit", false},
+		"either TLS":    {func(c *Config) { c.TLS.Mode = TLSOptional; c.TLS.setDefaults() }, "", false},
+		"data in clear": {func(c *Config) { c.TLS.Mode, c.TLS.DataProtection = TLSRequired, DataProtectionOptional }, "tls.dataProtection", false},
+		"data over TLS": {func(c *Config) { c.TLS.Mode, c.TLS.DataProtection = TLSOptional, DataProtectionRequired }, "tls.dataProtection", true},
+		"any session":   {func(c *Config) { c.TLS.DataSessions = DataSessionsOptional }, "tls.dataSessions", false},
+		"own session":   {func(c *Config) { c.TLS.DataSessions = DataSessionsRequired }, "tls.dataSessions", true},
+		"strict end":    {func(c *Config) { c.TLS.UploadEnd = UploadEndStrict }, "tls.uploadEnd", false},
+		"lenient end":   {func(c *Config) { c.TLS.UploadEnd = UploadEndLenient }, "tls.uploadEnd", false},
+	} {
+		c := Config{Users: []User{user}}
+		tt.edit(&c)
+		names, narrow := c.UnknownInPrevious()
+		if got := strings.Join(names, ", "); got != tt.want || (len(narrow) > 0) != tt.narrow {
+			t.Errorf("%s: unknown are %q, of which narrow %q", name, got, narrow)
+		}
+		if closed := c.Previous().Users[0].Login == LoginSuspended; closed != tt.narrow {
+			t.Errorf("%s: nobody is let in: %v", name, closed)
+		}
+		if c.Users[0].Login != LoginEnabled {
+			t.Errorf("%s: the user itself was changed", name)
+		}
 	}
 }

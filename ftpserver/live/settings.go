@@ -25,8 +25,10 @@ func decodeSettings(data []byte, s config.Strictness) (*settings, error) {
 // pin keeps what was fixed when the process started: sockets, the directory
 // that sessions have open, the form of the log.
 func (s *settings) pin(old *settings) {
+	if s.Listen != old.Listen { // which the port for implicit TLS was judged by
+		keep(s, "tls.implicit", &s.TLS.Implicit, old.TLS.Implicit)
+	}
 	keep(s, "listen", &s.Listen, old.Listen)
-	keep(s, "tls.implicit", &s.TLS.Implicit, old.TLS.Implicit)
 	keep(s, "storage.root", &s.Storage.Root, old.Storage.Root)
 	keep(s, "admin", &s.Admin, old.Admin)
 	keep(s, "log.format", &s.Log.Format, old.Log.Format)

@@ -124,21 +124,38 @@ func TestAuthoritiesOfClients(t *testing.T) {
 	}
 }
 
-// A port is opened when the process starts.
-func TestImplicitTLSTakesAStart(t *testing.T) {
+// The port for implicit TLS follows, but not together with that of listen, which
+// does not and by which it was judged.
+func TestImplicitTLSFollows(t *testing.T) {
 	d := newDir(t)
 	d.issue("a")
-	with := func(port string) string {
-		return configured("tls: {certificates: [" + certA + "], implicit: {listen: '127.0.0.1:" + port + "'}}\n")
+	with := func(settings string) string {
+		return configured("tls: {certificates: [" + certA + "]" + settings + "}\n")
 	}
-	d.write(config.FileName, with("990"))
+	d.write(config.FileName, with(""))
 	s := d.open()
-	d.write(config.FileName, with("991"))
-	mustReload(t, s)
-	if got := s.Current().Config.TLS.Implicit.Listen; got != "127.0.0.1:990" {
-		t.Errorf("listen = %s", got)
+	for _, port := range []string{"990", "991"} {
+		d.write(config.FileName, with(", implicit: {listen: '127.0.0.1:"+port+"'}"))
+		mustReload(t, s)
+		if got := s.Current().Config.TLS.Implicit.Listen; got != "127.0.0.1:"+port {
+			t.Errorf("listen = %s", got)
+		}
 	}
-	if d.logged("Setting takes effect at the next start", "tls.implicit") != 1 {
-		t.Error("the log does not say that it takes a start")
+	if n := d.logged("Setting takes effect at the next start", "tls.implicit"); n != 0 {
+		t.Error("the log says that it takes a start")
+	}
+	moved := strings.Replace(with(", implicit: {listen: '127.0.0.1:992'}"), "listen: 127.0.0.1:2121", "listen: 127.0.0.1:993", 1)
+	d.write(config.FileName, moved)
+	mustReload(t, s)
+	if got := s.Current().Config.TLS.Implicit.Listen; got != "127.0.0.1:991" {
+		t.Errorf("together with listen, it is %s", got)
+	}
+	if d.logged("Setting takes effect at the next start", "listen") != 1 || d.logged("Setting takes effect at the next start", "tls.implicit") != 1 {
+		t.Error("the log does not say that both take a start")
+	}
+	d.write(config.FileName, with(""))
+	mustReload(t, s)
+	if got := s.Current().Config.TLS.Implicit.Listen; got != "" {
+		t.Errorf("switched off, it is %s", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/textproto"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -100,6 +101,34 @@ func TestImplicitTLS(t *testing.T) {
 			t.Errorf("a transfer in clear: %v", e)
 		}
 	}
+}
+
+// TestImplicitTLSComesAndGoes: with the configuration, while a session that came
+// by it goes on.
+func TestImplicitTLSComesAndGoes(t *testing.T) {
+	s := newServer(t, config.TLSRequired, nil)
+	s.start()
+	address := fmt.Sprintf("127.0.0.1:%d", freePorts(t, 1)[0].Listen)
+	s.cfg.TLS.Implicit.Listen = address
+	s.writeConfig()
+	s.log.wait(t, "Port for implicit TLS changed", func(e entry) bool { return e["implicitTLS"] == address })
+	conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true})
+	must(t, err)
+	defer func() { _ = conn.Close() }()
+	session := textproto.NewConn(conn)
+	_, _, err = session.ReadResponse(220)
+	must(t, err)
+
+	s.cfg.TLS.Implicit.Listen = ""
+	s.writeConfig()
+	s.log.wait(t, "Port for implicit TLS changed", func(e entry) bool { return e["implicitTLS"] == "" })
+	if again, err := net.Dial("tcp", address); err == nil {
+		_ = again.Close()
+		t.Error("the port is still there")
+	}
+	must(t, session.PrintfLine("NOOP"))
+	_, _, err = session.ReadResponse(200)
+	must(t, err)
 }
 
 // clientPair writes a client's certificate and key, and its authority.

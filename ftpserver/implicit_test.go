@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"testing"
+)
+
+// accepting is a listener's address, as long as a connection to it is taken.
+func accepting(t *testing.T, address string) bool {
+	t.Helper()
+	c, err := net.Dial("tcp", address)
+	if err == nil {
+		_ = c.Close()
+	}
+	return err == nil
+}
+
+// The port comes, moves and goes; one that can't be opened leaves what there was,
+// and is tried again; after the end there is none any more.
+func TestImplicitPort(t *testing.T) {
+	served := make(chan string, 10)
+	p := &implicitPort{listen: listenControl, serve: func(l net.Listener) error {
+		served <- l.Addr().String()
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return nil
+			}
+			_ = c.Close()
+		}
+	}}
+	must := func(address string) {
+		t.Helper()
+		if err := p.follow(address); err != nil {
+			t.Fatal(err)
+		}
+	}
+	must("127.0.0.1:0")
+	first := p.where()
+	if len(served) != 0 {
+		t.Error("it is served before the start")
+	}
+	p.start()
+	if got := <-served; got != first {
+		t.Errorf("serves %s, want %s", got, first)
+	}
+	must("127.0.0.1:0") // the same: nothing is to be done
+	if p.where() != first {
+		t.Error("the same address opened another port")
+	}
+
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := taken.Addr().String()
+	if err := p.follow(second); err == nil || errors.Is(err, net.ErrClosed) {
+		t.Fatalf("a port that is taken: %v", err)
+	}
+	if !accepting(t, first) {
+		t.Error("a port that can't be opened took the one that there was along")
+	}
+	if err := taken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	must(second)
+	if got := <-served; got != second || accepting(t, first) || !accepting(t, second) {
+		t.Errorf("serves %s, want %s alone", got, second)
+	}
+	must("")
+	if p.where() != "" || accepting(t, second) {
+		t.Error("it did not go")
+	}
+	must(second)
+	p.end()
+	must(first)
+	if accepting(t, first) || accepting(t, second) {
+		t.Error("it is there after the end")
+	}
+}
