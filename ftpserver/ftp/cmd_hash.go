@@ -97,7 +97,6 @@ func (s *session) setRange(arg string) {
 	}
 }
 
-
 func twoNumbers(arg string) (a, b int64, ok bool) {
 	f := strings.Fields(arg)
 	if len(f) != 2 || !digits(f[0]) || !digits(f[1]) {
