@@ -62,6 +62,17 @@ func TestHostChoosesTheCertificate(t *testing.T) {
 	}
 }
 
+// TestReinForgetsTheHost, which is chosen anew.
+func TestReinForgetsTheHost(t *testing.T) {
+	b, certs := hostsBench(t, nil)
+	c := b.connect()
+	c.do("HOST a.example.com", "220")
+	c.do("REIN", "220")
+	if got := c.shown("b.example.com"); !got.Equal(certs["b.example.com"].cert) {
+		t.Errorf("the client is shown the certificate of %v", got.DNSNames)
+	}
+}
+
 // TestHostAndSNI must not contradict each other.
 func TestHostAndSNI(t *testing.T) {
 	b, certs := hostsBench(t, nil)
