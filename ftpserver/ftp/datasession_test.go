@@ -231,7 +231,7 @@ func TestNextAfterNoResumption(t *testing.T) {
 	b.file("secret", "alice's")
 	c, own := b.keepingAs("alice", tls.VersionTLS13)
 	var s *session
-	for _, s = range b.server.all() { //nolint:revive // there is only one
+	for _, s = range b.server.all() {
 	}
 	for _, cache := range []*keeper{own, nil, own} {
 		c.takes("a download", cache, false, own)
