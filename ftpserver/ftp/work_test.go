@@ -162,6 +162,7 @@ func TestHashOfAShrinkingFile(t *testing.T) {
 		if command == "SIZE file" {
 			c.do("TYPE A", "200")
 		}
+		eventually(t, "the one before is over", func() bool { return b.server.all()[0].running() == nil })
 		release := b.holdWork()
 		c.send(command)
 		eventually(t, "it waits", func() bool { return b.server.all()[0].running() != nil })
