@@ -26,8 +26,9 @@ const (
 	// settingOverhead is what a setting of a path rule takes.
 	settingOverhead = 28
 	cidrOverhead    = 60
-	// narrowOverhead is what else can narrow a login.
-	narrowOverhead = 160
+	// narrowOverhead is what else can narrow a login, but for a quota.
+	narrowOverhead = 80
+	quotaOverhead  = 80
 )
 
 // entrySize is the most that a user takes of its shard, in bytes: its entry is
@@ -42,6 +43,9 @@ func entrySize(u *v1alpha1.FTPUser) int {
 		if p.Overwrite != "" {
 			size += settingOverhead
 		}
+	}
+	if u.Spec.Quota != (v1alpha1.QuotaSpec{}) {
+		size += quotaOverhead
 	}
 	return size + cidrOverhead*len(u.Spec.AllowedCIDRs) + narrowOverhead
 }
