@@ -1,0 +1,49 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/test/ftpclient"
+)
+
+// TestSettingsOfARunningServer: implicit TLS, direct uploads, names that are
+// refused, and a quota come to a server that runs, and no pod is replaced.
+func TestSettingsOfARunningServer(t *testing.T) {
+	t.Parallel()
+	server, alice := serving(t, nil)
+	before := pods(t, server)
+	local := randomFile(t, 1<<20)
+	c := connection(t, ftpclient.Curl{}, server, alice)
+	reached(t, c)
+	must(t, c.Upload(soon(t), local, "/first"))
+
+	change(t, server, func() {
+		server.Spec.TLS.Implicit = &v1alpha1.ImplicitTLSSpec{Port: 990}
+		server.Spec.Files = v1alpha1.FilesSpec{
+			Uploads: v1alpha1.UploadsDirect, Names: v1alpha1.NamesSpec{Denied: []string{"*.exe"}},
+		}
+	})
+	ready(t, server)
+	for _, client := range []ftpclient.Client{ftpclient.Curl{}, ftpclient.LFTP{}} {
+		implicit := connection(t, client, server, alice)
+		implicit.Target.Implicit, implicit.Target.Port = true, int(server.Status.Ports.Implicit)
+		eventually(t, func() string { return loginProblem(t, implicit) }) // nodes learn of a new port on their own
+		must(t, implicit.Upload(soon(t), local, "/"+client.Name()))
+		holds(t, implicit, "/"+client.Name(), local)
+	}
+	if err := c.Upload(soon(t), local, "/setup.exe"); err == nil || !strings.Contains(err.Error(), "553") {
+		t.Errorf("A name that is denied: %v, want 553", err)
+	}
+
+	half := resource.MustParse("4Mi")
+	change(t, alice, func() { alice.Spec.Quota = v1alpha1.QuotaSpec{Bytes: &half} })
+	ready(t, alice)
+	if err := c.Upload(soon(t), randomFile(t, 2<<20), "/more"); err == nil || !strings.Contains(err.Error(), "552") {
+		t.Errorf("Beyond the quota: %v, want 552", err)
+	}
+	samePods(t, before, pods(t, server))
+}
