@@ -257,8 +257,12 @@ func (b *bench) resumeUpload(t *testing.T) {
 	}
 	must(t, b.ResumeUpload(soon(t), local, "/up"))
 	sameContent(t, b.disk("/up"), local)
-	if n := b.lastTransfer(t, "/up", "complete").number("bytes"); n > resumeSize-enough {
+	resumed := b.lastTransfer(t, "/up", "complete")
+	if n := resumed.number("bytes"); n > resumeSize-enough {
 		t.Fatalf("the resumed upload moved %d bytes, so it began anew", n)
+	}
+	if by := resumed.text("verb"); (by == "APPE") != slices.Contains(appends, b.Client.Name()) {
+		t.Errorf("what was interrupted went on by %s", by)
 	}
 	if left := hidden(t, b.disk("/")); len(left) > 0 {
 		t.Fatalf("left over: %v", left)
