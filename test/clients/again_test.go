@@ -18,7 +18,7 @@ import (
 // appends are clients that go on with an upload by APPE, which the server
 // refuses where there is a file besides what was interrupted: it can't know
 // which of the two is meant.
-var appends = []string{"curl", "curl-current", "basic-ftp", "ncftp"}
+var appends = []string{"curl", "curl-current", "basic-ftp"}
 
 // TestDroppedLargerUpload: a larger upload over an older file drops. Until it is
 // done, the older file is there; and however the client goes on, from where it
