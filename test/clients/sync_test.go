@@ -63,7 +63,7 @@ func (b *bench) moves(t *testing.T, direction string, want int, mirrors map[stri
 	before := count()
 	must(t, mirrors[direction]())
 	// The line of a transfer is written before the reply to it, but may be read later.
-	eventually(t, 20*time.Second, "the lines of the transfers", func() bool { return count() >= before+want })
+	eventually(t, 2*time.Minute, "the lines of the transfers", func() bool { return count() >= before+want })
 	if got := count() - before; got != want {
 		t.Errorf("%s: %d files were moved, want %d", direction, got, want)
 	}
