@@ -282,7 +282,13 @@ func (b *behaviour) watchIPv6(t *testing.T) {
 			b.set("IPv6", "fails")
 			return
 		}
-		b.set("IPv6", strings.Join(used(s, "PASV", "EPSV", "EPRT"), ", then "))
+		// The log may be read later than the client ends.
+		var by []string
+		eventually(t, 2*time.Minute, "a data connection over IPv6 in the log", func() bool {
+			by = used(s, "PASV", "EPSV", "EPRT")
+			return len(by) > 0
+		})
+		b.set("IPv6", strings.Join(by, ", then "))
 	}
 }
 

@@ -34,6 +34,7 @@ func TestServerKilled(t *testing.T) {
 	const count, before = 50, 20
 	old := randomFile(t, 10<<10)
 	uploads := prepareUploads(t, s, count, old)
+	running := s.endless(t, old)
 
 	var acknowledged atomic.Int32
 	crashed := make(chan struct{})
@@ -56,19 +57,35 @@ func TestServerKilled(t *testing.T) {
 	}
 	select {
 	case <-crashed:
-	case <-time.After(60 * time.Second):
+	case <-time.After(5 * time.Minute):
 		t.Fatal("too few uploads")
 	}
 	s.kill()
 	workers.Wait()
+	if _, err := running.Wait(); err == nil {
+		t.Error("an upload ended well though the server had died")
+	}
 	if n := len(hidden(t, s.root)); n == 0 {
 		t.Error("no upload was running when the server was killed: the test shows nothing")
 	}
+	sameContent(t, s.home("alice", "endless"), old)
 	judgeUploads(t, s, uploads, old)
 
 	s.start()
-	eventually(t, 10*time.Second, "a sweep", func() bool { return len(hidden(t, s.root)) == 0 })
+	eventually(t, 2*time.Minute, "a sweep", func() bool { return len(hidden(t, s.root)) == 0 })
 	judgeUploads(t, s, uploads, old)
+}
+
+// endless begins an upload over an older file that lasts longer than the test, and
+// returns when some of it is there: whenever the server dies, one is running.
+func (s *server) endless(t *testing.T, old string) *ftpclient.Process {
+	t.Helper()
+	must(t, exec.Command("cp", old, s.home("alice", "endless")).Run())
+	op := ftpclient.Operation{Kind: ftpclient.Upload, Local: randomFile(t, 32<<20), Remote: "/endless", Rate: 32 << 10}
+	p, err := s.curl(0).Start(t.Context(), op)
+	must(t, err)
+	eventually(t, 2*time.Minute, "some of the endless upload", func() bool { return arrived(t, s.root) > 0 })
+	return p
 }
 
 // prepareUploads makes the files to send; every third replaces an older one.

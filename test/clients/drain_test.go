@@ -69,7 +69,7 @@ func (s *server) slowTransfers(t *testing.T) (up, down slowTransfer) {
 	must(t, err)
 	down.Process, err = client.Start(soon(t), ftpclient.Operation{Kind: ftpclient.Download, Local: down.local, Remote: "/down", Rate: rate})
 	must(t, err)
-	eventually(t, 20*time.Second, "both transfers move", func() bool {
+	eventually(t, 2*time.Minute, "both transfers move", func() bool {
 		return arrived(t, s.home("alice")) > 0 && size(down.local) > 0
 	})
 	return up, down
@@ -87,7 +87,7 @@ func TestSecondSignal(t *testing.T) {
 	s.signal(syscall.SIGTERM)
 	s.log.wait(t, "Draining", nil)
 	s.signal(syscall.SIGTERM)
-	if code := s.waitExit(3 * time.Second); code == 0 {
+	if code := s.waitExit(drained); code == 0 {
 		t.Error("exit code 0, though sessions were cut")
 	}
 	if exists(s.home("alice", "never-ends")) {

@@ -88,7 +88,7 @@ func (l *serverLog) find(message string, keep func(entry) bool) []entry {
 func (l *serverLog) wait(t *testing.T, message string, keep func(entry) bool) entry {
 	t.Helper()
 	var found []entry
-	eventually(t, 20*time.Second, "a line in the log: "+message, func() bool {
+	eventually(t, 2*time.Minute, "a line in the log: "+message, func() bool {
 		found = l.find(message, keep)
 		return len(found) > 0
 	})

@@ -248,7 +248,7 @@ func (b *bench) resumeUpload(t *testing.T) {
 	slow := ftpclient.Operation{Kind: ftpclient.Upload, Local: local, Remote: "/up", Rate: slowly}
 	p, err := b.first(slow).Start(soon(t), slow)
 	must(t, err)
-	eventually(t, 60*time.Second, "half of the upload", func() bool { return arrived(t, b.disk("/")) > enough })
+	eventually(t, 2*time.Minute, "half of the upload", func() bool { return arrived(t, b.disk("/")) > enough })
 	must(t, p.Kill())
 	_, _ = p.Wait()
 	b.lastTransfer(t, "/up", "") // the server has seen that the client is gone
@@ -257,8 +257,12 @@ func (b *bench) resumeUpload(t *testing.T) {
 	}
 	must(t, b.ResumeUpload(soon(t), local, "/up"))
 	sameContent(t, b.disk("/up"), local)
-	if n := b.lastTransfer(t, "/up", "complete").number("bytes"); n > resumeSize-enough {
+	resumed := b.lastTransfer(t, "/up", "complete")
+	if n := resumed.number("bytes"); n > resumeSize-enough {
 		t.Fatalf("the resumed upload moved %d bytes, so it began anew", n)
+	}
+	if by := resumed.text("verb"); (by == "APPE") != slices.Contains(appends, b.Client.Name()) {
+		t.Errorf("what was interrupted went on by %s", by)
 	}
 	if left := hidden(t, b.disk("/")); len(left) > 0 {
 		t.Fatalf("left over: %v", left)
@@ -272,7 +276,7 @@ func (b *bench) resumeDownload(t *testing.T) {
 	must(t, os.WriteFile(b.disk("/down"), data, 0o600))
 	p, err := b.Start(soon(t), ftpclient.Operation{Kind: ftpclient.Download, Local: local, Remote: "/down", Rate: slowly})
 	must(t, err)
-	eventually(t, 60*time.Second, "half of the download", func() bool { return size(local) > enough })
+	eventually(t, 2*time.Minute, "half of the download", func() bool { return size(local) > enough })
 	must(t, p.Kill())
 	_, _ = p.Wait()
 	if size(local) == resumeSize {
@@ -281,7 +285,7 @@ func (b *bench) resumeDownload(t *testing.T) {
 	b.lastTransfer(t, "/down", "") // complete, where all of it was in the kernel's buffers
 	must(t, b.ResumeDownload(soon(t), "/down", local))
 	sameContent(t, local, remote)
-	eventually(t, 10*time.Second, "the line of the resumed download", func() bool { return len(b.transfers("/down", "")) == 2 })
+	eventually(t, 2*time.Minute, "the line of the resumed download", func() bool { return len(b.transfers("/down", "")) == 2 })
 	if n := b.lastTransfer(t, "/down", "complete").number("bytes"); n > resumeSize-enough {
 		t.Fatalf("the resumed download moved %d bytes, so it began anew", n)
 	}
@@ -297,7 +301,7 @@ func (b *bench) transfers(path, outcome string) []entry {
 func (b *bench) lastTransfer(t *testing.T, path, outcome string) entry {
 	t.Helper()
 	var all []entry
-	eventually(t, 10*time.Second, "the line of a transfer of "+path, func() bool {
+	eventually(t, 2*time.Minute, "the line of a transfer of "+path, func() bool {
 		all = b.transfers(path, outcome)
 		return len(all) > 0
 	})

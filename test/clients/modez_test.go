@@ -69,12 +69,12 @@ func TestModeZUploaderKilled(t *testing.T) {
 	for i := range 6 {
 		cmd := packingLFTP(t, s, i%2 == 1, "set net:limit-rate 4M", "put "+local+" -o file")
 		must(t, cmd.Start())
-		eventually(t, 30*time.Second, "a part of the upload", func() bool { return arrived(t, s.root) > int64(200_000*(i+1)) })
+		eventually(t, 2*time.Minute, "a part of the upload", func() bool { return arrived(t, s.root) > int64(200_000*(i+1)) })
 		must(t, cmd.Process.Kill())
 		_ = cmd.Wait()
 		s.log.wait(t, "Transfer", func(e entry) bool { return e["mode"] == "Z" && e["verb"] == "STOR" && e["outcome"] != "complete" })
 		sameContent(t, s.home("alice", "file"), old)
-		eventually(t, 30*time.Second, "the end of the session", func() bool {
+		eventually(t, 2*time.Minute, "the end of the session", func() bool {
 			return len(s.log.find("Session closed", nil)) >= i+1
 		})
 		for _, part := range hidden(t, s.root) {

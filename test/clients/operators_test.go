@@ -37,7 +37,7 @@ func TestXferlog(t *testing.T) {
 		data, _ := os.ReadFile(file)
 		return slices.Collect(strings.Lines(string(data)))
 	}
-	eventually(t, 10*time.Second, "two lines", func() bool { return len(lines(file)) == 2 })
+	eventually(t, 2*time.Minute, "two lines", func() bool { return len(lines(file)) == 2 })
 	for i, direction := range []string{"i", "o"} {
 		got := strings.Fields(lines(file)[i])
 		if want := strings.Fields("127.0.0.1 12345 /a%20file b _ " + direction + " r alice ftp 0 * c"); !slices.Equal(got[6:], want) {
@@ -51,11 +51,11 @@ func TestXferlog(t *testing.T) {
 	must(t, os.Rename(file, file+".1"))
 	s.signal(syscall.SIGHUP)
 	must(t, client.Upload(soon(t), local, "/b"))
-	eventually(t, 10*time.Second, "a line in the new log", func() bool { return len(lines(file)) == 1 && len(lines(file+".1")) == 2 })
+	eventually(t, 2*time.Minute, "a line in the new log", func() bool { return len(lines(file)) == 1 && len(lines(file+".1")) == 2 })
 
 	s.cfg.Log.Xferlog = "elsewhere"
 	s.writeConfig()
-	eventually(t, 20*time.Second, "a line in the other log", func() bool {
+	eventually(t, 2*time.Minute, "a line in the other log", func() bool {
 		must(t, client.Upload(soon(t), local, "/c"))
 		return len(lines(filepath.Join(s.dir, "elsewhere"))) > 0
 	})
@@ -65,7 +65,7 @@ func TestXferlog(t *testing.T) {
 	s.writeConfig()
 	s.log.wait(t, "Transfers can't be written to the transfer log", nil)
 	must(t, client.Upload(soon(t), local, "/d"))
-	eventually(t, 10*time.Second, "the lost line is counted", func() bool {
+	eventually(t, 2*time.Minute, "the lost line is counted", func() bool {
 		return strings.Contains(s.metrics(t), "\nftpserver_xferlog_dropped_total 1\n")
 	})
 }
@@ -115,7 +115,7 @@ func TestSessionsInStatus(t *testing.T) {
 	if got := ask(""); got.SessionList != nil || got.Sessions["idle"] != 1 || got.Sessions["transferring"] != 1 {
 		t.Errorf("not asked for: %+v", got)
 	}
-	eventually(t, 10*time.Second, "both sessions are told", func() bool {
+	eventually(t, 2*time.Minute, "both sessions are told", func() bool {
 		list := ask("?sessions=all").SessionList
 		return len(list) == 2 && list[0].State == "idle" && list[0].User == "alice" && list[0].Client == idle.conn.LocalAddr().String() &&
 			list[1].State == "transferring" && list[1].Transfer != nil && list[1].Transfer.Path == "/in progress" && list[1].Transfer.Bytes > 0
@@ -134,7 +134,7 @@ func TestLogLevelFollows(t *testing.T) {
 	s.log.wait(t, "Login", nil)
 	s.cfg.Log.Level = "Debug"
 	s.writeConfig()
-	eventually(t, 20*time.Second, "commands are logged", func() bool {
+	eventually(t, 2*time.Minute, "commands are logged", func() bool {
 		c.command(200, "NOOP")
 		return len(s.log.find("Command", field("verb", "NOOP"))) > 0
 	})

@@ -267,12 +267,12 @@ func TestAbortAndGoOn(t *testing.T) {
 	t.Parallel()
 	forEach(t, config.TLSOptional, firstWays(everyClient()), func(t *testing.T, b *bench) {
 		must(t, os.MkdirAll(b.disk("/"), 0o755))
-		local := randomFile(t, 4<<20)
-		op := ftpclient.Operation{Kind: ftpclient.Upload, Local: local, Remote: "/up", Rate: 1 << 20}
+		local := randomFile(t, resumeSize)
+		op := ftpclient.Operation{Kind: ftpclient.Upload, Local: local, Remote: "/up", Rate: slowly}
 		if b.can(op) {
 			p, err := b.Start(soon(t), op)
 			must(t, err)
-			eventually(t, 60*time.Second, "some of the upload", func() bool { return arrived(t, b.disk("/")) > 0 })
+			eventually(t, 2*time.Minute, "some of the upload", func() bool { return arrived(t, b.disk("/")) > 0 })
 			must(t, p.Kill())
 			_, _ = p.Wait()
 			must(t, b.Upload(soon(t), local, "/up"))
@@ -281,11 +281,11 @@ func TestAbortAndGoOn(t *testing.T) {
 		}
 		b.put(t, local, "/down")
 		back := filepath.Join(t.TempDir(), "back")
-		op = ftpclient.Operation{Kind: ftpclient.Download, Local: back, Remote: "/down", Rate: 1 << 20}
+		op = ftpclient.Operation{Kind: ftpclient.Download, Local: back, Remote: "/down", Rate: slowly}
 		if b.can(op) {
 			p, err := b.Start(soon(t), op)
 			must(t, err)
-			eventually(t, 60*time.Second, "the download's command", func() bool {
+			eventually(t, 2*time.Minute, "the download's command", func() bool {
 				return len(b.server.log.find("Command", func(e entry) bool { return e.text("verb") == "RETR" && strings.HasSuffix(e.text("argument"), "down") })) > 0
 			})
 			must(t, p.Kill())
@@ -299,5 +299,5 @@ func TestAbortAndGoOn(t *testing.T) {
 // nothingLeft of an interrupted upload that was done anew.
 func (b *bench) nothingLeft(t *testing.T) {
 	t.Helper()
-	eventually(t, 20*time.Second, "an end of what was interrupted", func() bool { return len(hidden(t, b.disk("/"))) == 0 })
+	eventually(t, 2*time.Minute, "an end of what was interrupted", func() bool { return len(hidden(t, b.disk("/"))) == 0 })
 }

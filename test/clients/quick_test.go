@@ -35,7 +35,7 @@ func TestQuickTry(t *testing.T) {
 	if !found || len(made) < 20 {
 		t.Fatalf("it printed %q", line)
 	}
-	eventually(t, 30*time.Second, "the control port", func() bool {
+	eventually(t, 2*time.Minute, "the control port", func() bool {
 		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			_ = c.Close()

@@ -69,7 +69,8 @@ func TestReload(t *testing.T) {
 	})
 }
 
-const reloadTime = 3 * time.Second
+// reloadTime is far more than a change takes, of which most is to check passwords.
+const reloadTime = 30 * time.Second
 
 func reloads(t *testing.T, s *server, users userStore) {
 	s.start()

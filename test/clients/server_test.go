@@ -182,7 +182,7 @@ func (s *server) signal(sig syscall.Signal) {
 func (s *server) kill() {
 	s.t.Helper()
 	s.signal(syscall.SIGKILL)
-	s.waitExit(10 * time.Second)
+	s.waitExit(time.Minute)
 }
 
 // waitExit returns the exit code; -1 of a process that a signal has ended.
@@ -219,7 +219,7 @@ func (s *server) home(name string, path ...string) string {
 // soon bounds what a client may take.
 func soon(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

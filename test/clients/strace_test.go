@@ -64,7 +64,7 @@ func traced(t *testing.T, d config.Durability) (trace []call, dir string) {
 	s.start()
 	client := ftpclient.Connection{Client: ftpclient.Curl{}, Target: s.target()}
 	must(t, client.Upload(soon(t), randomFile(t, 100<<10), "/file"))
-	eventually(t, 10*time.Second, "the acknowledgement in the trace", func() bool {
+	eventually(t, 2*time.Minute, "the acknowledgement in the trace", func() bool {
 		data, err := os.ReadFile(out)
 		return err == nil && strings.Contains(string(data), `"221 `)
 	})
