@@ -61,7 +61,7 @@ full() {
 	go_test faults -timeout 120m -run '^(TestFaults|TestRivals)$' ./controllers
 	fuzz 60s
 	stage "Real clients against the server alone: every mode, large files, race detector"
-	RACE=1 go_test clients -timeout 60m ./test/clients/...
+	RACE=1 go_test clients -timeout 180m ./test/clients/...
 	stage "The local cluster's own cycles"
 	hack/cluster/test.sh
 	end_to_end 90m
