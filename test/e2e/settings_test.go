@@ -39,10 +39,10 @@ func TestSettingsOfARunningServer(t *testing.T) {
 		t.Errorf("A name that is denied: %v, want 553", err)
 	}
 
-	half := resource.MustParse("4Mi")
-	change(t, alice, func() { alice.Spec.Quota = v1alpha1.QuotaSpec{Bytes: &half} })
+	less := resource.MustParse("2Mi") // than there is: refused before any data
+	change(t, alice, func() { alice.Spec.Quota = v1alpha1.QuotaSpec{Bytes: &less} })
 	ready(t, alice)
-	if err := c.Upload(soon(t), randomFile(t, 2<<20), "/more"); err == nil || !strings.Contains(err.Error(), "552") {
+	if err := c.Upload(soon(t), randomFile(t, 1), "/more"); err == nil || !strings.Contains(err.Error(), "552") {
 		t.Errorf("Beyond the quota: %v, want 552", err)
 	}
 	samePods(t, before, pods(t, server))
