@@ -5,7 +5,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
@@ -34,12 +33,12 @@ type silence struct {
 // one tenant's cannot keep the workers from the servers of the others.
 type asking struct {
 	mu   sync.Mutex
-	pods map[client.ObjectKey]map[types.UID]silence // by server
-	busy map[string]bool                            // namespaces of which a silent pod is being asked
+	pods perPod[silence]
+	busy map[string]bool // namespaces of which a silent pod is being asked
 }
 
 func newAsking() *asking {
-	return &asking{pods: map[client.ObjectKey]map[types.UID]silence{}, busy: map[string]bool{}}
+	return &asking{pods: perPod[silence]{}, busy: map[string]bool{}}
 }
 
 // turn tells whether to ask a pod now. If not, problem is why it did not answer
@@ -93,10 +92,7 @@ func (a *asking) note(server client.ObjectKey, pod *corev1.Pod, problem string, 
 		again = wait.Jitter(askAgainAfter(s.count), 0.2)
 		s.until = now.Add(again)
 	}
-	if a.pods[server] == nil {
-		a.pods[server] = map[types.UID]silence{}
-	}
-	a.pods[server][pod.UID] = s
+	a.pods.put(server, pod, s)
 	return again
 }
 
@@ -113,17 +109,7 @@ func askAgainAfter(count int) time.Duration {
 func (a *asking) keep(server client.ObjectKey, still []*corev1.Pod) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	kept := map[types.UID]silence{}
-	for _, pod := range still {
-		if s, ok := a.pods[server][pod.UID]; ok {
-			kept[pod.UID] = s
-		}
-	}
-	if len(kept) == 0 {
-		delete(a.pods, server)
-		return
-	}
-	a.pods[server] = kept
+	a.pods.only(server, still)
 }
 
 func (a *asking) forget(server client.ObjectKey) { a.keep(server, nil) }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
@@ -20,7 +19,7 @@ const patience = 5 * time.Second
 // so an answer is good for as long as its containers are the same.
 type recent struct {
 	mu   sync.Mutex
-	pods map[client.ObjectKey]map[types.UID]recentAnswer // by server
+	pods perPod[recentAnswer]
 }
 
 type recentAnswer struct {
@@ -30,17 +29,14 @@ type recentAnswer struct {
 }
 
 func newRecent() *recent {
-	return &recent{pods: map[client.ObjectKey]map[types.UID]recentAnswer{}}
+	return &recent{pods: perPod[recentAnswer]{}}
 }
 
 // keep notes an answer.
 func (r *recent) keep(server client.ObjectKey, pod *corev1.Pod, status *config.Status, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.pods[server] == nil {
-		r.pods[server] = map[types.UID]recentAnswer{}
-	}
-	r.pods[server][pod.UID] = recentAnswer{status, now, containers(pod)}
+	r.pods.put(server, pod, recentAnswer{status, now, containers(pod)})
 }
 
 // of returns the last answer of a pod, or nil if it is too old.
@@ -58,17 +54,7 @@ func (r *recent) of(server client.ObjectKey, pod *corev1.Pod, now time.Time) *co
 func (r *recent) only(server client.ObjectKey, still []*corev1.Pod) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	kept := map[types.UID]recentAnswer{}
-	for _, pod := range still {
-		if last, ok := r.pods[server][pod.UID]; ok {
-			kept[pod.UID] = last
-		}
-	}
-	if len(kept) == 0 {
-		delete(r.pods, server)
-		return
-	}
-	r.pods[server] = kept
+	r.pods.only(server, still)
 }
 
 func (r *recent) forget(server client.ObjectKey) { r.only(server, nil) }
