@@ -66,7 +66,10 @@ var (
 	ErrManyParts error = &sentinel{"too many files at once", fs.ErrInvalid}
 	// ErrName: no file can have this name.
 	ErrName = errors.New("bad name")
+)
 
+// What more there is to say of some of them.
+var (
 	errReserved error = &sentinel{"names that begin with " + hiddenPrefix + " are reserved; choose another", ErrName}
 	errTooLong  error = &sentinel{"name is longer than 255 bytes", ErrName}
 	errNUL      error = &sentinel{"name holds a NUL", ErrName}
