@@ -3,7 +3,8 @@ package v1alpha1
 import "k8s.io/apimachinery/pkg/api/resource"
 
 // QuotaSpec limits what a home may hold, whoever put it there. An upload that
-// passes it is answered with 552, and nothing of it is kept.
+// passes it is answered with 552; nothing of it is kept, or of a Direct one what
+// there was room for.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.bytes) || has(self.files)",message="give quota bytes or files, or leave quota out for no limit"
 type QuotaSpec struct {
