@@ -33,7 +33,11 @@ const (
 var (
 	errLineTooLong = errors.New("command line too long")
 	errLineChars   = errors.New("command line holds CR or NUL")
+	errLineTLS     = errors.New("command line begins as a record of TLS does")
 )
+
+// handshakeRecord is how a client that begins TLS at once begins (RFC 8446 §5.1).
+const handshakeRecord = "\x16\x03"
 
 var linePool = sync.Pool{New: func() any { b := make([]byte, maxLine); return &b }}
 
@@ -92,6 +96,9 @@ func (c *control) takeLine(length int) (string, error) {
 	if c.skipping {
 		c.skipping = false
 		return "", errLineTooLong
+	}
+	if strings.HasPrefix(text, handshakeRecord) {
+		return "", errLineTLS
 	}
 	if strings.ContainsAny(text, "\r\x00") {
 		return "", errLineChars

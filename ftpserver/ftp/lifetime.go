@@ -124,7 +124,7 @@ func (s *session) onDeadline() {
 	switch {
 	case ending == endNow:
 		s.stopTransfer() // its reply comes first
-		s.goodbye("ended", endedText)
+		s.goodbyeNow()
 	case !due:
 	case ending == endRevoke:
 		s.goodbye("revoked", revokedText)

@@ -22,7 +22,6 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/live"
 	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
-	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
 	"github.com/ftp-operator/ftp-operator/ftpserver/xferlog"
 )
@@ -72,9 +71,13 @@ type Server struct {
 	mu        sync.Mutex
 	sessions  map[*session]struct{}
 	addresses map[netip.Prefix]int // sessions of each origin
-	draining  bool
-	sequence  uint64
-	running   sync.WaitGroup
+	newcomers newcomers
+	// turnedAway are connections beyond the limits that are being told so.
+	turnedAway int
+	listening  map[int]struct{} // the numbers of the control ports
+	draining   bool
+	sequence   uint64
+	running    sync.WaitGroup
 }
 
 // NewServer returns a server that follows o.Live from now on.
@@ -87,6 +90,7 @@ func NewServer(o Options) *Server {
 		works:     newWorkGate(),
 		sessions:  map[*session]struct{}{},
 		addresses: map[netip.Prefix]int{},
+		listening: map[int]struct{}{},
 		guesses:   lockout.New(),
 	}
 	o.Broker.SetProver(s.proveData)
@@ -124,6 +128,7 @@ func (s *Server) Serve(l net.Listener) error { return s.serve(l, false) }
 func (s *Server) ServeImplicit(l net.Listener) error { return s.serve(l, true) }
 
 func (s *Server) serve(l net.Listener, implicit bool) error {
+	defer s.listen(l)()
 	for {
 		c, err := l.Accept()
 		switch {
@@ -138,77 +143,16 @@ func (s *Server) serve(l net.Listener, implicit bool) error {
 	}
 }
 
-func (s *Server) accept(c *net.TCPConn, implicit bool) {
-	ss, no := s.admit(c, implicit)
-	if ss == nil {
-		s.Metrics.SessionRefused(no.reason)
-		s.Log.Info("Connection refused", "client", c.RemoteAddr().String(), "reason", no.reason)
-		go s.refuse(c, implicit, no.text)
-		return
-	}
-	go func() {
-		defer s.running.Done()
-		defer s.remove(ss)
-		ss.serve()
-	}()
-}
-
-// refusal is why a client gets no session: for the log, and for the client.
-type refusal struct{ reason, text string }
-
-// admit registers a session, or says why the client can't have one now.
-func (s *Server) admit(c *net.TCPConn, implicit bool) (*session, refusal) {
-	now := s.Live.Current().Config
-	limits, perAddress := now.Limits, perAddress(now)
-	client := origin(addrPort(c.RemoteAddr()).Addr())
+// listen notes that a control port is open, until the returned function is called.
+func (s *Server) listen(l net.Listener) (done func()) {
+	number := l.Addr().(*net.TCPAddr).Port
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.draining:
-		return nil, refusal{"draining", drainedText}
-	case limits.Sessions > 0 && len(s.sessions) >= limits.Sessions:
-		return nil, refusal{"too many sessions", "Too many sessions: try again later"}
-	case perAddress > 0 && s.addresses[client] >= perAddress:
-		return nil, refusal{"too many sessions of the address", "Too many sessions from your address: try again later"}
-	}
-	s.sequence++
-	ss := newSession(s, c, s.sequence)
-	ss.implicit = implicit
-	s.sessions[ss] = struct{}{}
-	s.addresses[client]++
-	s.running.Add(1) // under mu: Drain waits for all that were admitted
-	return ss, refusal{}
-}
-
-// perAddress is how many sessions one address may have; 0 for any number. Where
-// addresses are hidden, all clients may have one and the same.
-func perAddress(c *config.Config) int {
-	if c.Passive.ClientAddresses == config.ClientAddressesHidden {
-		return 0
-	}
-	return c.Limits.SessionsPerAddress
-}
-
-// refuse tells a client that it gets no session; over TLS where the client would
-// not understand anything else.
-func (s *Server) refuse(c *net.TCPConn, implicit bool, text string) {
-	k := newControl(c)
-	defer k.close()
-	if implicit {
-		if _, err := k.startTLS(s.controlHandshake(tlsconf.Connection{}, 0), s.Live.Current().Config.Limits.HandshakeTimeout); err != nil {
-			return
-		}
-	}
-	_ = k.reply(421, text)
-}
-
-func (s *Server) remove(ss *session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.sessions, ss)
-	client := origin(ss.client)
-	if s.addresses[client]--; s.addresses[client] == 0 {
-		delete(s.addresses, client)
+	s.listening[number] = struct{}{}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.listening, number)
 	}
 }
 

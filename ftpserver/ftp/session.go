@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"container/list"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,6 +46,8 @@ type session struct {
 	seen     weak.Pointer[live.Snapshot] // what it has followed; weak, as an idle session must not keep all users of its time
 	asked    string                      // the name of the last USER
 	failures int
+	strikes  int // lines before a login that are no commands
+	namings  int // how often the client has named itself
 
 	implicit     bool   // TLS came before the greeting
 	secure       bool   // the control connection is over TLS
@@ -73,6 +76,9 @@ type session struct {
 	resumes      atomic.Bool // its last data connection has resumed a TLS session
 	finished     bool        // QUIT, or the session is to end
 	closedReason string
+
+	newcomer   *list.Element // its place among Server.newcomers, under their mu
+	crowdedOut atomic.Bool   // it has to make room
 
 	mu           sync.Mutex
 	state        telemetry.SessionState // see restate
@@ -167,10 +173,12 @@ func (s *session) next() {
 	case err == nil:
 		s.touch()
 		s.dispatch(line)
+	case errors.Is(err, errLineTLS):
+		s.turnDown("TLS", "The client begins TLS at once: let it use explicit FTPS (AUTH TLS), or the port for implicit TLS")
 	case errors.Is(err, errLineTooLong):
-		s.reply(500, fmt.Sprintf("Command line longer than %d bytes", maxLine))
+		s.noCommand(500, fmt.Sprintf("Command line longer than %d bytes", maxLine))
 	case errors.Is(err, errLineChars):
-		s.reply(501, "CR and NUL are not allowed in a command")
+		s.noCommand(501, "CR and NUL are not allowed in a command")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.onDeadline()
 	default:
@@ -200,6 +208,15 @@ func (s *session) goodbye(reason, text string) {
 	s.finish(reason)
 }
 
+// goodbyeNow ends a session that was asked to end at once.
+func (s *session) goodbyeNow() {
+	if s.crowdedOut.Load() {
+		s.goodbye("crowded out", tooManySessions)
+		return
+	}
+	s.goodbye("ended", endedText)
+}
+
 func (s *session) config() *config.Config { return s.server.Live.Current().Config }
 
 func (s *session) loggedIn() bool { return s.fs != nil }
@@ -225,7 +242,7 @@ func (s *session) dispatch(line string) {
 	s.verb = verb
 	s.logCommand(verb, arg, known)
 	if !known {
-		s.reply(500, "Unknown command")
+		s.unknown(line)
 		return
 	}
 	if t := s.running(); t != nil && (!cmd.during || t.over.Load()) {
@@ -283,7 +300,7 @@ func (s *session) turnedAway(cmd *command) bool {
 	case ending == endRevoke:
 		s.goodbye("revoked", revokedText)
 	case ending == endNow:
-		s.goodbye("ended", endedText)
+		s.goodbyeNow()
 	}
 	return s.finished
 }
