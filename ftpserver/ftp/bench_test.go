@@ -51,6 +51,7 @@ type bench struct {
 	roots    *x509.CertPool
 
 	log        logBuffer
+	rejected   rejections
 	config     *config.Config
 	configFile string
 	source     *live.Source
@@ -89,7 +90,7 @@ func (b *bench) start(c *config.Config) {
 	b.source = source
 	store, err := vfs.OpenStore(c.Storage.Root, vfs.Options{BootID: "test", Durability: c.Storage.Durability})
 	must(b.t, err)
-	broker := passive.NewBroker("127.0.0.1", log, metrics)
+	broker := passive.NewBroker("127.0.0.1", log, &watched{metrics, &b.rejected})
 	must(b.t, broker.SetPorts(source.Current().Config.Passive.PortsOf(0)))
 	b.server = NewServer(Options{
 		Live: source, Store: store, Broker: broker, Metrics: metrics, Log: log,
@@ -128,6 +129,34 @@ func (b *bench) listenImplicit(served chan<- error) net.Listener {
 	}
 	go func() { served <- b.server.ServeImplicit(l) }()
 	return l
+}
+
+// rejections counts connections to passive ports that were turned away, by reason.
+type rejections struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+func (r *rejections) of(reason string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counts[reason]
+}
+
+// watched counts what metrics are told of them.
+type watched struct {
+	*telemetry.Metrics
+	rejected *rejections
+}
+
+func (w *watched) PassiveRejected(reason string) {
+	w.Metrics.PassiveRejected(reason)
+	w.rejected.mu.Lock()
+	defer w.rejected.mu.Unlock()
+	if w.rejected.counts == nil {
+		w.rejected.counts = map[string]int{}
+	}
+	w.rejected.counts[reason]++
 }
 
 // logBuffer keeps what the server logs.

@@ -93,48 +93,6 @@ func TestPipelining(t *testing.T) {
 	}
 }
 
-// TestChosenInClear: what was chosen in clear, perhaps by somebody in between,
-// does not hold once the connection is secured.
-func TestChosenInClear(t *testing.T) {
-	b := newBench(t, nil)
-	b.file("file", "content")
-	c := b.connect()
-	c.do("OPTS MLST type;", "200 MLST OPTS type;")
-	c.do("CLNT somebody", "200")
-	c.secure()
-	c.login()
-	if got := c.do("MLST file", "250"); !strings.Contains(got, "size=7;") {
-		t.Errorf("%s", got)
-	}
-	c.do("CLNT client", "200")
-	if !b.log.logged("Client named itself", "name=client") {
-		t.Error("the name that was given in clear holds")
-	}
-}
-
-// TestInjection: what comes in clear behind AUTH TLS is never obeyed.
-func TestInjection(t *testing.T) {
-	b := newBench(t, nil)
-	c := b.connect()
-	_, err := io.WriteString(c.conn, "AUTH TLS\r\nHELP\r\nUSER alice\r\n")
-	must(t, err)
-	c.expect("234")
-	c.handshake()
-	c.do("SYST", "215") // not the answer to HELP
-	c.do("PASS "+password, "503")
-}
-
-// TestHandshakeFails: what is no handshake ends the session, and nothing else.
-func TestHandshakeFails(t *testing.T) {
-	b := newBench(t, nil)
-	c := b.connect()
-	c.do("AUTH TLS", "234")
-	_, err := io.WriteString(c.conn, "NOOP\r\n")
-	must(t, err)
-	c.ended()
-	b.loginTLS().do("NOOP", "200")
-}
-
 // TestGuessing ends with the third wrong password.
 func TestGuessing(t *testing.T) {
 	c := newBench(t, nil).connect()
