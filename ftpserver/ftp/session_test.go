@@ -93,43 +93,6 @@ func TestPipelining(t *testing.T) {
 	}
 }
 
-// TestGuessing ends with the third wrong password.
-func TestGuessing(t *testing.T) {
-	c := newBench(t, nil).connect()
-	for range maxLoginFailures {
-		c.do("USER alice", "331")
-		c.do("PASS wrong", "530")
-	}
-	c.ended()
-}
-
-// TestGuessingAsAGuest: anonymous logins in between earn no further guesses.
-func TestGuessingAsAGuest(t *testing.T) {
-	b := newBench(t, func(c *config.Config) {
-		c.Anonymous = &config.Anonymous{}
-		c.Limits.FailedLogins.Mode = config.GuessingOff
-	})
-	guess := func(c *client) {
-		c.do("USER alice", "331")
-		c.do("PASS wrong", "530")
-	}
-	c := b.connect()
-	for range maxLoginFailures {
-		c.do("USER anonymous", "331")
-		c.do("PASS x", "230")
-		guess(c)
-	}
-	c.ended()
-	c = b.connect() // a login of one's own begins anew
-	for range 2 {
-		for range maxLoginFailures - 1 {
-			guess(c)
-		}
-		c.do("USER alice", "331")
-		c.do("PASS "+password, "230")
-	}
-}
-
 // TestTimeouts: sessions that say nothing are told why they end.
 func TestTimeouts(t *testing.T) {
 	b := newBench(t, func(c *config.Config) {
