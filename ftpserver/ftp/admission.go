@@ -101,9 +101,10 @@ func (s *Server) hasRoom(limit int) bool {
 		return false
 	}
 	s.uncount(ss)
-	s.turnedAway++
 	ss.log.Info("Session crowded out", "advice", "limits.sessions is reached: connections that nobody logs in on make room for new ones. limits.sessionsPerAddress bounds how many come from one address")
-	if s.turnedAway > maxTurnedAway {
+	if ss.told = s.turnedAway < maxTurnedAway; ss.told {
+		s.turnedAway++
+	} else {
 		_ = ss.ctrl.raw.Close() // which its reader sees
 	}
 	ss.end(endNow)
@@ -114,11 +115,12 @@ func (s *Server) remove(ss *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.newcomers.remove(ss)
-	if ss.crowdedOut.Load() {
+	switch {
+	case !ss.crowdedOut.Load():
+		s.uncount(ss)
+	case ss.told:
 		s.turnedAway--
-		return
 	}
-	s.uncount(ss)
 }
 
 // uncount is called with mu held.

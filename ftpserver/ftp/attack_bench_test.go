@@ -32,8 +32,15 @@ func (b *bench) serves(c *client) {
 		b.t.Errorf("afterwards, a download is %q, %s", got, reply)
 	}
 	c.do("DELE goes-on", "250")
+	c.leave()
+}
+
+// leave takes leave, and closes the connection, as the server waits for that.
+func (c *client) leave() {
+	c.t.Helper()
 	c.do("QUIT", "221")
 	c.ended()
+	_ = c.raw.Close()
 }
 
 // loggedEventually fails unless the log comes to have a line with these words.

@@ -79,6 +79,7 @@ type session struct {
 
 	newcomer   *list.Element // its place among Server.newcomers, under their mu
 	crowdedOut atomic.Bool   // it has to make room
+	told       bool          // it is one of Server.turnedAway, under their mu
 
 	mu           sync.Mutex
 	state        telemetry.SessionState // see restate
