@@ -21,7 +21,8 @@ const (
 
 // Limits bound what clients may use. A limit of 0 is none.
 type Limits struct {
-	// Sessions is how many control connections the process serves at once.
+	// Sessions is how many control connections the process serves at once. One
+	// more takes the place of one that nobody has logged in on, or else is refused.
 	Sessions int `yaml:"sessions,omitempty"`
 	// SessionsPerAddress is how many of them one client address may hold; of
 	// IPv6, one network of 64 bits. It does not count where addresses are hidden
