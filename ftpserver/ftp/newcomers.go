@@ -14,9 +14,18 @@ import (
 // has the time to log in.
 type newcomers struct {
 	mu      sync.Mutex
-	waiting list.List // of *session
-	origins map[netip.Prefix]int
+	waiting list.List // of newcomer
+	origins map[netip.Prefix]*crowd
 }
+
+// newcomer is a session among those of its origin.
+type newcomer struct {
+	session *session
+	of      *crowd
+}
+
+// crowd is how many of them are of one origin.
+type crowd struct{ n int }
 
 // maxLookedAt is how many of them are looked at to find one, so that this takes
 // no time, however they are mixed.
@@ -28,11 +37,17 @@ func (n *newcomers) add(s *session) {
 	if s.newcomer != nil || s.crowdedOut.Load() {
 		return
 	}
-	s.newcomer = n.waiting.PushBack(s)
-	if n.origins == nil {
-		n.origins = map[netip.Prefix]int{}
+	from := origin(s.client)
+	of := n.origins[from]
+	if of == nil {
+		if n.origins == nil {
+			n.origins = map[netip.Prefix]*crowd{}
+		}
+		of = &crowd{}
+		n.origins[from] = of
 	}
-	n.origins[origin(s.client)]++
+	of.n++
+	s.newcomer = n.waiting.PushBack(newcomer{s, of})
 }
 
 func (n *newcomers) remove(s *session) {
@@ -46,11 +61,10 @@ func (n *newcomers) drop(s *session) {
 	if s.newcomer == nil {
 		return
 	}
-	n.waiting.Remove(s.newcomer)
+	of := n.waiting.Remove(s.newcomer).(newcomer).of
 	s.newcomer = nil
-	from := origin(s.client)
-	if n.origins[from]--; n.origins[from] == 0 {
-		delete(n.origins, from)
+	if of.n--; of.n == 0 {
+		delete(n.origins, origin(s.client))
 	}
 }
 
@@ -62,11 +76,10 @@ func (n *newcomers) crowdOut() *session {
 	if oldest == nil {
 		return nil
 	}
-	victim := oldest.Value.(*session)
+	victim := oldest.Value.(newcomer).session
 	for el, i := oldest, 0; el != nil && i < maxLookedAt; el, i = el.Next(), i+1 {
-		s := el.Value.(*session)
-		if n.origins[origin(s.client)]*len(n.origins) >= n.waiting.Len() {
-			victim = s
+		if one := el.Value.(newcomer); one.of.n*len(n.origins) >= n.waiting.Len() {
+			victim = one.session
 			break
 		}
 	}
