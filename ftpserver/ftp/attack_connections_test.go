@@ -207,6 +207,7 @@ func halfOpenTLS(t *testing.T) {
 	b.server.handshakes.mu.Unlock()
 	b.loggedEventually("TLS handshake failed", "limits.handshakes", "client=127.0.0.66")
 	session.do("STOR file", "150")
+	_ = data.SetDeadline(time.Now().Add(patience)) // it was opened some time ago
 	secured := session.wrap(data)
 	must(t, secured.Close())
 	session.expect("226")
