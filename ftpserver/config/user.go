@@ -203,7 +203,7 @@ func (u User) Problem() error {
 	u.PasswordHash = hashPrefixes[0]
 	users := []User{u}
 	setUserDefaults(users)
-	return errors.Join(validateUsers("user", users)...)
+	return Brief(validateUsers("user", users))
 }
 
 var hashPrefixes = []string{"$argon2id$", "$2", "$6$"}

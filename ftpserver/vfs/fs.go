@@ -89,10 +89,18 @@ func (f *FS) Open(p string) (*os.File, Info, error) {
 // openFlags: opening a FIFO must not wait for its writer.
 const openFlags = os.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY
 
-// open opens a file or a directory for who may do that with it.
+// open opens a file or a directory for who may do that with it. It looks before
+// it opens: to open a device may do something, and a FIFO lets its writer go on.
 func (f *FS) open(at place, op Operation) (*os.File, error) {
 	if len(f.rules) == 0 {
 		if err := f.need(f.top.held, op); err != nil {
+			return nil, err
+		}
+		fi, err := f.home.Stat(at.rel)
+		if err != nil {
+			return nil, walkError(err)
+		}
+		if err := openable(fi.Mode()); err != nil {
 			return nil, err
 		}
 		file, err := f.home.OpenFile(at.rel, openFlags, 0)
@@ -117,7 +125,21 @@ func (f *FS) open(at place, op Operation) (*os.File, error) {
 	if w.base == "" {
 		return openAt(w.fd, ".", openFlags, 0, at.virtual)
 	}
+	i, err := lstatAt(w.fd, w.base)
+	if err == nil {
+		err = openable(i.Mode)
+	}
+	if err != nil {
+		return nil, err
+	}
 	return openAt(w.fd, w.base, openFlags, 0, at.virtual)
+}
+
+func openable(m fs.FileMode) error {
+	if m.IsDir() {
+		return nil
+	}
+	return regular(m)
 }
 
 func regular(m fs.FileMode) error {
