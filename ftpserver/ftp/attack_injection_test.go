@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
@@ -203,7 +204,7 @@ func checkLog(t *testing.T, format, text, user string) {
 	text = strings.TrimSuffix(text, "\n")
 	form := regexp.MustCompile(`^time=\S+ level=(?:Debug|Info|Warn) msg=(?:\w+|"[\w' ]+")(?: \w+=(?:[^\s"=]+|"(?:[^"\\]|\\.)*"|\[[^\]]*\]|""))*$`)
 	for line := range strings.SplitSeq(text, "\n") {
-		if strings.ContainsFunc(line, isControl) || strings.ContainsAny(line, "\u2028\u2029") {
+		if strings.ContainsFunc(line, unicode.IsControl) || strings.ContainsAny(line, "\u2028\u2029") {
 			t.Errorf("a line holds control characters: %q", line)
 		}
 		if format == "Text" {

@@ -313,9 +313,9 @@ func TestModeZDenied(t *testing.T) {
 	}
 }
 
-// TestModeZQuota: what counts is what comes out of the compressed data, as it
+// TestAttackDeflateBombInAQuota: what counts is what comes out of the compressed data, as it
 // comes: some hundred bytes may be as many megabytes.
-func TestModeZQuota(t *testing.T) {
+func TestAttackDeflateBombInAQuota(t *testing.T) {
 	const most = 4 << 20
 	bomb := pack(t, strings.Repeat("\x00", 64<<20))
 	for name, edit := range map[string]func(*config.Config){"atomic": func(*config.Config) {}, "direct": direct} {
