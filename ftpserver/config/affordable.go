@@ -16,8 +16,8 @@ const MaxFileSize = 4 << 20
 const (
 	// maxSeparators bounds what a file is parsed into, whatever its size: no value
 	// begins without one of these characters, and each takes some hundred bytes of
-	// memory. 12,000 users with everything that a user can have come near it.
-	maxSeparators = 250_000
+	// memory. A file that is full of users does not reach it.
+	maxSeparators = 400_000
 	separators    = ",:-?[{\n"
 	// maxFields is more than any mapping of ours has. Each field of one is compared
 	// with all others.
