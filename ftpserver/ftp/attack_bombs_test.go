@@ -27,6 +27,7 @@ func TestAttackDeepTree(t *testing.T) {
 	if _, reply := c.download("NLST -R"); !strings.HasPrefix(reply, "550 The listing is not complete") {
 		t.Errorf("a directory deeper: %s", reply)
 	}
+	b.servesOn("alice")
 }
 
 // TestAttackSortedListing: a directory that is too large to be sorted is listed in
@@ -58,6 +59,7 @@ func TestAttackSortedListing(t *testing.T) {
 	if plain := c.listed("LIST"); !slices.Equal(got, plain) {
 		t.Error("one more is not listed in the order of the directory")
 	}
+	b.servesOn("alice")
 }
 
 // TestAttackDeflateBomb: a little that holds much is written as it comes: it takes no

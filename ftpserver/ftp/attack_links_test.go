@@ -49,7 +49,7 @@ func TestAttackSymlinkEscape(t *testing.T) {
 			k.alike = state(t, k.root, k.own)
 			for name := range links {
 				tried = name
-				for _, p := range []string{name, name + "/canary", name + "/../outside/canary", "dir/../" + name + "/sub/canary"} {
+				for _, p := range []string{name, "dir/../" + name + "/canary"} {
 					replies := k.try(t, p)
 					k.untouched(t, p)
 					for _, verb := range []string{"RETR", "SIZE", "HASH", "CWD", "MLST", "AVBL", "MLSD", "STOR", "APPE"} {

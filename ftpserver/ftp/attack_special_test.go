@@ -183,6 +183,9 @@ func TestAttackSparseFiles(t *testing.T) {
 			}
 			c.do("SIZE sparse", fmt.Sprintf("213 %d", sparse))
 			c.do("SIZE made", "550")
+			if !b.log.logged("msg=Transfer", "path=/sparse", "outcome=aborted") {
+				t.Error("the log tells of no transfer that was broken off")
+			}
 			c.do("DELE sparse", "250")
 			b.servesOn("alice")
 		})

@@ -345,6 +345,8 @@ func TestAttackDeflateBombInAQuota(t *testing.T) {
 				if got := c.attempt("STOR fits", pack(t, strings.Repeat("x", most))); !strings.HasPrefix(got, "226") {
 					t.Errorf("just what there is room for: %s", got)
 				}
+				c.do("DELE fits", "250")
+				b.servesOn("alice")
 			})
 		}
 	}
