@@ -227,7 +227,7 @@ func TestAttackNUL(t *testing.T) {
 				k.now.do(line, "501 ")
 			}
 		}
-		k.now.do(verb+" "+strings.Repeat("../", maxLine/3)+"outside/canary", "500 ")
+		k.now.do(verb+" "+strings.Repeat("../", maxLine/3)+"outside/canary", "500 Command line longer")
 	}
 	if now := state(t, k.own, ""); now != before {
 		t.Errorf("a command that was refused has changed\n%s\ninto\n%s", before, now)
