@@ -150,7 +150,7 @@ func (f *FS) change(op string, at place, needed Operation, do func(*view, *folde
 		err = do(v, d)
 	}
 	if err == nil && f.store.durable() {
-		err = d.file.Sync()
+		err = d.sync()
 	}
 	if err != nil {
 		return fail(op, at.virtual, err)

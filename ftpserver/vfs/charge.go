@@ -100,7 +100,7 @@ func (u *Upload) chargeSize() error {
 	if u.fs.account == nil {
 		return nil
 	}
-	i, err := statOf(int(u.file.Fd()), u.at.base)
+	i, err := u.stat()
 	if err == nil {
 		u.charge(tally{i.Size, 1})
 	}

@@ -42,7 +42,7 @@ func (u *Upload) Commit() (size int64, err error) {
 	}
 	u.fs.forget(u.folder, u.at.base)
 	if durable {
-		err = u.folder.file.Sync()
+		err = u.folder.sync()
 	}
 	if err != nil {
 		return 0, fail("store", u.at.virtual, err)
@@ -109,17 +109,17 @@ func (u *Upload) end(sync bool) (size int64, err error) {
 		return 0, nil // a Direct upload that has not begun
 	}
 	if sync {
-		err = u.file.Sync()
+		err = u.fs.store.sys.Sync(u.file)
 	}
 	if u.direct {
 		defer u.fs.alone(u.at.base)() // nobody removes it between the look and letGo
 	}
 	defer u.letGo()
-	i, serr := statOf(int(u.file.Fd()), u.at.base)
+	i, serr := u.stat()
 	if serr == nil {
 		size, u.size, u.links = i.Size, i.Size, i.Links
 	}
-	return size, cmp.Or(err, serr, u.file.Close())
+	return size, cmp.Or(err, serr, u.close())
 }
 
 // giveUp ends a Commit that has failed. What came after a partial upload that
@@ -137,7 +137,7 @@ func (u *Upload) giveUp(err error) {
 func (u *Upload) undo() {
 	if u.direct {
 		if u.file != nil {
-			_ = u.file.Close() // nothing was written
+			_ = u.close() // nothing was written
 		}
 		u.settle(tally{})
 		return
@@ -147,7 +147,7 @@ func (u *Upload) undo() {
 		return
 	}
 	if u.file != nil {
-		_ = u.file.Close() // often closed already
+		_ = u.close() // often closed already
 	}
 	if err := u.keep(); err != nil {
 		u.fs.store.log.Warn("Partial upload not put back", "path", u.at.virtual, "temporary", u.hidden, "error", err)
@@ -161,7 +161,7 @@ func (u *Upload) abandon() {
 	if u.file == nil {
 		return
 	}
-	_ = u.file.Close() // often closed already
+	_ = u.close() // often closed already
 	if err := u.folder.unlink(u.hidden); err != nil {
 		u.fs.store.log.Warn("Temporary of an upload not removed", "path", u.at.virtual, "temporary", u.hidden, "error", err)
 	}

@@ -60,7 +60,7 @@ func (u *Upload) hold() (Info, error) {
 			return Info{}, err
 		}
 	}
-	now, err := statOf(int(u.file.Fd()), u.at.base)
+	now, err := u.stat()
 	if err == nil {
 		err = regular(now.Mode)
 	}
@@ -96,11 +96,11 @@ func (u *Upload) position(size int64) error {
 	keep := map[CreateMode]int64{CreateTruncate: 0, CreateAt: u.offset, CreateAppend: size}[u.mode]
 	u.charge(tally{keep, 1})
 	if keep < size {
-		if err := u.file.Truncate(keep); err != nil {
+		if err := u.fs.store.sys.Truncate(u.file, keep); err != nil {
 			return err
 		}
 	}
-	_, err := u.file.Seek(keep, io.SeekStart)
+	_, err := u.fs.store.sys.Seek(u.file, keep, io.SeekStart)
 	return err
 }
 
@@ -117,7 +117,7 @@ func (u *Upload) finishDirect(ended error) error {
 	}
 	u.fs.forget(u.folder, u.at.base)
 	if u.created && durable {
-		return u.folder.file.Sync()
+		return u.folder.sync()
 	}
 	return nil
 }

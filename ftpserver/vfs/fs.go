@@ -75,15 +75,15 @@ func (f *FS) Open(p string) (*os.File, Info, error) {
 	if err != nil {
 		return nil, Info{}, fail("open", at.virtual, err)
 	}
-	fi, err := file.Stat()
+	i, err := statOf(f.store.sys, int(file.Fd()), path.Base(at.virtual))
 	if err == nil {
-		err = regular(fi.Mode())
+		err = regular(i.Mode)
 	}
 	if err != nil {
-		_ = file.Close()
+		_ = f.store.sys.Close(file)
 		return nil, Info{}, fail("open", at.virtual, err)
 	}
-	return file, infoOfFile(path.Base(at.virtual), fi), nil
+	return file, i, nil
 }
 
 // openFlags: opening a FIFO must not wait for its writer.
@@ -95,7 +95,7 @@ func (f *FS) open(at place, op Operation) (*os.File, error) {
 		if err := f.need(f.top.held, op); err != nil {
 			return nil, err
 		}
-		file, err := f.home.OpenFile(at.rel, openFlags, 0)
+		file, err := f.store.sys.Open(f.home, at.rel, openFlags)
 		if err != nil {
 			return nil, walkError(err)
 		}
@@ -115,9 +115,9 @@ func (f *FS) open(at place, op Operation) (*os.File, error) {
 		return nil, err
 	}
 	if w.base == "" {
-		return openAt(w.fd, ".", openFlags, 0, at.virtual)
+		return openAt(w.sys, w.fd, ".", openFlags, 0, at.virtual)
 	}
-	return openAt(w.fd, w.base, openFlags, 0, at.virtual)
+	return openAt(w.sys, w.fd, w.base, openFlags, 0, at.virtual)
 }
 
 func regular(m fs.FileMode) error {

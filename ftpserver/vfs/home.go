@@ -31,7 +31,7 @@ func (s *Store) FS(u config.User) (*FS, error) {
 	if u.Role == config.RoleAdmin {
 		f.start, p = p.virtual, parse("/")
 		_ = home.Close()
-		if f.home, err = s.root.OpenRoot("."); err != nil {
+		if f.home, err = s.sys.OpenRoot(s.root, "."); err != nil {
 			return nil, fail("open home", "/", err)
 		}
 	}
@@ -50,7 +50,7 @@ func (s *Store) FS(u config.User) (*FS, error) {
 // openHome checks that the home is a directory before it opens it: the opening
 // of a FIFO would wait for a writer.
 func (s *Store) openHome(p place) (*os.Root, error) {
-	fi, err := s.root.Stat(p.rel)
+	fi, err := s.sys.Stat(s.root, p.rel)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		_, err = s.makeDirs(s.root, p.rel)
@@ -60,7 +60,7 @@ func (s *Store) openHome(p place) (*os.Root, error) {
 	if err != nil {
 		return nil, walkError(err)
 	}
-	home, err := s.root.OpenRoot(p.rel)
+	home, err := s.sys.OpenRoot(s.root, p.rel)
 	if err != nil {
 		return nil, walkError(err)
 	}
@@ -81,7 +81,7 @@ func (s *Store) makeDirs(jail *os.Root, to string) (made int64, err error) {
 		if err == nil {
 			made++
 			if s.durable() {
-				err = syncDir(jail, dir)
+				err = s.syncDir(jail, dir)
 			}
 		}
 		if err != nil {
@@ -93,23 +93,23 @@ func (s *Store) makeDirs(jail *os.Root, to string) (made int64, err error) {
 
 func (s *Store) makeDir(jail *os.Root, rel string) error {
 	now := s.settings()
-	err := jail.Mkdir(rel, os.FileMode(now.dirMode))
+	err := s.sys.Mkdir(jail, rel, os.FileMode(now.dirMode))
 	if err != nil || !now.exact {
 		return err
 	}
-	d, err := openDir(jail, rel)
+	d, err := openDir(s.sys, jail, rel)
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	return now.mode(d.fd(), now.dirMode)
+	return now.mode(d.sys, d.fd(), now.dirMode)
 }
 
-func syncDir(jail *os.Root, rel string) error {
-	d, err := openDir(jail, rel)
+func (s *Store) syncDir(jail *os.Root, rel string) error {
+	d, err := openDir(s.sys, jail, rel)
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	return d.file.Sync()
+	return d.sync()
 }

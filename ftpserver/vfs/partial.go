@@ -83,7 +83,7 @@ func (u *Upload) take(seen Info) (now Info, err error) {
 	if err = u.reopen(); err != nil {
 		return now, err
 	}
-	if now, err = statOf(int(u.file.Fd()), u.partial); err == nil {
+	if now, err = u.stat(); err == nil {
 		u.fs.account.change(tallyOf(seen, true).minus(tallyOf(now, true)))
 	}
 	return now, err

@@ -160,7 +160,7 @@ func (m *move) replaces() (tally, error) {
 
 // renameNew never replaces anything, whoever else is at it.
 func (m *move) renameNew() error {
-	err := retry(func() error { return unix.Linkat(m.source.fd(), m.from, m.target.fd(), m.to, 0) })
+	err := retry(func() error { return m.source.sys.Linkat(m.source.fd(), m.from, m.target.fd(), m.to) })
 	if errors.Is(err, fs.ErrExist) {
 		return ErrTaken
 	}
@@ -205,14 +205,14 @@ func (m *move) mayPut() error {
 
 // sync flushes the new name first: a crash in between leaves two, not none.
 func (m *move) sync() error {
-	if err := m.target.file.Sync(); err != nil {
+	if err := m.target.sync(); err != nil {
 		return err
 	}
 	same, err := m.sameFolder()
 	if err != nil || same {
 		return err
 	}
-	return m.source.file.Sync()
+	return m.source.sync()
 }
 
 func (m *move) sameFolder() (bool, error) {

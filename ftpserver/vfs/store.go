@@ -25,6 +25,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs/system"
 )
 
 // Options of a Store.
@@ -40,11 +41,15 @@ type Options struct {
 	Durability config.Durability
 	// Log receives what a sweep could not remove. Absent: nothing is logged.
 	Log *slog.Logger
+	// System is what the storage asks for all it does; for tests that let it
+	// fail. Absent: the kernel.
+	System system.Calls
 }
 
 // Store is the directory that holds every user's files. It is safe for
 // concurrent use.
 type Store struct {
+	sys    system.Calls
 	root   *os.Root
 	slot   int
 	bootID string
@@ -75,7 +80,7 @@ func OpenStore(root string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open storage: %w", err)
 	}
-	s := &Store{root: r, slot: o.Slot, bootID: o.BootID, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
+	s := &Store{sys: cmp.Or(o.System, system.Calls(system.Kernel{})), root: r, slot: o.Slot, bootID: o.BootID, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
 	s.temporaries = fmt.Sprintf("%s%d-%s-", temporaryPrefix, o.Slot, o.BootID)
 	s.counts.open()
 	s.publishing.seed = maphash.MakeSeed()
@@ -109,7 +114,7 @@ func (s *Store) Close() error {
 // FreeBytes is the space that the server may still fill, in bytes; -1 if it is
 // not known.
 func (s *Store) FreeBytes() int64 {
-	f, err := openDir(s.root, ".")
+	f, err := openDir(s.sys, s.root, ".")
 	if err != nil {
 		return -1
 	}

@@ -227,5 +227,12 @@ func (u *Upload) reopen() (err error) {
 // the kernel can receive into it by itself. It is closed when the upload ends.
 func (u *Upload) File() *os.File { return u.file }
 
+func (u *Upload) stat() (Info, error) {
+	return statOf(u.fs.store.sys, int(u.file.Fd()), u.at.base)
+}
+
+// close closes the file; often it is closed already.
+func (u *Upload) close() error { return u.fs.store.sys.Close(u.file) }
+
 // Name is the virtual path that the upload is to have.
 func (u *Upload) Name() string { return u.at.virtual }
