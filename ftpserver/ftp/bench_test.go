@@ -30,6 +30,7 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
 	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs/system"
 	"github.com/ftp-operator/ftp-operator/test/freeport"
 )
 
@@ -54,9 +55,15 @@ type bench struct {
 	config     *config.Config
 	configFile string
 	source     *live.Source
+	system     system.Calls // what the storage asks; nil: the kernel
 }
 
 func newBench(t *testing.T, edit func(*config.Config)) *bench {
+	t.Helper()
+	return newBenchOn(t, nil, edit)
+}
+
+func newBenchOn(t *testing.T, on system.Calls, edit func(*config.Config)) *bench {
 	t.Helper()
 	hash, err := passwordHash()
 	must(t, err)
@@ -72,7 +79,7 @@ func newBench(t *testing.T, edit func(*config.Config)) *bench {
 	if edit != nil {
 		edit(c)
 	}
-	b := &bench{t: t, root: root, home: filepath.Join(root, "alice"), roots: roots}
+	b := &bench{t: t, root: root, home: filepath.Join(root, "alice"), roots: roots, system: on}
 	must(t, os.Mkdir(b.home, 0o755))
 	b.start(c)
 	return b
@@ -87,7 +94,7 @@ func (b *bench) start(c *config.Config) {
 	source, err := live.Open(b.configFile, config.Strict, log)
 	must(b.t, err)
 	b.source = source
-	store, err := vfs.OpenStore(c.Storage.Root, vfs.Options{BootID: "test", Durability: c.Storage.Durability})
+	store, err := vfs.OpenStore(c.Storage.Root, vfs.Options{BootID: "test", Durability: c.Storage.Durability, Log: log, System: b.system})
 	must(b.t, err)
 	broker := passive.NewBroker("127.0.0.1", log, metrics)
 	must(b.t, broker.SetPorts(source.Current().Config.Passive.PortsOf(0)))
@@ -152,6 +159,19 @@ func (l *logBuffer) logged(words ...string) bool {
 		}
 	}
 	return false
+}
+
+// mark is a place in the log, and since what was logged after it.
+func (l *logBuffer) mark() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Len()
+}
+
+func (l *logBuffer) since(mark int) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()[mark:]
 }
 
 func (b *bench) writeConfig() {

@@ -44,6 +44,10 @@ func (s *session) logRefusal(code int, err error) {
 		s.log.Error("Storage failed", "user", s.user.Name, "error", err)
 		return
 	}
+	if errors.Is(err, vfs.ErrDenied) {
+		s.log.Warn("Storage denies access to the server", "user", s.user.Name, "error", err)
+		return
+	}
 	s.log.Debug("Command refused", "user", s.user.Name, "reply", code, "error", err)
 }
 

@@ -24,6 +24,7 @@ func (f *FS) Mkdir(p string) error {
 		}
 		if err = d.mkdir(at.base, v.now); err != nil {
 			undo()
+			f.recountIfStays(err)
 		}
 		return err
 	})

@@ -116,7 +116,7 @@ func (u *Upload) end(sync bool) (size int64, err error) {
 	}
 	defer u.letGo()
 	i, serr := u.stat()
-	if serr == nil {
+	if u.unseen = serr != nil; !u.unseen {
 		size, u.size, u.links = i.Size, i.Size, i.Links
 	}
 	return size, cmp.Or(err, serr, u.close())
@@ -163,6 +163,11 @@ func (u *Upload) abandon() {
 	}
 	_ = u.close() // often closed already
 	if err := u.folder.unlink(u.hidden); err != nil {
-		u.fs.store.log.Warn("Temporary of an upload not removed", "path", u.at.virtual, "temporary", u.hidden, "error", err)
+		u.warnOfTemporary(err)
 	}
+}
+
+// warnOfTemporary: whoever runs the server finds it under its hidden name.
+func (u *Upload) warnOfTemporary(err error) {
+	u.fs.store.log.Warn("Temporary of an upload not removed", "path", u.at.virtual, "temporary", u.hidden, "error", err)
 }

@@ -57,6 +57,7 @@ func (u *Upload) hold() (Info, error) {
 	created := u.file == nil
 	if created {
 		if err := u.createDirect(); err != nil {
+			u.fs.recountIfStays(err)
 			return Info{}, err
 		}
 	}
@@ -66,6 +67,10 @@ func (u *Upload) hold() (Info, error) {
 	}
 	switch {
 	case err != nil:
+		if created {
+			err = stays(err, u.folder.unlink(u.at.base)) // which is empty
+			u.fs.recountIfStays(err)
+		}
 		return now, err
 	case now.Links == 0:
 		return now, ErrChanged // removed or replaced since Create
@@ -132,7 +137,11 @@ func (u *Upload) letGo() {
 		return
 	}
 	rests := tally{u.size, 1}
-	if u.links == 0 {
+	switch {
+	case u.unseen:
+		rests = u.charged
+		u.fs.account.outdate()
+	case u.links == 0:
 		rests = tally{}
 	}
 	u.fs.store.writing.leave(u.held)

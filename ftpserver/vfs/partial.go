@@ -101,8 +101,12 @@ func (u *Upload) keep() error {
 		return err
 	}
 	kept, err := u.fs.weigh(u.folder, u.partial)
+	if err != nil { // it is kept all the same
+		kept = u.charged
+		u.fs.account.outdate()
+	}
 	u.settle(kept.minus(replaced))
-	return err
+	return nil
 }
 
 // worthKeeping tells whether what an interrupted upload of that size has is to

@@ -167,7 +167,19 @@ func (m *move) renameNew() error {
 	if err != nil {
 		return err
 	}
-	return m.source.unlink(m.from)
+	if err = m.source.unlink(m.from); err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	m.unname()
+	return err
+}
+
+// unname takes the new name back of what could not lose the old one.
+func (m *move) unname() {
+	if err := m.target.unlink(m.to); err != nil {
+		m.store.log.Warn("File has two names: neither could be removed", "old", m.from, "new", m.to, "error", err)
+		m.account.change(tallyOf(m.what, true))
+	}
 }
 
 // mayPut holds the role at the target against what comes and what is there.

@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -116,10 +117,18 @@ func (d *folder) create(name, shown string, s *settings) (*os.File, error) {
 		return nil, err
 	}
 	if err := s.mode(d.sys, int(f.Fd()), s.fileMode); err != nil {
-		_, _ = d.sys.Close(f), d.unlink(name) // which is empty
-		return nil, err
+		_ = d.sys.Close(f) // which is empty
+		return nil, stays(err, d.unlink(name))
 	}
 	return f, nil
+}
+
+// stays adds to the error of what was made in part that this is still there.
+func stays(err, undo error) error {
+	if undo != nil {
+		return errors.Join(err, errStays)
+	}
+	return err
 }
 
 // mkdir makes a directory, as create makes a file.
@@ -129,9 +138,9 @@ func (d *folder) mkdir(name string, s *settings) error {
 		return err
 	}
 	if err = d.chmodDir(name, s); err != nil {
-		_ = d.rmdir(name)
+		return stays(err, d.rmdir(name))
 	}
-	return err
+	return nil
 }
 
 func (d *folder) chmodDir(name string, s *settings) error {

@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"sync/atomic"
@@ -62,6 +63,7 @@ type Upload struct {
 	held    identity // of the visible file, while this upload writes it
 	links   uint64   // names that the file had when it was closed
 	size    int64    // that it had then
+	unseen  bool     // neither is known: the disk did not tell
 
 	charged tally // to the account, as long as the upload is on its way
 	credit  tally // what it may replace
@@ -148,6 +150,9 @@ func (u *Upload) begin(v *view) (err error) {
 	}
 	u.source = from
 	u.file, err = u.folder.create(u.hidden, u.at.virtual, v.now)
+	if errors.Is(err, errStays) {
+		u.warnOfTemporary(err)
+	}
 	return err
 }
 
