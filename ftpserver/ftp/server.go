@@ -10,13 +10,13 @@ package ftp
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
 	"time"
 
+	"github.com/ftp-operator/ftp-operator/ftpserver/accept"
 	"github.com/ftp-operator/ftp-operator/ftpserver/auth/lockout"
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/live"
@@ -110,10 +110,6 @@ func (s *Server) tellOfHidden(c *config.Config) {
 	}
 }
 
-// acceptPause keeps the accept loop from spinning while there are no
-// descriptors left.
-const acceptPause = 50 * time.Millisecond
-
 // Serve accepts control connections until the listener is closed, which is no
 // error.
 func (s *Server) Serve(l net.Listener) error { return s.serve(l, false) }
@@ -124,18 +120,8 @@ func (s *Server) Serve(l net.Listener) error { return s.serve(l, false) }
 func (s *Server) ServeImplicit(l net.Listener) error { return s.serve(l, true) }
 
 func (s *Server) serve(l net.Listener, implicit bool) error {
-	for {
-		c, err := l.Accept()
-		switch {
-		case err == nil:
-			s.accept(c.(*net.TCPConn), implicit)
-		case errors.Is(err, net.ErrClosed):
-			return nil
-		default:
-			s.Log.Warn("Accepting a connection failed", "error", err)
-			<-time.After(acceptPause)
-		}
-	}
+	accept.All(l, s.Log.With("listener", l.Addr().String()), func(c net.Conn) { s.accept(c.(*net.TCPConn), implicit) })
+	return nil
 }
 
 func (s *Server) accept(c *net.TCPConn, implicit bool) {
