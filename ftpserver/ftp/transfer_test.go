@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
@@ -117,22 +115,6 @@ func TestGrowing(t *testing.T) {
 		_ = data.Close()
 		c.expect("226")
 		if n != large+8 {
-			t.Errorf("%d bytes came", n)
-		}
-	})
-}
-
-// TestShrinking: of one that shrinks, the client is told that it did not get
-// what was promised.
-func TestShrinking(t *testing.T) {
-	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
-		path := b.largeFile("large")
-		data := c.begin("RETR large")
-		must(t, os.Truncate(path, large/2))
-		n, _ := io.Copy(io.Discard, data)
-		_ = data.Close()
-		c.expect("451 The file became shorter")
-		if n > large/2 {
 			t.Errorf("%d bytes came", n)
 		}
 	})
@@ -289,27 +271,6 @@ func TestActiveHandshakeFails(t *testing.T) {
 	if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("the connection was left open")
 	}
-}
-
-// TestFullDisk: 452, and nothing of the file is visible.
-func TestFullDisk(t *testing.T) {
-	small := t.TempDir()
-	if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("a small file system needs the right to mount: %v", err)
-	}
-	t.Cleanup(func() { must(t, unix.Unmount(small, unix.MNT_DETACH)) })
-	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
-		must(t, os.MkdirAll(filepath.Join(b.home, "small"), 0o755))
-		must(t, unix.Mount(small, filepath.Join(b.home, "small"), "", unix.MS_BIND, ""))
-		t.Cleanup(func() { must(t, unix.Unmount(filepath.Join(b.home, "small"), unix.MNT_DETACH)) })
-		data := c.begin("STOR small/file")
-		_, _ = io.CopyN(data, zeros{}, 4<<20)
-		c.expect("452")
-		_ = data.Close()
-		if _, err := os.Stat(filepath.Join(small, "file")); err == nil {
-			t.Error("half a file is visible")
-		}
-	})
 }
 
 type zeros struct{}
