@@ -14,7 +14,7 @@ import (
 // clean themselves. It is safe for concurrent use.
 type FS struct {
 	store    *Store
-	home     *os.Root
+	home     *jail
 	start    string
 	top      rule      // what the user's role holds
 	rules    []rule    // where other roles count
@@ -25,9 +25,9 @@ type FS struct {
 	identity string // tells this user's partial uploads from others'
 }
 
-// Close gives the home's descriptor back. Open files, listings and uploads go
-// on; everything else fails with fs.ErrClosed from then on.
-func (f *FS) Close() error { return f.home.Close() }
+// Close ends the view. Open files, listings and uploads go on; everything else
+// fails with fs.ErrClosed from then on.
+func (f *FS) Close() error { return f.store.leave(f.home) }
 
 // Start is the virtual path where a session begins: "/", or the home of an
 // Admin.
@@ -95,7 +95,7 @@ func (f *FS) open(at place, op Operation) (*os.File, error) {
 		if err := f.need(f.top.held, op); err != nil {
 			return nil, err
 		}
-		file, err := f.home.OpenFile(at.rel, openFlags, 0)
+		file, err := f.home.dir().OpenFile(at.rel, openFlags, 0)
 		if err != nil {
 			return nil, walkError(err)
 		}

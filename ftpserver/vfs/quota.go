@@ -46,7 +46,7 @@ func (f *FS) setQuota(at place, q config.Quota) error {
 	if q == (config.Quota{}) && f.store.accounts.none() {
 		return nil
 	}
-	d, err := openDir(f.home, ".")
+	d, err := openDir(f.home.dir(), ".")
 	if err != nil {
 		return err
 	}

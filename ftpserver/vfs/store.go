@@ -46,6 +46,7 @@ type Options struct {
 // concurrent use.
 type Store struct {
 	root   *os.Root
+	closed *os.Root // what a closed view has for a home
 	slot   int
 	bootID string
 	log    *slog.Logger
@@ -55,6 +56,7 @@ type Store struct {
 	publishing nameLocks
 	writing    writing
 	accounts   accounts
+	homes      homes
 	counts     counts
 
 	temporaries string // begins the names of this start's temporaries
@@ -75,7 +77,15 @@ func OpenStore(root string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open storage: %w", err)
 	}
-	s := &Store{root: r, slot: o.Slot, bootID: o.BootID, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
+	closed, err := r.OpenRoot(".")
+	if err == nil {
+		err = closed.Close()
+	}
+	if err != nil {
+		_ = r.Close()
+		return nil, fmt.Errorf("open storage: %w", err)
+	}
+	s := &Store{root: r, closed: closed, slot: o.Slot, bootID: o.BootID, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
 	s.temporaries = fmt.Sprintf("%s%d-%s-", temporaryPrefix, o.Slot, o.BootID)
 	s.counts.open()
 	s.publishing.seed = maphash.MakeSeed()
