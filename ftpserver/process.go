@@ -152,6 +152,7 @@ func (p *process) run(ctx context.Context, again func()) error {
 	start(func() error { return p.server.Serve(p.control) })
 	p.implicit.start()
 	start(func() error { p.sweep(work); return nil })
+	start(func() error { new(quiet).run(work); return nil })
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // from now on: before, it ends the process
 	defer signal.Stop(hangup)

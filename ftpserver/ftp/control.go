@@ -20,7 +20,7 @@ const (
 	// then some.
 	maxLine = 8 << 10
 	// smallLine is what a session holds while it is idle; longer lines borrow.
-	smallLine = 256
+	smallLine = 128
 	// replyTimeout ends a session whose client doesn't read its replies, unless
 	// the configuration's StallTimeout is shorter.
 	replyTimeout = 30 * time.Second

@@ -2,8 +2,8 @@
 // on them, their replies, and the transfers that they start (RFC 959 and those
 // that extend it: 1123, 2228, 2389, 2428, 2640, 3659, 4217).
 //
-// A session is one goroutine that reads commands, and a second one only while a
-// transfer runs. What a user may see and do is decided in vfs, whom a data
+// A session is one goroutine that reads commands, another one after each sleep, and a
+// second one only while a transfer runs. What a user may see and do is decided in vfs, whom a data
 // connection belongs to in passive, and who may log in in auth.
 package ftp
 
@@ -146,11 +146,17 @@ func (s *Server) accept(c *net.TCPConn, implicit bool) {
 		go s.refuse(c, implicit, no.text)
 		return
 	}
-	go func() {
-		defer s.running.Done()
-		defer s.remove(ss)
-		ss.serve()
-	}()
+	go s.run(ss)
+}
+
+// run serves a session, one goroutine after the other.
+func (s *Server) run(ss *session) {
+	if ss.serve() {
+		go s.run(ss)
+		return
+	}
+	s.remove(ss)
+	s.running.Done()
 }
 
 // refusal is why a client gets no session: for the log, and for the client.

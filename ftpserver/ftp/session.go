@@ -47,6 +47,7 @@ type session struct {
 	failures int
 
 	implicit     bool   // TLS came before the greeting
+	greeted      bool   // the greeting was sent, or tried
 	secure       bool   // the control connection is over TLS
 	serverName   string // what TLS was begun for, by SNI; in the form of config.NormalHost
 	host         string // HOST; in the same form
@@ -87,6 +88,7 @@ type session struct {
 	loginSince   time.Time // when the wait for a login began
 	drainSince   time.Time
 	lastActivity time.Time
+	asleep       bool // see fallAsleep
 	uploadedAt   time.Time
 	announcedAt  time.Time // of data, and of renameFrom
 }
@@ -106,7 +108,6 @@ func newSession(s *Server, c *net.TCPConn, n uint64) *session {
 	ss := &session{
 		server: s,
 		ctrl:   newControl(c),
-		log:    s.Log.With("session", n, "client", c.RemoteAddr().String()),
 		id:     n,
 		opened: now,
 		client: addrPort(c.RemoteAddr()).Addr(),
@@ -119,23 +120,40 @@ func newSession(s *Server, c *net.TCPConn, n uint64) *session {
 		loginSince:   now,
 		lastActivity: now,
 	}
+	ss.log = slog.New((*sessionLog)(ss))
 	ss.ctrl.patience = ss.patience
 	s.Metrics.SessionOpened()
 	return ss
 }
 
-// serve runs the session to its end.
-func (s *session) serve() {
-	defer s.leave()
+// serve runs the session until it ends or sleeps. One that sleeps is to be
+// served again, by another goroutine.
+func (s *session) serve() (asleep bool) {
+	defer func() {
+		if !asleep {
+			s.leave()
+		}
+	}()
 	defer s.contain()
+	if !s.greeted && !s.greet() {
+		return false
+	}
+	for !s.finished {
+		if s.next() {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *session) greet() bool {
+	s.greeted = true
 	s.log.Debug("Session opened")
 	if s.implicit && !s.secureControl() {
-		return
+		return false
 	}
 	s.reply(220, s.config().Banner)
-	for !s.finished {
-		s.next()
-	}
+	return true
 }
 
 // leave gives back what the session has.
@@ -158,8 +176,9 @@ func (s *session) contain() {
 	}
 }
 
-// next reads one command and carries it out.
-func (s *session) next() {
+// next reads one command and carries it out; or tells that the session sleeps, as
+// none comes.
+func (s *session) next() (asleep bool) {
 	s.verb = "" // what is sent from here on answers no command
 	s.rearm()
 	line, err := s.ctrl.nextLine()
@@ -173,9 +192,11 @@ func (s *session) next() {
 		s.reply(501, "CR and NUL are not allowed in a command")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.onDeadline()
+		return s.fallAsleep()
 	default:
 		s.controlLost()
 	}
+	return false
 }
 
 // controlLost ends the session: the client is gone, and with it whatever it
@@ -206,7 +227,7 @@ func (s *session) loggedIn() bool { return s.fs != nil }
 
 func (s *session) touch() {
 	s.mu.Lock()
-	s.lastActivity = time.Now()
+	s.awake()
 	s.mu.Unlock()
 }
 

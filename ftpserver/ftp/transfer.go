@@ -137,7 +137,7 @@ func (s *session) conclude(t *transfer, err error) {
 // release frees the session for its next command.
 func (s *session) release() {
 	s.mu.Lock()
-	s.lastActivity = time.Now()
+	s.awake()
 	s.transfer = nil
 	s.move() // in one step: from here on the session goes its own way
 	s.mu.Unlock()

@@ -13,14 +13,19 @@ import (
 // FS is one user's view of a Store. Its methods take virtual paths, which they
 // clean themselves. It is safe for concurrent use.
 type FS struct {
+	*scope
+	only Operation // what the command that is carried out needs
+}
+
+// scope is what one user sees and may do.
+type scope struct {
 	store    *Store
 	home     *jail
 	start    string
-	top      rule      // what the user's role holds
-	rules    []rule    // where other roles count
-	homeRule bool      // top is a rule for the home
-	only     Operation // what the command that is carried out needs
-	account  *account  // of the home; nil where nobody who shares it has a quota
+	top      rule     // what the user's role holds
+	rules    []rule   // where other roles count
+	homeRule bool     // top is a rule for the home
+	account  *account // of the home; nil where nobody who shares it has a quota
 	quota    config.Quota
 	identity string // tells this user's partial uploads from others'
 }

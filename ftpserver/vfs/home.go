@@ -27,7 +27,7 @@ func (s *Store) FS(u config.User) (*FS, error) {
 	if err != nil {
 		return nil, fail("open home", p.virtual, err)
 	}
-	f := &FS{store: s, home: home, start: "/", top: rule{held: held}, only: everything, identity: u.Name + "\x00" + u.UID + "\x00"}
+	f := &FS{&scope{store: s, home: home, start: "/", top: rule{held: held}, identity: u.Name + "\x00" + u.UID + "\x00"}, everything}
 	if u.Role == config.RoleAdmin {
 		f.start, p = p.virtual, parse("/")
 		_ = s.leave(home)
