@@ -37,13 +37,13 @@ var (
 // deflater compresses what is written to it and sends it.
 type deflater struct {
 	to     *sender
-	gate   encryptionGate
+	gate   *encryptionGate
 	level  int
 	packer *zlib.Writer
 	packed *[]byte
 }
 
-func newDeflater(to *sender, gate encryptionGate, level int) *deflater {
+func newDeflater(to *sender, gate *encryptionGate, level int) *deflater {
 	d := &deflater{to: to, gate: gate, level: level, packed: packedPool.Get().(*[]byte)}
 	if w, ok := compressors[level].Get().(*zlib.Writer); ok {
 		w.Reset((*packedBuffer)(d.packed))

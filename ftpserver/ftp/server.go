@@ -57,7 +57,7 @@ type Verifier interface {
 type Server struct {
 	Options
 	resolver   resolver
-	gate       encryptionGate
+	gate       *encryptionGate
 	works      workGate
 	turns      turns
 	seats      seats
