@@ -68,6 +68,9 @@ func memory() (heap, stacks float64) {
 	return float64(m.HeapAlloc), float64(m.StackInuse)
 }
 
+// raceDetector is that there is one, which makes stacks larger.
+var raceDetector bool
+
 // TestIdleSessionsAreSmall: what a session that waits for a command holds in
 // memory, besides the buffers of the kernel.
 func TestIdleSessionsAreSmall(t *testing.T) {
@@ -92,7 +95,7 @@ func TestIdleSessionsAreSmall(t *testing.T) {
 			heapAfter, stacksAfter := memory()
 			heap, stacks = (heapAfter-heap)/number/1024, (stacksAfter-stacks)/number/1024
 			t.Logf("an idle session holds %.2f KiB of heap and %.2f KiB of stacks", heap, stacks)
-			if heap > c.heap || stacks > c.stacks {
+			if heap > c.heap || stacks > c.stacks && !raceDetector {
 				t.Errorf("want at most %.1f and %.1f KiB", c.heap, c.stacks)
 			}
 		})
