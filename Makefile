@@ -55,7 +55,7 @@ client-matrix: ## Watch every FTP client at work, and write docs/clients.md's ta
 
 ##@ Speed, beside other servers (root on Debian; see docs/benchmarks.md)
 .PHONY: bench bench-quick
-bench: ## Every row in at least 9 rounds: hours (BENCH_FLAGS)
+bench: ## Every row in at least 9 rounds: about two hours (BENCH_FLAGS)
 	hack/bench/run.sh $(BENCH_FLAGS)
 
 bench-quick: ## The main rows, small, in 3 rounds: about ten minutes

@@ -58,8 +58,8 @@ func sizeOf(quick bool) cell.Size {
 		}
 	}
 	return cell.Size{
-		Bytes: 8 << 30, Time: 10 * time.Second, Big: 1 << 30, Medium: 256 * mib, Small: 2000, Logins: 5 * time.Second,
-		Entries: 100000, Idle: 10000, IdleFew: 500, Settle: 10 * time.Second, Noop: 8 * time.Second, Durables: 200,
+		Bytes: 8 << 30, Time: 4 * time.Second, Big: 1 << 30, Medium: 256 * mib, Small: 2000, Logins: 3 * time.Second,
+		Entries: 100000, Idle: 10000, IdleFew: 500, Settle: 10 * time.Second, Noop: 5 * time.Second, Durables: 200,
 	}
 }
 
@@ -70,6 +70,11 @@ func (c *comparison) run() error {
 		return err
 	}
 	defer func() { _ = os.Remove(c.order.Cgroup) }()
+	if c.keep {
+		if err := c.takeEarlier(); err != nil {
+			return err
+		}
+	}
 	for _, scenario := range c.scenarios() {
 		if err := c.measure(scenario); err != nil {
 			return err

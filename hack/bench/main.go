@@ -77,6 +77,7 @@ type options struct {
 	clientCPUs cpus
 	profile    string
 	note       string
+	keep       bool
 }
 
 func compare(args []string) error {
@@ -103,6 +104,7 @@ func compare(args []string) error {
 	flags.Var(&o.serverCPUs, "server-cpus", "processors of the server, `0,1`")
 	flags.Var(&o.clientCPUs, "client-cpus", "processors of the client, `0,1`")
 	flags.StringVar(&o.profile, "profile", "", "`DIR` for perf's records of our server")
+	flags.BoolVar(&o.keep, "keep", false, "keep what an earlier run of the same sizes has measured of other scenarios")
 	flags.StringVar(&o.note, "note", "", "`TEXT` for the head of the table")
 	if err := flags.Parse(args); err != nil {
 		return err

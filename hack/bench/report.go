@@ -225,45 +225,43 @@ func (c *comparison) line(r row) string {
 	return b.String()
 }
 
+// results is what a comparison leaves behind for programs.
+type results struct {
+	Time       time.Time         `json:"time"`
+	Machine    string            `json:"machine"`
+	ServerCPUs []int             `json:"serverCPUs"`
+	ClientCPUs []int             `json:"clientCPUs"`
+	Rounds     int               `json:"rounds"`
+	Size       cell.Size         `json:"size"`
+	Note       string            `json:"note,omitempty"`
+	Versions   map[string]string `json:"versions"`
+	Results    []result          `json:"results"`
+	Failed     []string          `json:"failed,omitempty"`
+}
+
+type result struct {
+	Row      string                   `json:"row"`
+	Title    string                   `json:"title"`
+	Unit     string                   `json:"unit"`
+	Servers  map[string][]cell.Sample `json:"servers"` // by round
+	Verdicts []verdict                `json:"goals,omitempty"`
+}
+
+func (c *comparison) resultsFile() string { return filepath.Join(c.dir, "results.json") }
+
 // report writes what has been measured as Markdown and as JSON.
 func (c *comparison) report() error {
-	type result struct {
-		Row      string                   `json:"row"`
-		Title    string                   `json:"title"`
-		Unit     string                   `json:"unit"`
-		Servers  map[string][]cell.Sample `json:"servers"` // by round
-		Verdicts []verdict                `json:"goals,omitempty"`
+	file := results{
+		Time: c.begun, Machine: machine(), ServerCPUs: c.serverCPUs, ClientCPUs: c.clientCPUs,
+		Rounds: c.rounds, Size: c.size, Note: c.note, Versions: map[string]string{}, Failed: c.failed,
 	}
-	file := struct {
-		Time       time.Time         `json:"time"`
-		Machine    string            `json:"machine"`
-		ServerCPUs []int             `json:"serverCPUs"`
-		ClientCPUs []int             `json:"clientCPUs"`
-		Rounds     int               `json:"rounds"`
-		Size       cell.Size         `json:"size"`
-		Note       string            `json:"note,omitempty"`
-		Versions   map[string]string `json:"versions"`
-		Results    []result          `json:"results"`
-		Failed     []string          `json:"failed,omitempty"`
-	}{c.begun, machine(), c.serverCPUs, c.clientCPUs, c.rounds, c.size, c.note, map[string]string{}, nil, c.failed}
 	for _, s := range servers.All {
 		if !s.Limit {
 			file.Versions[s.Name] = s.Version
 		}
 	}
 	for _, r := range rows {
-		one := result{Row: r.Name, Title: r.Title, Unit: r.Unit, Servers: map[string][]cell.Sample{}}
-		for _, s := range servers.All {
-			if samples := c.values[key{r.Name, s.Name}]; len(samples) > 0 {
-				one.Servers[s.Name] = samples
-			}
-		}
-		for _, g := range r.Goals {
-			if v := c.judge(r, g); !v.Undecided {
-				one.Verdicts = append(one.Verdicts, v)
-			}
-		}
-		if len(one.Servers) > 0 {
+		if one := c.result(r); len(one.Servers) > 0 {
 			file.Results = append(file.Results, one)
 		}
 	}
@@ -272,7 +270,55 @@ func (c *comparison) report() error {
 		return err
 	}
 	return errors.Join(
-		os.WriteFile(filepath.Join(c.dir, "results.json"), append(data, '\n'), 0o644),
+		os.WriteFile(c.resultsFile(), append(data, '\n'), 0o644),
 		os.WriteFile(filepath.Join(c.dir, "results.md"), []byte(c.markdown()), 0o644),
 	)
+}
+
+func (c *comparison) result(r row) result {
+	one := result{Row: r.Name, Title: r.Title, Unit: r.Unit, Servers: map[string][]cell.Sample{}}
+	for _, s := range servers.All {
+		if samples := c.values[key{r.Name, s.Name}]; len(samples) > 0 {
+			one.Servers[s.Name] = samples
+		}
+	}
+	for _, g := range r.Goals {
+		if v := c.judge(r, g); !v.Undecided {
+			one.Verdicts = append(one.Verdicts, v)
+		}
+	}
+	return one
+}
+
+// takeEarlier takes over what an earlier run has measured of the scenarios that
+// this one leaves out. A run of all of them takes long.
+func (c *comparison) takeEarlier() error {
+	data, err := os.ReadFile(c.resultsFile())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var earlier results
+	if err := json.Unmarshal(data, &earlier); err != nil {
+		return fmt.Errorf("%s: %w", c.resultsFile(), err)
+	}
+	if earlier.Size != c.size || earlier.Machine != machine() || !slices.Equal(earlier.ServerCPUs, c.serverCPUs) {
+		return fmt.Errorf("%s is of other sizes, another machine or other processors: leave out -keep", c.resultsFile())
+	}
+	measured := map[string]bool{}
+	for _, scenario := range c.scenarios() {
+		measured[scenario] = true
+	}
+	for _, r := range rows {
+		i := slices.IndexFunc(earlier.Results, func(one result) bool { return one.Row == r.Name })
+		if i < 0 || measured[r.Scenario] {
+			continue
+		}
+		for server, samples := range earlier.Results[i].Servers {
+			c.values[key{r.Name, server}] = samples
+		}
+	}
+	return nil
 }

@@ -99,3 +99,34 @@ func TestEveryRowIsGiven(t *testing.T) {
 		}
 	}
 }
+
+// TestKeep: what is measured now replaces what was before, and the rest stays.
+func TestKeep(t *testing.T) {
+	dir := t.TempDir()
+	run := func(rows string, keep bool, values map[string][]cell.Sample) *comparison {
+		c := newComparison(options{dir: dir, rows: rows, keep: keep, rounds: 2}, nil)
+		if keep {
+			if err := c.takeEarlier(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for row, s := range values {
+			c.values[key{row, servers.Ours}] = s
+		}
+		if err := c.report(); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	run("", false, map[string][]cell.Sample{"retr-plain-1": samples(1, 2), "logins-plain": samples(3, 4)})
+	c := run("logins-plain", true, map[string][]cell.Sample{"logins-plain": samples(5, 6)})
+	for row, want := range map[string]float64{"retr-plain-1": 1, "logins-plain": 5} {
+		if got := c.of(row, servers.Ours, false); len(got) != 2 || got[0] != want {
+			t.Errorf("%s: %v, want first %v", row, got, want)
+		}
+	}
+	other := newComparison(options{dir: dir, quick: true}, nil)
+	if err := other.takeEarlier(); err == nil {
+		t.Error("results of other sizes were taken over")
+	}
+}
