@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
@@ -197,7 +198,8 @@ func (s *session) receiveData(t *transfer, c dataConn, u *vfs.Upload) error {
 	if err != nil {
 		return err
 	}
-	_ = c.endWrite() // at once: some clients wait for our close_notify
+	t.ended = time.Now()
+	_ = c.answerEnd() // at once: some clients wait for our close_notify
 	return s.judgeEnd(t, c, orderly)
 }
 
@@ -211,6 +213,7 @@ func (s *session) judgeEnd(t *transfer, c dataConn, orderly bool) error {
 			return err
 		}
 	}
+	t.into.Flush() // which takes time: the later the look, the more it tells
 	if !s.clientStays(t, orderly) {
 		return errUploaderGone
 	}

@@ -25,6 +25,8 @@ type dataConn interface {
 	send(p []byte, stall time.Duration) error
 	// endWrite tells the client that nothing more will come.
 	endWrite() error
+	// answerEnd is endWrite where the client has ended what it sends.
+	answerEnd() error
 }
 
 // linger is how long a data connection that we have ended waits for the
@@ -44,6 +46,7 @@ type plainData struct{ *net.TCPConn }
 
 func (c plainData) tcp() *net.TCPConn { return c.TCPConn }
 func (c plainData) endWrite() error   { return c.CloseWrite() }
+func (c plainData) answerEnd() error  { return c.Close() } // nothing unread can come any more
 
 func (c plainData) send(p []byte, stall time.Duration) error { return sendAll(c.TCPConn, p, stall) }
 
@@ -114,6 +117,9 @@ func (t *transfer) endSent(c dataConn) error {
 func goneAtTheEnd(err error) bool {
 	return errors.Is(err, unix.ENOTCONN) || errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET)
 }
+
+// answerEnd leaves the connection open: of TLS's end, that of TCP is still to come.
+func (c *tlsData) answerEnd() error { return c.endWrite() }
 
 // saidGoodbye tells, once Read has returned io.EOF, whether the client has ended
 // with close_notify. Package tls makes no difference between that and a

@@ -31,6 +31,7 @@ type transfer struct {
 	verb, path, direction string
 
 	started time.Time
+	ended   time.Time // when the client's end of an upload was met
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	bytes   atomic.Int64
@@ -214,6 +215,10 @@ func (s *session) abor(string) {
 }
 
 const (
+	// quickUpload: an upload that is over within it, from before the 150 on, is
+	// published without a wait. A process that is killed takes about half of it
+	// merely from its last write to the end of its data connection.
+	quickUpload = 150 * time.Microsecond
 	// The least and the longest wait for the end of a control connection
 	// whose client may have died: see clientStays.
 	shortestGrace = time.Millisecond
@@ -231,7 +236,10 @@ const (
 // one, the end of the control connection may still be on its way.
 func (s *session) clientStays(t *transfer, orderly bool) bool {
 	if !orderly {
-		t.waitParked(grace(s.ctrl.roundTrip(), time.Since(t.started)))
+		due := grace(t.bytes.Load(), t.ended.Sub(t.started), s.ctrl.roundTrip)
+		if rest := due - time.Since(t.ended); rest > 0 {
+			t.waitParked(rest)
+		}
 	}
 	if s.ctrl.peerClosed() {
 		return t.waitParked(parkTimeout) && t.quit
@@ -247,9 +255,17 @@ func (s *session) clientStays(t *transfer, orderly bool) bool {
 // grace is how long the end of the control connection may come after that of
 // the data connection: some round trips, and as long as a dying process waits
 // for a processor between the two. To wait as long as the upload took at most
-// doubles the time of a short one, in which death is as unlikely as it is short.
-func grace(roundTrip, took time.Duration) time.Duration {
-	return min(max(4*roundTrip, took, shortestGrace), longestGrace)
+// doubles the time of a short one, in which death is as unlikely as it is short;
+// in a quick one it is so unlikely that there is no wait. Nothing at all is what
+// arrives from a client that dies before its first byte, however quickly.
+func grace(bytes int64, took time.Duration, roundTrip func() time.Duration) time.Duration {
+	switch {
+	case bytes == 0:
+		return longestGrace
+	case took < quickUpload:
+		return 0
+	}
+	return min(max(4*roundTrip(), took, shortestGrace), longestGrace)
 }
 
 func (t *transfer) waitParked(d time.Duration) bool {

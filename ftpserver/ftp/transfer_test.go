@@ -172,21 +172,24 @@ func TestNoCloseNotify(t *testing.T) {
 func TestUploaderGone(t *testing.T) {
 	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
 		b.file("kept", "old")
-		for _, dataFirst := range []bool{false, true} {
-			data := c.begin("STOR kept")
-			_, err := io.WriteString(data, "half")
-			must(t, err)
-			first, second := net.Conn(c.raw), net.Conn(tcpOf(data))
-			if dataFirst {
-				first, second = second, first
+		for _, content := range []string{"half", ""} {
+			for _, dataFirst := range []bool{false, true} {
+				data := c.begin("STOR kept")
+				_, err := io.WriteString(data, content)
+				must(t, err)
+				b.whenUnderWay("kept")
+				first, second := net.Conn(c.raw), net.Conn(tcpOf(data))
+				if dataFirst {
+					first, second = second, first
+				}
+				_ = first.Close() // as the kernel does for a process that dies
+				_ = second.Close()
+				eventually(t, "the session ends", func() bool { return len(b.server.all()) == 0 })
+				if got := b.content("kept"); got != "old" {
+					t.Errorf("data connection first %t, after %q: the file holds %q", dataFirst, content, got)
+				}
+				c = b.again(c)
 			}
-			_ = first.Close() // as the kernel does for a process that dies
-			_ = second.Close()
-			eventually(t, "the session ends", func() bool { return len(b.server.all()) == 0 })
-			if got := b.content("kept"); got != "old" {
-				t.Errorf("data connection first %t: the file holds %q", dataFirst, got)
-			}
-			c = b.again(c)
 		}
 		data := c.begin("STOR kept")
 		_, err := io.WriteString(data, "new")
@@ -202,21 +205,60 @@ func TestUploaderGone(t *testing.T) {
 	})
 }
 
+// whenUnderWay waits until an upload has lasted long enough for its client to be
+// given all the time to die.
+func (b *bench) whenUnderWay(name string) {
+	b.t.Helper()
+	eventually(b.t, "the upload is under way", func() bool {
+		for _, s := range b.server.Sessions(10) {
+			if t := s.Transfer; t != nil && t.Path == "/"+name {
+				return time.Since(t.Since) > longestGrace
+			}
+		}
+		return false
+	})
+}
+
 // TestGrace: long enough for a dying process on a busy machine, and never more
-// than a short upload is worth.
+// than a short upload is worth. No wait is due where no process dies that fast, if
+// anything has come at all: the first thing that a client sends may be its end.
 func TestGrace(t *testing.T) {
 	const ms = time.Millisecond
-	for _, test := range []struct{ roundTrip, took, want time.Duration }{
-		{0, 0, ms},
-		{ms / 10, ms / 2, ms},
-		{2 * ms, ms, 8 * ms},
-		{ms, 10 * ms, 10 * ms},
-		{0, time.Minute, 20 * ms},
-		{time.Second, ms, 20 * ms},
+	for _, test := range []struct {
+		bytes                 int64
+		took, roundTrip, want time.Duration
+	}{
+		{1, 0, 0, 0},
+		{1, quickUpload - 1, 0, 0},
+		{1, quickUpload, 0, ms},
+		{1, ms / 2, ms / 10, ms},
+		{1, ms, 2 * ms, 8 * ms},
+		{1, 10 * ms, ms, 10 * ms},
+		{1, time.Minute, 0, 20 * ms},
+		{1, ms, time.Second, 20 * ms},
+		{0, 0, 0, 20 * ms},
+		{0, time.Minute, 0, 20 * ms},
 	} {
-		if got := grace(test.roundTrip, test.took); got != test.want {
-			t.Errorf("round trip %s, upload of %s: %s, want %s", test.roundTrip, test.took, got, test.want)
+		if got := grace(test.bytes, test.took, func() time.Duration { return test.roundTrip }); got != test.want {
+			t.Errorf("%d bytes in %s, round trip %s: %s, want %s", test.bytes, test.took, test.roundTrip, got, test.want)
 		}
+	}
+}
+
+// TestQuickUploadIsLookedAt: where no wait is due, the client must still be there.
+func TestQuickUploadIsLookedAt(t *testing.T) {
+	b := newBench(t, nil)
+	c := b.login()
+	s, now := b.server.all()[0], time.Now()
+	quick := &transfer{started: now, ended: now, ctx: t.Context(), parked: make(chan struct{})}
+	quick.bytes.Store(1)
+	if !s.clientStays(quick, false) {
+		t.Error("a client that is there is taken for dead")
+	}
+	must(t, c.raw.Close())
+	eventually(t, "the end of the control connection", s.ctrl.peerClosed)
+	if s.clientStays(quick, false) {
+		t.Error("a client that is gone is taken for alive")
 	}
 }
 

@@ -50,6 +50,21 @@ func (u *Upload) Commit() (size int64, err error) {
 	return size, nil
 }
 
+// Flush is the first step of Commit, for whoever has something to wait for in the
+// meantime: with durability Full the data is on stable storage when it returns. A
+// failure is told by what ends the upload.
+func (u *Upload) Flush() {
+	if u.fs.store.durable() && !u.ended.Load() {
+		u.flush()
+	}
+}
+
+func (u *Upload) flush() {
+	if u.file != nil && !u.flushed {
+		u.flushed, u.unflushed = true, u.file.Sync()
+	}
+}
+
 // Interrupt ends an upload whose transfer broke off. What arrived is kept, out
 // of sight, for this user to go on with; nothing is kept of an upload that
 // brought nothing or that began with a copy of its target. A partial upload that
@@ -109,7 +124,7 @@ func (u *Upload) end(sync bool) (size int64, err error) {
 		return 0, nil // a Direct upload that has not begun
 	}
 	if sync {
-		err = u.file.Sync()
+		u.flush()
 	}
 	if u.direct {
 		defer u.fs.alone(u.at.base)() // nobody removes it between the look and letGo
@@ -119,7 +134,7 @@ func (u *Upload) end(sync bool) (size int64, err error) {
 	if serr == nil {
 		size, u.size, u.links = i.Size, i.Size, i.Links
 	}
-	return size, cmp.Or(err, serr, u.file.Close())
+	return size, cmp.Or(u.unflushed, serr, u.file.Close())
 }
 
 // giveUp ends a Commit that has failed. What came after a partial upload that

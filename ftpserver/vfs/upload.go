@@ -51,11 +51,13 @@ type Upload struct {
 	hidden  string // the temporary's name
 	partial string // where an interrupted upload is kept
 	plan
-	source   source
-	target   Info // what the name held, as far as the upload builds on it
-	exists   bool // it held something
-	prepared bool
-	ended    atomic.Bool
+	source    source
+	target    Info // what the name held, as far as the upload builds on it
+	exists    bool // it held something
+	prepared  bool
+	flushed   bool  // or tried to: never twice
+	unflushed error // why that has failed
+	ended     atomic.Bool
 
 	direct  bool     // into the visible file
 	created bool     // by this upload, directly
