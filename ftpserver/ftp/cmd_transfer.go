@@ -84,6 +84,7 @@ func (s *session) retr(arg string) {
 // sendDownload sends what is left of f, or what from makes of it.
 func (s *session) sendDownload(t *transfer, c dataConn, f *os.File, from io.Reader, size int64) error {
 	defer func() { _ = f.Close() }()
+	gather(c.tcp())
 	stall := s.config().Limits.StallTimeout
 	var err error
 	switch {
