@@ -214,8 +214,11 @@ func (s *session) judgeEnd(t *transfer, c dataConn, orderly bool) error {
 			return err
 		}
 	}
+	if !orderly {
+		s.giveTime(t)
+	}
 	t.into.Flush() // which takes time: the later the look, the more it tells
-	if !s.clientStays(t, orderly) {
+	if !s.clientStays(t) {
 		return errUploaderGone
 	}
 	return nil

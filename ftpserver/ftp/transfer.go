@@ -232,15 +232,9 @@ const (
 // if the file were complete, and its control connection with it: an upload may
 // be published only when that has not happened.
 //
-// orderly is an end that a dying client can't make (TLS close_notify). Without
-// one, the end of the control connection may still be on its way.
-func (s *session) clientStays(t *transfer, orderly bool) bool {
-	if !orderly {
-		due := grace(t.bytes.Load(), t.ended.Sub(t.started), s.ctrl.roundTrip)
-		if rest := due - time.Since(t.ended); rest > 0 {
-			t.waitParked(rest)
-		}
-	}
+// The end of the control connection may come later: giveTime first, where the end
+// of the upload is one that a dying client makes too (not TLS close_notify).
+func (s *session) clientStays(t *transfer) bool {
 	if s.ctrl.peerClosed() {
 		return t.waitParked(parkTimeout) && t.quit
 	}
@@ -249,6 +243,14 @@ func (s *session) clientStays(t *transfer, orderly bool) bool {
 		return !t.gone
 	default:
 		return context.Cause(t.ctx) == nil
+	}
+}
+
+// giveTime waits for the end of the control connection of a client that has died.
+func (s *session) giveTime(t *transfer) {
+	due := grace(t.bytes.Load(), t.ended.Sub(t.started), s.ctrl.roundTrip)
+	if rest := due - time.Since(t.ended); rest > 0 {
+		t.waitParked(rest)
 	}
 }
 

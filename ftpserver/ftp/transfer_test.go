@@ -252,12 +252,12 @@ func TestQuickUploadIsLookedAt(t *testing.T) {
 	s, now := b.server.all()[0], time.Now()
 	quick := &transfer{started: now, ended: now, ctx: t.Context(), parked: make(chan struct{})}
 	quick.bytes.Store(1)
-	if !s.clientStays(quick, false) {
+	if !s.clientStays(quick) {
 		t.Error("a client that is there is taken for dead")
 	}
 	must(t, c.raw.Close())
 	eventually(t, "the end of the control connection", s.ctrl.peerClosed)
-	if s.clientStays(quick, false) {
+	if s.clientStays(quick) {
 		t.Error("a client that is gone is taken for alive")
 	}
 }
