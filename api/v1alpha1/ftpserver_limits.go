@@ -37,6 +37,9 @@ type LimitsSpec struct {
 	// +optional
 	// +default={"mode": "Lockout"}
 	FailedLogins FailedLoginsSpec `json:"failedLogins,omitzero"`
+
+	// The rates of sessions whose user has none; absent: as fast as can be.
+	RatesSpec `json:",inline"`
 }
 
 // FailedLoginsMode is what failed logins lead to.

@@ -45,6 +45,8 @@ type Limits struct {
 	DrainTimeout time.Duration `yaml:"drainTimeout,omitempty"`
 	// FailedLogins bounds how fast passwords can be guessed.
 	FailedLogins FailedLogins `yaml:"failedLogins,omitempty"`
+	// Rates are those of sessions whose user has none of their own.
+	Rates `yaml:",inline"`
 }
 
 func (l *Limits) setDefaults() {
@@ -72,8 +74,10 @@ func (l *Limits) validate() error {
 			errs = append(errs, fmt.Errorf("limits.%s: must be between 1s and 24h, is %s", field, d))
 		}
 	}
-	if err := l.FailedLogins.validate(); err != nil {
-		errs = append(errs, err)
+	for _, err := range []error{l.FailedLogins.validate(), l.Rates.validate("limits")} {
+		if err != nil {
+			errs = append(errs, err)
+		}
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)

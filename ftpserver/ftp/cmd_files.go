@@ -175,6 +175,9 @@ func (s *session) stat(arg string) {
 	}
 	if t != nil {
 		lines = append(lines, fmt.Sprintf("%s %s: %d bytes so far", t.verb, t.path, t.bytes.Load()))
+		if limit := s.rate(t.direction, s.server.Live.Current()); limit != 0 && t.direction != "" {
+			lines = append(lines, fmt.Sprintf("Limit: %d bytes per second", limit))
+		}
 	}
 	s.replyLines(211, "Status", lines, "End of status")
 }

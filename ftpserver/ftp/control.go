@@ -175,7 +175,7 @@ func (c *control) write(b []byte) error {
 // peerClosed tells whether the client has ended its side of the connection,
 // even when there are bytes before that end which nobody has read yet.
 func (c *control) peerClosed() bool {
-	info := c.tcpInfo()
+	info := tcpInfo(c.raw)
 	return info == nil || info.State != unix.BPF_TCP_ESTABLISHED
 }
 
@@ -183,16 +183,17 @@ func (c *control) peerClosed() bool {
 // is of no use: the client acknowledges our 150 late, by its timer of up to 40 ms,
 // as it has nothing to say until the transfer is over.
 func (c *control) roundTrip() time.Duration {
-	info := c.tcpInfo()
+	info := tcpInfo(c.raw)
 	if info == nil {
 		return 0
 	}
 	return time.Duration(min(info.Rtt, info.Min_rtt)) * time.Microsecond
 }
 
-func (c *control) tcpInfo() *unix.TCPInfo {
+// tcpInfo is what the kernel knows of a connection (tcp(7)); nil: it is closed.
+func tcpInfo(c *net.TCPConn) *unix.TCPInfo {
 	var info *unix.TCPInfo
-	_ = withFD(c.raw, func(fd int) {
+	_ = withFD(c, func(fd int) {
 		info, _ = unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 	})
 	return info

@@ -240,9 +240,7 @@ type receiver struct {
 }
 
 func (r *receiver) Read(p []byte) (int, error) {
-	_ = r.c.SetReadDeadline(time.Now().Add(r.stall))
-	n, err := r.c.Read(p)
-	r.t.add(int64(n))
+	n, err := r.t.receive(r.c, p, r.stall)
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = &networkError{err}
 	}

@@ -71,7 +71,9 @@ type session struct {
 	deflateLevel int         // of MODE Z; 0: the default
 	closeNotify  bool        // the client has ended an upload with close_notify before
 	resumes      atomic.Bool // its last data connection has resumed a TLS session
-	finished     bool        // QUIT, or the session is to end
+	downloads    flow        // of its transfers
+	uploads      flow
+	finished     bool // QUIT, or the session is to end
 	closedReason string
 
 	mu           sync.Mutex

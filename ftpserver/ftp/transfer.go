@@ -40,6 +40,7 @@ type transfer struct {
 	plain    int64
 	into     *vfs.Upload // what an upload is received into
 	count    func(direction string, n int64)
+	throttle *throttle     // holds it to a rate; nil: nothing is transferred
 	done     chan struct{} // closed when the session is free again
 
 	// parked is closed when the session reads no further: it has read a command
@@ -91,6 +92,7 @@ func (s *session) carry(t *transfer, port dataPort, j job) {
 		s.conclude(t, t.why(&openError{err}))
 		return
 	}
+	t.throttle = s.throttle(t.direction, c)
 	stop := context.AfterFunc(t.ctx, func() { _ = c.tcp().Close() })
 	defer stop()
 	err = t.why(j.run(t, c))
@@ -179,6 +181,9 @@ func (s *session) logTransfer(t *transfer, code int, err error) {
 func (t *transfer) add(n int64) {
 	t.bytes.Add(n)
 	t.count(t.direction, n)
+	if t.throttle != nil {
+		t.throttle.flow.moved(time.Now(), n)
+	}
 }
 
 // park notes that the session has stopped reading, and why.

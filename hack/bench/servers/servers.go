@@ -38,6 +38,7 @@ type Env struct {
 	Both       string // both in one PEM file
 	Hash       string // Password's, as our server makes it
 	Durability string // of our server: None or Full
+	Rate       int64  // of our server: each session's, both ways, in bytes per second; 0: none
 }
 
 // write puts a file of configuration into Dir and returns its path.
