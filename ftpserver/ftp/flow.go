@@ -137,11 +137,11 @@ func (s *session) rates(now *live.Snapshot) config.Rates {
 
 // rate is that of one direction; listings are downloads.
 func (s *session) rate(direction string, now *live.Snapshot) int64 {
-	if r := s.rates(now); direction == upload {
+	r := s.rates(now)
+	if direction == upload {
 		return r.UploadRatePerSession
-	} else {
-		return r.DownloadRatePerSession
 	}
+	return r.DownloadRatePerSession
 }
 
 // throttle is what holds a transfer over a data connection to the session's rate.
