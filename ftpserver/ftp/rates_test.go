@@ -27,33 +27,30 @@ func TestRates(t *testing.T) {
 	const rate, size = 512 << 10, 384 << 10
 	random := samples()["random"][:size]
 	long := strings.Repeat("x", 198) + "%04d"
-	for name, move := range map[string]func(b *bench, c *client){
-		"download": func(b *bench, c *client) { b.file("f", random); c.fetch("RETR f", size) },
-		"upload":   func(_ *bench, c *client) { c.store("STOR f", random) },
-		"text":     func(b *bench, c *client) { c.do("TYPE A", "200"); b.file("f", random); c.fetch("RETR f", size) },
-		"text up":  func(_ *bench, c *client) { c.do("TYPE A", "200"); c.store("STOR f", random) },
-		"packed":   func(b *bench, c *client) { c.do("MODE Z", "200"); b.file("f", random); c.fetch("RETR f", size) },
-		"packed up": func(_ *bench, c *client) {
-			c.do("MODE Z", "200")
-			c.store("STOR f", string(pack(c.t, random)))
-		},
-		"listing": func(b *bench, c *client) {
-			for i := range size/200 + 1 {
-				b.file(fmt.Sprintf(long, i), "")
-			}
-			c.fetch("NLST", size)
-		},
-		"many": func(b *bench, c *client) {
-			b.file("f", random[:size/16])
+	packed := string(pack(t, random))
+	for name, move := range map[string]func(c *client){
+		"download":  func(c *client) { c.fetch("RETR f", size) },
+		"upload":    func(c *client) { c.store("STOR up", random) },
+		"text":      func(c *client) { c.do("TYPE A", "200"); c.fetch("RETR f", size) },
+		"text up":   func(c *client) { c.do("TYPE A", "200"); c.store("STOR up", random) },
+		"packed":    func(c *client) { c.do("MODE Z", "200"); c.fetch("RETR f", size) },
+		"packed up": func(c *client) { c.do("MODE Z", "200"); c.store("STOR up", packed) },
+		"listing":   func(c *client) { c.fetch("NLST dir", size) },
+		"many": func(c *client) {
 			for range 16 {
-				c.fetch("RETR f", size/16)
+				c.fetch("RETR small", size/16)
 			}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBoth(t, heldTo(rate), func(t *testing.T, b *bench, c *client) {
+				b.file("f", random)
+				b.file("small", random[:size/16])
+				for i := 0; name == "listing" && i <= size/200; i++ {
+					b.file("dir/"+fmt.Sprintf(long, i), "")
+				}
 				begun := time.Now()
-				move(b, c)
+				move(c)
 				took, least := time.Since(begun), time.Duration(size*int64(time.Second)/rate)-burstTime
 				if took < least {
 					t.Errorf("it took %v, and must take %v", took, least)
