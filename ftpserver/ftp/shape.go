@@ -56,8 +56,8 @@ func shapeReceiving(c *net.TCPConn, bytesPerSecond int64) {
 	})
 }
 
-// setReceiveBuffer makes it as large, for good, and lets the window follow, which would
-// stay at what the buffer was before.
+// setReceiveBuffer makes it as large, for good, and lets the window follow: not every
+// kernel lets it grow beyond what the buffer was before.
 func setReceiveBuffer(fd int, size int64) {
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, int(size))
 	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_WINDOW_CLAMP, int(2*size))
