@@ -41,13 +41,18 @@ verify: ## Fail where generated files are not current
 test: ## The gate: generated files, lint, unit, API, controller, race, fuzz, client and end-to-end tests
 	hack/test.sh gate
 
-test-full: ## What is too long for the gate: large files, every mode, the cluster's own tests
+test-full: ## What is too long for the gate: large files, every mode, the soak, the cluster's own tests
 	hack/test.sh full
 
-.PHONY: fuzz client-matrix
+.PHONY: fuzz soak client-matrix
 FUZZTIME ?= 1m
 fuzz: ## Every fuzz target for a while (FUZZTIME=1m)
 	hack/fuzz.sh run $(FUZZTIME)
+
+SOAK ?= 30m
+soak: ## Clients work, break off and die for a while, and nothing may grow (SOAK=30m)
+	hack/tools/packages.sh clients
+	FTP_SOAK=$(SOAK) go test ./test/clients -run '^TestSoak$$' -count=1 -v -timeout 24h
 
 client-matrix: ## Watch every FTP client at work, and write docs/clients.md's tables anew
 	hack/tools/packages.sh clients curl-current

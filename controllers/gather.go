@@ -172,9 +172,13 @@ func (s *scope) entries() ([]config.User, error) {
 // loginOf is what pods tell of a user whom they have loaded. narrow names what
 // narrows all users of the server.
 func loginOf(entry config.User, narrow []string) (l policy.Login, err error) {
-	l = policy.Login{Name: entry.Name, File: render.UsersFile(entry.Name), Newer: entry.UnknownInPrevious()}
+	l = policy.Login{Name: entry.Name, File: render.UsersFile(entry.Name)}
+	what, refused := entry.UnknownInPrevious()
 	if len(narrow) > 0 && entry.Login != config.LoginSuspended {
-		l.Newer = strings.Join(narrow, ", ") + " of the FTPServer, which narrow all logins"
+		what, refused = strings.Join(narrow, ", ")+" of the FTPServer, which narrow all logins", true
+	}
+	if l.Newer = what; refused {
+		l.Newer += ", and refuses the login"
 	}
 	if l.Digest, err = entry.Digest(); err != nil {
 		return l, err

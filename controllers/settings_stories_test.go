@@ -184,6 +184,43 @@ func TestDeniedToEverybodyOnAnOlderServer(t *testing.T) {
 	}
 }
 
+// Rates are set by an edit and reach the server. One of the previous version is as
+// fast as it can be and refuses nobody for it; server and user are told.
+func TestRatesOnAnOlderServer(t *testing.T) {
+	ns := namespace(t)
+	server, user := newServer(ns, "files"), newUser(ns, "alice", "files")
+	create(t, server, user)
+	runPods(t, ns, "files")
+	reaches(t, user, kstatus.CurrentStatus)
+
+	rate := resource.MustParse("1Mi")
+	change(t, user, func(u *v1alpha1.FTPUser) { u.Spec.Limits.UploadRatePerSession = &rate })
+	eventually(t, func() error {
+		if got := login(t, ns, "files", "alice").Rates; got != (config.Rates{UploadRatePerSession: 1 << 20}) {
+			return fmt.Errorf("the user's rates are %+v", got)
+		}
+		return nil
+	})
+	change(t, server, func(s *v1alpha1.FTPServer) { s.Spec.Limits.DownloadRatePerSession = &rate })
+	configured(t, ns, func(c *config.Config) error {
+		if c.Limits.Rates != (config.Rates{DownloadRatePerSession: 1 << 20}) {
+			return fmt.Errorf("the rates are %+v", c.Limits.Rates)
+		}
+		return nil
+	})
+	reaches(t, server, kstatus.CurrentStatus)
+	reaches(t, user, kstatus.CurrentStatus)
+
+	pods.set(t, func() { pods.older[host(ns, "files")] = true })
+	reconcileAll(t, ns, "files")
+	unsupported(t, server, "limits.downloadRatePerSession")
+	unsupported(t, user, "how fast the user may transfer (limits): let")
+	if old := previousLogin(t, ns, "alice"); old.Login != config.LoginEnabled || old.Rates != (config.Rates{}) {
+		t.Errorf("an older server is told %+v", old)
+	}
+	quiet(t, ns, "files")
+}
+
 // unsupported finds that what an older server does not know of the object is named.
 func unsupported(t *testing.T, o client.Object, what string) {
 	t.Helper()

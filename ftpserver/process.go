@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -13,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/auth"
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
@@ -106,10 +109,23 @@ func (p *process) listen(c *config.Config) error {
 }
 
 // listenControl opens a control port. Dead clients are noticed by keep-alive
-// after about two minutes.
+// after about two minutes. Connections have from the listener what it is told
+// before it listens, and need not be told one by one.
 func listenControl(address string) (net.Listener, error) {
-	lc := net.ListenConfig{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4}}
+	lc := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, c syscall.RawConn) error {
+		var err error
+		return cmp.Or(c.Control(func(fd uintptr) { err = keepAlive(int(fd)) }), err)
+	}}
 	return lc.Listen(context.Background(), "tcp", address)
+}
+
+func keepAlive(fd int) error {
+	return errors.Join(
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, 60),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, 15),
+		unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, 4),
+	)
 }
 
 func (p *process) closeControl() {
@@ -152,6 +168,7 @@ func (p *process) run(ctx context.Context, again func()) error {
 	start(func() error { return p.server.Serve(p.control) })
 	p.implicit.start()
 	start(func() error { p.sweep(work); return nil })
+	start(func() error { new(quiet).run(work); return nil })
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // from now on: before, it ends the process
 	defer signal.Stop(hangup)

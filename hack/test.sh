@@ -62,6 +62,8 @@ full() {
 	fuzz 60s
 	stage "Real clients against the server alone: every mode, large files, race detector"
 	RACE=1 go_test clients -timeout 180m ./test/clients/...
+	stage "Soak: clients work, break off and die for half an hour, and nothing may grow"
+	FTP_SOAK=30m go_test soak -timeout 90m -count=1 -run '^TestSoak$' ./test/clients
 	stage "The local cluster's own cycles"
 	hack/cluster/test.sh
 	end_to_end 90m

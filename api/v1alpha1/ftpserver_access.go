@@ -35,6 +35,12 @@ type AnonymousSpec struct {
 	//
 	// +optional
 	Quota QuotaSpec `json:"quota,omitzero"`
+
+	// limits bound what each guest may use, lower or higher than the server's.
+	// Absent: only the server's limits hold.
+	//
+	// +optional
+	Limits RatesSpec `json:"limits,omitzero"`
 }
 
 // NetworkPolicyMode says who keeps the NetworkPolicy of the pods.

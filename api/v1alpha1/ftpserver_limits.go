@@ -7,7 +7,8 @@ import (
 // LimitsSpec bounds what clients may use.
 type LimitsSpec struct {
 	// sessionsPerReplica is how many control connections one pod serves at once;
-	// a further one is told 421. Absent: no limit.
+	// one more takes the place of one that nobody has logged in on, or else is
+	// told 421. Absent: no limit.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=1
@@ -37,6 +38,9 @@ type LimitsSpec struct {
 	// +optional
 	// +default={"mode": "Lockout"}
 	FailedLogins FailedLoginsSpec `json:"failedLogins,omitzero"`
+
+	// The rates of sessions whose user has none; absent: as fast as can be.
+	RatesSpec `json:",inline"`
 }
 
 // FailedLoginsMode is what failed logins lead to.

@@ -189,6 +189,10 @@ type UserLimitsSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	SessionsPerReplica int32 `json:"sessionsPerReplica,omitempty"`
+
+	// The rates of the user's sessions, lower or higher than the server's; absent:
+	// the server's.
+	RatesSpec `json:",inline"`
 }
 
 // FTPUserStatus is the state of an FTPUser as last seen.

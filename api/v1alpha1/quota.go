@@ -25,9 +25,4 @@ type QuotaSpec struct {
 }
 
 // InBytes is the limit of bytes; 0 is none.
-func (q QuotaSpec) InBytes() int64 {
-	if q.Bytes == nil {
-		return 0
-	}
-	return q.Bytes.Value()
-}
+func (q QuotaSpec) InBytes() int64 { return inBytes(q.Bytes) }

@@ -41,6 +41,17 @@ func TestSettingsAreJudged(t *testing.T) {
 		"quota of guests":             {server, []set{{"spec.anonymous", fields("role", "WriteOnly", "quota", fields("bytes", "1Gi"))}}, ""},
 		"quota of guests, of nothing": {server, []set{{"spec.anonymous", fields("quota", fields())}}, "give quota bytes or files"},
 
+		"rates":                {server, []set{{"spec.limits", fields("downloadRatePerSession", "10Mi", "uploadRatePerSession", "1.5M")}}, ""},
+		"rates, the lowest":    {server, []set{{"spec.limits", fields("downloadRatePerSession", int64(1024), "uploadRatePerSession", "1Ki")}}, ""},
+		"rates, the highest":   {user, []set{{"spec.limits", fields("downloadRatePerSession", "1Ti", "uploadRatePerSession", "1Ti")}}, ""},
+		"rates of guests":      {server, []set{{"spec.anonymous", fields("limits", fields("downloadRatePerSession", "1Mi"))}}, ""},
+		"downloads too slow":   {server, []set{{"spec.limits", fields("downloadRatePerSession", "1023")}}, "downloadRatePerSession must be between 1Ki and 1Ti bytes per second, such as 10Mi"},
+		"downloads of nothing": {user, []set{{"spec.limits", fields("downloadRatePerSession", int64(0))}}, "leave it out for none of its own"},
+		"downloads too fast":   {user, []set{{"spec.limits", fields("downloadRatePerSession", "2Ti")}}, "downloadRatePerSession must be between 1Ki and 1Ti"},
+		"uploads too slow":     {user, []set{{"spec.limits", fields("uploadRatePerSession", "-10Mi")}}, "uploadRatePerSession must be between 1Ki and 1Ti bytes per second, such as 10Mi"},
+		"uploads too fast":     {server, []set{{"spec.limits", fields("uploadRatePerSession", "2Ti")}}, "uploadRatePerSession must be between 1Ki and 1Ti"},
+		"uploads of guests":    {server, []set{{"spec.anonymous", fields("limits", fields("uploadRatePerSession", "1"))}}, "uploadRatePerSession must be between 1Ki and 1Ti"},
+
 		"data protection":           {server, []set{{"spec.tls", fields("mode", "Optional", "dataProtection", "Required")}}, ""},
 		"data protection unsaid":    {server, []set{{"spec.tls", fields("mode", "Disabled")}}, ""},
 		"data protection of a kind": {server, []set{{"spec.tls", fields("dataProtection", "Private")}}, `supported values: "Required", "Optional"`},

@@ -126,7 +126,7 @@ func UserProgrammed(slots []Slot, answers []Answer, files map[string]config.Expe
 		}
 		for _, a := range told {
 			if u.Newer != "" && !a.Status.Current() {
-				return unsupported(s, a.Pod, u.Newer+", and refuses the login")
+				return unsupported(s, a.Pod, u.Newer)
 			}
 		}
 	}

@@ -29,6 +29,7 @@ const (
 	// narrowOverhead is what else can narrow a login, but for a quota.
 	narrowOverhead = 80
 	quotaOverhead  = 80
+	rateOverhead   = 50
 )
 
 // entrySize is the most that a user takes of its shard, in bytes: its entry is
@@ -46,6 +47,9 @@ func entrySize(u *v1alpha1.FTPUser) int {
 	}
 	if u.Spec.Quota != (v1alpha1.QuotaSpec{}) {
 		size += quotaOverhead
+	}
+	if u.Spec.Limits.RatesSpec != (v1alpha1.RatesSpec{}) {
+		size += 2 * rateOverhead
 	}
 	return size + cidrOverhead*len(u.Spec.AllowedCIDRs) + narrowOverhead
 }
@@ -126,6 +130,7 @@ func UserEntry(u *v1alpha1.FTPUser, passwordHash string) config.User {
 		MaxSessions:  int(u.Spec.Limits.SessionsPerReplica),
 		Quota:        config.Quota{Bytes: u.Spec.Quota.InBytes(), Files: u.Spec.Quota.Files},
 	}
+	entry.DownloadRatePerSession, entry.UploadRatePerSession = u.Spec.Limits.InBytes()
 	for _, p := range u.Spec.Paths {
 		entry.Paths = append(entry.Paths, config.PathRule{
 			Path: p.Path, Role: config.Role(p.Role), Uploads: config.Uploads(p.Uploads), Overwrite: config.Overwrite(p.Overwrite),

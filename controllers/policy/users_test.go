@@ -81,6 +81,8 @@ func TestServerFull(t *testing.T) {
 		"narrowed": {12_000, func(s *v1alpha1.FTPUserSpec) {
 			s.ExpiresAt, s.Limits.SessionsPerReplica = &until, 100_000
 			s.Quota = v1alpha1.QuotaSpec{Bytes: ptr.To(resource.MustParse("1Ei")), Files: 1_000_000_000_000}
+			most := resource.MustParse("1Ti")
+			s.Limits.DownloadRatePerSession, s.Limits.UploadRatePerSession = &most, &most
 		}},
 		"many paths":          {3_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 500) }},
 		"short paths":         {6_000, func(s *v1alpha1.FTPUserSpec) { s.Paths = rules(32, 2) }},
@@ -215,6 +217,19 @@ func TestQuotaOfAUser(t *testing.T) {
 	u.Spec.Role = v1alpha1.RoleAdmin
 	if got := policy.AcceptUsers([]*v1alpha1.FTPUser{u})["a"]; got.Reason != v1alpha1.ReasonInvalidSpec {
 		t.Errorf("an Admin with a quota: %+v", got)
+	}
+}
+
+// Rates reach the server in bytes per second.
+func TestRatesOfAUser(t *testing.T) {
+	u := user("a", "", 0)
+	if got := policy.UserEntry(u, "").Rates; got != (config.Rates{}) {
+		t.Errorf("none are %+v", got)
+	}
+	u.Spec.Limits.DownloadRatePerSession = ptr.To(resource.MustParse("1.5Mi"))
+	u.Spec.Limits.UploadRatePerSession = ptr.To(resource.MustParse("2000.5"))
+	if got := policy.UserEntry(u, "").Rates; got != (config.Rates{DownloadRatePerSession: 3 << 19, UploadRatePerSession: 2001}) {
+		t.Errorf("they are %+v", got)
 	}
 }
 

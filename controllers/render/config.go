@@ -122,6 +122,7 @@ func anonymous(spec *v1alpha1.AnonymousSpec) *config.Anonymous {
 	return &config.Anonymous{
 		Home: spec.Home, Role: config.Role(spec.Role),
 		Quota: config.Quota{Bytes: spec.Quota.InBytes(), Files: spec.Quota.Files},
+		Rates: rates(spec.Limits),
 	}
 }
 

@@ -21,7 +21,13 @@ func limits(s *v1alpha1.FTPServer) config.Limits {
 			LockoutAfter: int(spec.FailedLogins.LockoutAfter),
 			LockoutFor:   duration(spec.FailedLogins.LockoutFor),
 		},
+		Rates: rates(spec.RatesSpec),
 	}
+}
+
+func rates(spec v1alpha1.RatesSpec) (r config.Rates) {
+	r.DownloadRatePerSession, r.UploadRatePerSession = spec.InBytes()
+	return r
 }
 
 var guessing = map[v1alpha1.FailedLoginsMode]config.GuessingMode{

@@ -91,7 +91,9 @@ func tuned(in *render.Input) {
 // guarded uses all that narrows logins and what reaches the pods.
 func guarded(in *render.Input) {
 	s := &in.Server.Spec
-	s.Anonymous = &v1alpha1.AnonymousSpec{Home: "/pub", Role: "ReadOnly", Quota: v1alpha1.QuotaSpec{Bytes: ptr.To(resource.MustParse("1Gi"))}}
+	s.Anonymous = &v1alpha1.AnonymousSpec{Home: "/pub", Role: "ReadOnly", Quota: v1alpha1.QuotaSpec{Bytes: ptr.To(resource.MustParse("1Gi"))},
+		Limits: v1alpha1.RatesSpec{DownloadRatePerSession: ptr.To(resource.MustParse("1Mi"))}}
+	s.Limits.DownloadRatePerSession, s.Limits.UploadRatePerSession = ptr.To(resource.MustParse("10Mi")), ptr.To(resource.MustParse("5M"))
 	s.Limits.FailedLogins.Mode = v1alpha1.FailedLoginsNone
 	s.NetworkPolicy = v1alpha1.NetworkPolicySpec{Mode: v1alpha1.NetworkPolicyManaged, FTPFrom: []networkingv1.NetworkPolicyPeer{
 		{IPBlock: &networkingv1.IPBlock{CIDR: "198.51.100.0/24"}},
@@ -100,7 +102,7 @@ func guarded(in *render.Input) {
 	}}
 	in.PassiveAddresses = []config.PassiveAddress{{Address: "lb.example.com"}}
 	in.Users = []config.User{
-		{Name: "alice", UID: "1", PasswordHash: "$argon2id$alice", Role: "ReadWrite", Login: "Enabled", MaxSessions: 2, Quota: config.Quota{Bytes: 1 << 30, Files: 100},
+		{Name: "alice", UID: "1", PasswordHash: "$argon2id$alice", Role: "ReadWrite", Login: "Enabled", MaxSessions: 2, Quota: config.Quota{Bytes: 1 << 30, Files: 100}, Rates: config.Rates{DownloadRatePerSession: 1 << 20},
 			Paths: []config.PathRule{{Path: "/in", Role: "WriteOnly"}}, AllowedCIDRs: []string{"10.0.0.0/8"}, ExpiresAt: time.Unix(1893456000, 0).UTC()},
 		{Name: "bob", UID: "2", PasswordHash: "$6$bob", Role: "ReadWrite", Login: "Enabled"},
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 
 	"go.yaml.in/yaml/v3"
@@ -42,7 +41,7 @@ func DecodeUsers(data []byte, s Strictness) ([]User, error) {
 		return nil, err
 	}
 	setUserDefaults(f.Users)
-	if err := errors.Join(validateUsers("users", f.Users)...); err != nil {
+	if err := Brief(validateUsers("users", f.Users)); err != nil {
 		return nil, err
 	}
 	return f.Users, nil

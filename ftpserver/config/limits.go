@@ -21,7 +21,8 @@ const (
 
 // Limits bound what clients may use. A limit of 0 is none.
 type Limits struct {
-	// Sessions is how many control connections the process serves at once.
+	// Sessions is how many control connections the process serves at once. One
+	// more takes the place of one that nobody has logged in on, or else is refused.
 	Sessions int `yaml:"sessions,omitempty"`
 	// SessionsPerAddress is how many of them one client address may hold; of
 	// IPv6, one network of 64 bits. It does not count where addresses are hidden
@@ -45,6 +46,8 @@ type Limits struct {
 	DrainTimeout time.Duration `yaml:"drainTimeout,omitempty"`
 	// FailedLogins bounds how fast passwords can be guessed.
 	FailedLogins FailedLogins `yaml:"failedLogins,omitempty"`
+	// Rates are those of sessions whose user has none of their own.
+	Rates `yaml:",inline"`
 }
 
 func (l *Limits) setDefaults() {
@@ -72,8 +75,10 @@ func (l *Limits) validate() error {
 			errs = append(errs, fmt.Errorf("limits.%s: must be between 1s and 24h, is %s", field, d))
 		}
 	}
-	if err := l.FailedLogins.validate(); err != nil {
-		errs = append(errs, err)
+	for _, err := range []error{l.FailedLogins.validate(), l.Rates.validate("limits")} {
+		if err != nil {
+			errs = append(errs, err)
+		}
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(errs...)

@@ -46,6 +46,8 @@ func TestNarrowedLogins(t *testing.T) {
 		"maxSessions":  func(u *User) { u.MaxSessions = 1 },
 		"quota":        func(u *User) { u.Quota.Bytes = 1 },
 		"more":         func(u *User) { u.Quota.Bytes = 2 },
+		"downloads":    func(u *User) { u.DownloadRatePerSession = 1 << 20 },
+		"uploads":      func(u *User) { u.UploadRatePerSession = 1 << 20 },
 	} {
 		u := before[0]
 		edit(&u)

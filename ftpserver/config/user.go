@@ -39,6 +39,8 @@ type Anonymous struct {
 	Role Role `yaml:"role,omitempty"`
 	// Quota limits what all guests together may store.
 	Quota Quota `yaml:"quota,omitempty"`
+	// Rates go before those of Limits, for each guest's session.
+	Rates `yaml:",inline"`
 }
 
 // PathRule gives a user another role in a directory and all below it.
@@ -115,6 +117,8 @@ type User struct {
 	CertificateLogin CertificateLogin `yaml:"certificateLogin,omitempty"`
 	// Quota limits what the user's home may hold. An Admin has none.
 	Quota Quota `yaml:"quota,omitempty"`
+	// Rates go before those of Limits, where they are given.
+	Rates `yaml:",inline"`
 }
 
 // UsersFile is a file of users.
@@ -183,7 +187,7 @@ func (u *User) validateNarrowing(at string) error {
 	if u.MaxSessions < 0 {
 		errs = append(errs, fmt.Errorf("%s.maxSessions: must be 0 (none) or more, is %d", at, u.MaxSessions))
 	}
-	errs = append(errs, u.Quota.validate(at+".quota"))
+	errs = append(errs, u.Quota.validate(at+".quota"), u.Rates.validate(at))
 	if u.Role == RoleAdmin && u.Quota != (Quota{}) {
 		errs = append(errs, fmt.Errorf("%s.quota: an Admin works on all of the server's files and has none: leave it out, or choose another role", at))
 	}
@@ -194,7 +198,7 @@ func (a *Anonymous) validate() error {
 	if a == nil {
 		return nil
 	}
-	return errors.Join(directory("anonymous.home", a.Home), oneOf("anonymous.role", a.Role, RoleReadOnly, RoleWriteOnly), a.Quota.validate("anonymous.quota"))
+	return errors.Join(directory("anonymous.home", a.Home), oneOf("anonymous.role", a.Role, RoleReadOnly, RoleWriteOnly), a.Quota.validate("anonymous.quota"), a.Rates.validate("anonymous"))
 }
 
 // Problem says what a server would refuse about the user, or nil. The hash of
@@ -203,7 +207,7 @@ func (u User) Problem() error {
 	u.PasswordHash = hashPrefixes[0]
 	users := []User{u}
 	setUserDefaults(users)
-	return errors.Join(validateUsers("user", users)...)
+	return Brief(validateUsers("user", users))
 }
 
 var hashPrefixes = []string{"$argon2id$", "$2", "$6$"}

@@ -35,7 +35,8 @@ func setDefault[T comparable](v *T, d T) {
 	}
 }
 
-// Validate checks every value. The error joins one line for each that is wrong.
+// Validate checks every value. The error joins one line for each that is wrong,
+// as many as somebody would read.
 func (c *Config) Validate() error {
 	errs := []error{
 		listenAddress("listen", c.Listen, true),
@@ -53,7 +54,7 @@ func (c *Config) Validate() error {
 		c.Anonymous.validate(),
 	}
 	errs = append(errs, validateUsers("users", c.Users)...)
-	return errors.Join(errs...)
+	return Brief(errs)
 }
 
 // hiddenAddresses refuses what needs the address of clients where it is hidden.

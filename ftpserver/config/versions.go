@@ -62,6 +62,8 @@ func (c Config) UnknownInPrevious() (names, narrow []string) {
 	}{
 		{"anonymous", c.Anonymous != nil, false},
 		{"limits.failedLogins", failed.LockoutAfter != 0 || failed.LockoutFor != 0, false},
+		{"limits.downloadRatePerSession", c.Limits.DownloadRatePerSession != 0, false},
+		{"limits.uploadRatePerSession", c.Limits.UploadRatePerSession != 0, false},
 		{"files.uploads", files.Uploads == UploadsDirect, false},
 		{"files.overwrite", files.Overwrite == OverwriteDeny, true},
 		{"files.umask", files.Umask != "", false},
@@ -102,7 +104,8 @@ func PreviousUsers(users []User, narrow bool) []User {
 
 // Previous is the user as a server of the version before can read it. It fails
 // closed: a user who is narrowed by something that such a server does not know
-// is suspended there. It is not ok where that server would refuse the whole
+// is suspended there. How fast a user may transfer narrows nothing: such a server
+// is as fast as it can be. It is not ok where that server would refuse the whole
 // file: of the hash it knows nothing.
 func (u User) Previous() (User, bool) {
 	if strings.HasPrefix(u.PasswordHash, "$6$") {
@@ -113,23 +116,25 @@ func (u User) Previous() (User, bool) {
 	}
 	u.Paths, u.AllowedCIDRs, u.ExpiresAt, u.MaxSessions = nil, nil, time.Time{}, 0
 	u.ClientCertificates, u.CertificateLogin = nil, ""
-	u.Quota = Quota{}
+	u.Quota, u.Rates = Quota{}, Rates{}
 	return u, true
 }
 
 // UnknownInPrevious names what a server of the version before does not know of
-// the user, who is refused there for it; it is empty where the server does just
-// as it should, which is to refuse whoever is suspended.
-func (u User) UnknownInPrevious() string {
+// the user, and tells whether the user is refused there for it; it is empty where
+// the server does just as it should, which is to refuse whoever is suspended.
+func (u User) UnknownInPrevious() (what string, refused bool) {
 	switch {
 	case u.Login == LoginSuspended:
-		return ""
+		return "", false
 	case strings.HasPrefix(u.PasswordHash, "$6$"):
-		return "the kind of hash that the password is kept as"
+		return "the kind of hash that the password is kept as", true
 	case u.narrowed():
-		return "what narrows the login (paths, allowedCIDRs, expiresAt, limits, quota)"
+		return "what narrows the login (paths, allowedCIDRs, expiresAt, limits, quota)", true
+	case u.Rates != (Rates{}):
+		return "how fast the user may transfer (limits)", false
 	}
-	return ""
+	return "", false
 }
 
 func (u User) narrowed() bool {

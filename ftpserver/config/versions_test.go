@@ -15,6 +15,7 @@ func TestThePreviousVersionFailsClosed(t *testing.T) {
 		there, closed bool
 	}{
 		"plain":        {func(*User) {}, true, false},
+		"rates":        {func(u *User) { u.Rates = Rates{1 << 20, 1 << 20} }, true, false},
 		"paths":        {func(u *User) { u.Paths = []PathRule{{Path: "/in", Role: RoleWriteOnly}} }, true, true},
 		"allowedCIDRs": {func(u *User) { u.AllowedCIDRs = []string{"10.0.0.0/8"} }, true, true},
 		"expiresAt":    {func(u *User) { u.ExpiresAt = time.Unix(1, 0) }, true, true},
@@ -36,10 +37,11 @@ func TestThePreviousVersionFailsClosed(t *testing.T) {
 		if there != tt.there || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, %v, want %+v, %v", name, got, there, want, tt.there)
 		}
-		if unknown := u.UnknownInPrevious(); (unknown != "") != tt.closed {
-			t.Errorf("%s: unknown is %q", name, unknown)
+		if unknown, refused := u.UnknownInPrevious(); (unknown != "") != (name != "plain") || refused != tt.closed {
+			t.Errorf("%s: unknown is %q, refused for it: %v", name, unknown, refused)
 		}
-		if u.Login = LoginSuspended; u.UnknownInPrevious() != "" {
+		u.Login = LoginSuspended
+		if unknown, _ := u.UnknownInPrevious(); unknown != "" {
 			t.Errorf("%s: something is unknown of a login that is refused anyway", name)
 		}
 	}
@@ -51,7 +53,7 @@ func TestThePreviousVersionHoldsNothingNewer(t *testing.T) {
 	known := map[string]bool{"Name": true, "UID": true, "PasswordHash": true, "Home": true, "Role": true, "Login": true}
 	u := User{
 		Name: "anna", PasswordHash: someHash, Paths: []PathRule{{}}, AllowedCIDRs: []string{""},
-		ExpiresAt: time.Unix(1, 0), MaxSessions: 1, Quota: Quota{Bytes: 1, Files: 1},
+		ExpiresAt: time.Unix(1, 0), MaxSessions: 1, Quota: Quota{Bytes: 1, Files: 1}, Rates: Rates{1 << 20, 1 << 20},
 		ClientCertificates: []ClientCertificate{{CommonName: "anna"}}, CertificateLogin: CertificateLoginWithoutPassword,
 	}
 	p, _ := u.Previous()
@@ -80,6 +82,8 @@ func TestThePreviousVersionOfSettings(t *testing.T) {
 		"defaults":      {func(c *Config) { c.Storage.setDefaults(); c.Limits.FailedLogins.Mode = GuessingLockout }, "", false},
 		"anonymous":     {func(c *Config) { c.Anonymous = &Anonymous{} }, "anonymous", false},
 		"lockout":       {func(c *Config) { c.Limits.FailedLogins.LockoutAfter = 5 }, "limits.failedLogins", false},
+		"downloads":     {func(c *Config) { c.Limits.DownloadRatePerSession = 1 << 20 }, "limits.downloadRatePerSession", false},
+		"uploads' rate": {func(c *Config) { c.Limits.UploadRatePerSession = 1 << 20 }, "limits.uploadRatePerSession", false},
 		"no lockout":    {func(c *Config) { c.Limits.FailedLogins.Mode = GuessingOff }, "", false},
 		"uploads":       {func(c *Config) { c.Storage.Uploads = UploadsDirect }, "files.uploads", false},
 		"umask":         {func(c *Config) { c.Storage.Umask = "027" }, "files.umask", false},

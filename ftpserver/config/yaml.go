@@ -16,6 +16,9 @@ import (
 // decode reads the one document of a file. Errors name lines and never quote a
 // value, as it may be a secret in the wrong place.
 func decode(data []byte, s Strictness, into any) error {
+	if err := affordable(data); err != nil {
+		return err
+	}
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	d.KnownFields(bool(s))
 	if err := d.Decode(into); err != nil && !errors.Is(err, io.EOF) {
@@ -53,7 +56,7 @@ func explain(err error) error {
 	for i, line := range mistyped.Errors {
 		errs[i] = errors.New(explainLine(line))
 	}
-	return errors.Join(errs...)
+	return Brief(errs)
 }
 
 func explainLine(line string) string {

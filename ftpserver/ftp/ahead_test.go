@@ -156,22 +156,6 @@ func TestAheadIsBounded(t *testing.T) {
 	}
 }
 
-// TestInjectionBehindATransfer: what was read ahead in clear is discarded with
-// the rest when TLS begins.
-func TestInjectionBehindATransfer(t *testing.T) {
-	b := newBench(t, nil)
-	c := b.login()
-	data := c.begin("STOR up")
-	c.send("AUTH TLS\r\nHELP\r\nUSER alice")
-	waitAhead(t, b)
-	must(t, data.Close())
-	c.expect("226")
-	c.expect("234")
-	c.handshake()
-	c.do("SYST", "215") // not the answer to HELP
-	c.do("PASS "+password, "503")
-}
-
 // waitAhead waits until the only session has read all that was sent, behind a
 // command that waits.
 func waitAhead(t *testing.T, b *bench) {

@@ -30,6 +30,7 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
 	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs/system"
 	"github.com/ftp-operator/ftp-operator/test/freeport"
 )
 
@@ -51,12 +52,19 @@ type bench struct {
 	roots    *x509.CertPool
 
 	log        logBuffer
+	rejected   rejections
 	config     *config.Config
 	configFile string
 	source     *live.Source
+	system     system.Calls // what the storage asks; nil: the kernel
 }
 
 func newBench(t *testing.T, edit func(*config.Config)) *bench {
+	t.Helper()
+	return newBenchOn(t, nil, edit)
+}
+
+func newBenchOn(t *testing.T, on system.Calls, edit func(*config.Config)) *bench {
 	t.Helper()
 	hash, err := passwordHash()
 	must(t, err)
@@ -72,7 +80,7 @@ func newBench(t *testing.T, edit func(*config.Config)) *bench {
 	if edit != nil {
 		edit(c)
 	}
-	b := &bench{t: t, root: root, home: filepath.Join(root, "alice"), roots: roots}
+	b := &bench{t: t, root: root, home: filepath.Join(root, "alice"), roots: roots, system: on}
 	must(t, os.Mkdir(b.home, 0o755))
 	b.start(c)
 	return b
@@ -87,9 +95,9 @@ func (b *bench) start(c *config.Config) {
 	source, err := live.Open(b.configFile, config.Strict, log)
 	must(b.t, err)
 	b.source = source
-	store, err := vfs.OpenStore(c.Storage.Root, vfs.Options{BootID: "test", Durability: c.Storage.Durability})
+	store, err := vfs.OpenStore(c.Storage.Root, vfs.Options{BootID: "test", Durability: c.Storage.Durability, Log: log, System: b.system})
 	must(b.t, err)
-	broker := passive.NewBroker("127.0.0.1", log, metrics)
+	broker := passive.NewBroker("127.0.0.1", log, &watched{metrics, &b.rejected})
 	must(b.t, broker.SetPorts(source.Current().Config.Passive.PortsOf(0)))
 	b.server = NewServer(Options{
 		Live: source, Store: store, Broker: broker, Metrics: metrics, Log: log,
@@ -130,6 +138,34 @@ func (b *bench) listenImplicit(served chan<- error) net.Listener {
 	return l
 }
 
+// rejections counts connections to passive ports that were turned away, by reason.
+type rejections struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+func (r *rejections) of(reason string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counts[reason]
+}
+
+// watched counts what metrics are told of them.
+type watched struct {
+	*telemetry.Metrics
+	rejected *rejections
+}
+
+func (w *watched) PassiveRejected(reason string) {
+	w.Metrics.PassiveRejected(reason)
+	w.rejected.mu.Lock()
+	defer w.rejected.mu.Unlock()
+	if w.rejected.counts == nil {
+		w.rejected.counts = map[string]int{}
+	}
+	w.rejected.counts[reason]++
+}
+
 // logBuffer keeps what the server logs.
 type logBuffer struct {
 	mu   sync.Mutex
@@ -152,6 +188,19 @@ func (l *logBuffer) logged(words ...string) bool {
 		}
 	}
 	return false
+}
+
+// mark is a place in the log, and since what was logged after it.
+func (l *logBuffer) mark() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Len()
+}
+
+func (l *logBuffer) since(mark int) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()[mark:]
 }
 
 func (b *bench) writeConfig() {
@@ -209,7 +258,7 @@ func must(t *testing.T, err error) {
 
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(2 * patience)
 	for !ok() {
 		if time.Now().After(deadline) {
 			t.Fatalf("not in time: %s", what)

@@ -1,6 +1,8 @@
 package ftp
 
 import (
+	"context"
+	"log/slog"
 	"regexp"
 	"strings"
 )
@@ -43,13 +45,21 @@ func (s *session) csid(arg string) {
 	s.reply(200, "Name=FTP server; CaseSensitive=1; DirSep=/;")
 }
 
+// maxNamings is how many names of one session are in the log at level Info:
+// another is taken after AUTH and REIN, which anybody may send without end.
+const maxNamings = 3
+
 // noteClient logs the first name that a client gives.
 func (s *session) noteClient(name string) {
 	if s.clientName != "" {
 		return
 	}
 	s.clientName = oneLine(name[:min(len(name), maxClientName)])
-	s.log.Info("Client named itself", "name", s.clientName)
+	level := slog.LevelInfo
+	if s.namings++; s.namings > maxNamings {
+		level = slog.LevelDebug
+	}
+	s.log.Log(context.Background(), level, "Client named itself", "name", s.clientName)
 }
 
 // languageTag is the form of RFC 2640 §4.1 (after RFC 1766).

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 
@@ -147,116 +146,17 @@ func clientIn(client netip.Addr, cidrs []string) bool {
 	return len(cidrs) == 0
 }
 
-// port takes the client's address for an active connection (RFC 959 §4.1.2).
-func (s *session) port(arg string) {
-	if s.epsvOnly {
-		s.reply(501, "PORT is not allowed after EPSV ALL")
-		return
-	}
-	to, ok := parsePort(arg)
-	switch {
-	case !ok:
-		s.reply(501, "PORT needs h1,h2,h3,h4,p1,p2")
-	case !s.client.Is4():
-		s.reply(522, "PORT is for IPv4 only: use EPRT or EPSV")
-	default:
-		s.setActive("PORT", to)
-	}
-}
-
-// eprt is PORT for any address family (RFC 2428 §2).
-func (s *session) eprt(arg string) {
-	if s.epsvOnly {
-		s.reply(501, "EPRT is not allowed after EPSV ALL")
-		return
-	}
-	family, to, ok := parseEPRT(arg)
-	switch {
-	case !ok:
-		s.reply(501, "EPRT needs |family|address|port|")
-	case family != s.family():
-		s.wrongFamily()
-	default:
-		s.setActive("EPRT", to)
-	}
-}
-
-// lowestActivePort: ports below belong to services, which a client could make
-// this server talk to (RFC 2577 §3).
-const lowestActivePort = 1024
-
-// setActive accepts an active connection to the client's own address only: any
-// other would let it use this server against third parties (RFC 2577 §3).
-func (s *session) setActive(verb string, to netip.AddrPort) {
-	switch {
-	case !s.config().Active:
-		s.reply(502, "Active mode is switched off: use PASV or EPSV")
-	case to.Addr() != s.client:
-		s.log.Warn("Active connection to another address refused", "address", to.String())
-		s.reply(504, verb+" is allowed to your own address only")
-	case to.Port() < lowestActivePort:
-		s.reply(504, verb+" is allowed from port 1024 on only")
-	default:
-		s.dropData()
-		s.setData(&activePort{local: netip.AddrPortFrom(s.local, 0), remote: to, secure: s.dataSecurity(), timeout: s.config().Limits.HandshakeTimeout})
-		s.reply(200, verb+" accepted")
-	}
-}
-
-func parsePort(arg string) (netip.AddrPort, bool) {
-	fields := strings.Split(arg, ",")
-	if len(fields) != 6 {
-		return netip.AddrPort{}, false
-	}
-	var b [6]byte
-	for i, f := range fields {
-		n, err := strconv.ParseUint(strings.Trim(f, " "), 10, 8)
-		if err != nil {
-			return netip.AddrPort{}, false
-		}
-		b[i] = byte(n)
-	}
-	port := uint16(b[4])<<8 | uint16(b[5])
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[:4])), port), port != 0
-}
-
-// parseEPRT reads the argument of EPRT. The delimiter is any printable character
-// (RFC 2428 §2). The family is the one that the address belongs to; an IPv4
-// address may also be written as one of IPv6 (RFC 4291 §2.5.5.2). A protocol
-// that is neither needs no address that is known here.
-func parseEPRT(arg string) (family string, to netip.AddrPort, ok bool) {
-	if arg == "" || arg[0] < '!' || arg[0] > '~' {
-		return "", to, false
-	}
-	fields := strings.Split(arg, arg[:1])
-	if len(fields) != 5 || fields[0] != "" || fields[4] != "" || !isNumber(fields[1]) {
-		return "", to, false
-	}
-	if family = fields[1]; family != "1" && family != "2" {
-		return family, to, true
-	}
-	addr, err1 := netip.ParseAddr(fields[2])
-	port, err2 := strconv.ParseUint(fields[3], 10, 16)
-	if err1 != nil || err2 != nil || port == 0 {
-		return "", to, false
-	}
-	if addr.Is4In6() {
-		addr, family = addr.Unmap(), "1"
-	}
-	if addr.Is4() != (family == "1") {
-		return "", to, false
-	}
-	return family, netip.AddrPortFrom(addr.WithZone(""), uint16(port)), true
-}
-
 // dataProblem says why this session may have no data connection now.
 func (s *session) dataProblem() *problem {
 	s.mu.Lock()
 	missing := s.data == nil
+	_, active := s.data.(*activePort)
 	s.mu.Unlock()
 	switch {
 	case s.mustProtectData() && !s.private():
 		return &problem{521, "This server needs secured data connections: send PBSZ 0 and PROT P"}
+	case active && !s.config().Active: // it was switched off since PORT
+		return &problem{425, activeOff}
 	case missing:
 		return &problem{425, "Send PASV or EPSV first"}
 	}

@@ -111,9 +111,11 @@ func (s *session) size(arg string) {
 	if n, ok := s.partial(name, err); ok {
 		info.Size, err = n, nil
 	}
-	if err == nil && info.Dir {
-		s.reply(550, "This is a directory")
-		return
+	switch {
+	case err == nil && info.Dir:
+		err = vfs.ErrIsDir
+	case err == nil && !info.Mode.IsRegular(): // nothing of it can be transferred
+		err = vfs.ErrNotRegular
 	}
 	s.done(err, 213, strconv.FormatInt(info.Size, 10))
 }
@@ -175,6 +177,9 @@ func (s *session) stat(arg string) {
 	}
 	if t != nil {
 		lines = append(lines, fmt.Sprintf("%s %s: %d bytes so far", t.verb, t.path, t.bytes.Load()))
+		if limit := s.rate(t.direction, s.server.Live.Current()); limit != 0 && t.direction != "" {
+			lines = append(lines, fmt.Sprintf("Limit: %d bytes per second", limit))
+		}
 	}
 	s.replyLines(211, "Status", lines, "End of status")
 }

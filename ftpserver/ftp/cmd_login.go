@@ -79,6 +79,8 @@ func (s *session) pass(arg string) {
 	c := s.candidate(snapshot, name)
 	reason, err := s.verify(ctx, snapshot, name, c, arg)
 	switch {
+	case err != nil && s.crowdedOut.Load():
+		s.goodbyeNow()
 	case err != nil:
 		s.log.Warn("Login could not be checked", "user", name, "error", err)
 		s.server.Metrics.LoginResult("error")

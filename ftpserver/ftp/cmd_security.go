@@ -35,7 +35,12 @@ func (s *session) auth(arg string) {
 // secureControl begins TLS. The client sees it in the handshake: nothing is
 // answered. A session that can't be secured ends.
 func (s *session) secureControl() bool {
-	if err := s.startTLS(); err != nil {
+	err := s.startTLS()
+	if err != nil && s.crowdedOut.Load() {
+		s.finish("crowded out")
+		return false
+	}
+	if err != nil {
 		s.log.Info("TLS handshake failed", "error", err, "advice", adviceOf(err))
 		s.finish("TLS handshake failed")
 		return false

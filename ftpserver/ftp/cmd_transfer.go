@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
@@ -42,6 +43,10 @@ func (s *session) refuse(err error) {
 func (s *session) logRefusal(code int, err error) {
 	if code == 451 || code == 452 {
 		s.log.Error("Storage failed", "user", s.user.Name, "error", err)
+		return
+	}
+	if errors.Is(err, vfs.ErrDenied) {
+		s.log.Warn("Storage denies access to the server", "user", s.user.Name, "error", err)
 		return
 	}
 	s.log.Debug("Command refused", "user", s.user.Name, "reply", code, "error", err)
@@ -83,6 +88,7 @@ func (s *session) retr(arg string) {
 // sendDownload sends what is left of f, or what from makes of it.
 func (s *session) sendDownload(t *transfer, c dataConn, f *os.File, from io.Reader, size int64) error {
 	defer func() { _ = f.Close() }()
+	gather(c.tcp())
 	stall := s.config().Limits.StallTimeout
 	var err error
 	switch {
@@ -197,7 +203,8 @@ func (s *session) receiveData(t *transfer, c dataConn, u *vfs.Upload) error {
 	if err != nil {
 		return err
 	}
-	_ = c.endWrite() // at once: some clients wait for our close_notify
+	t.ended = time.Now()
+	_ = c.answerEnd() // at once: some clients wait for our close_notify
 	return s.judgeEnd(t, c, orderly)
 }
 
@@ -211,7 +218,11 @@ func (s *session) judgeEnd(t *transfer, c dataConn, orderly bool) error {
 			return err
 		}
 	}
-	if !s.clientStays(t, orderly) {
+	if !orderly {
+		s.giveTime(t)
+	}
+	t.into.Flush() // which takes time: the later the look, the more it tells
+	if !s.clientStays(t) {
 		return errUploaderGone
 	}
 	return nil

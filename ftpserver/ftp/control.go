@@ -20,7 +20,7 @@ const (
 	// then some.
 	maxLine = 8 << 10
 	// smallLine is what a session holds while it is idle; longer lines borrow.
-	smallLine = 256
+	smallLine = 128
 	// replyTimeout ends a session whose client doesn't read its replies, unless
 	// the configuration's StallTimeout is shorter.
 	replyTimeout = 30 * time.Second
@@ -33,7 +33,11 @@ const (
 var (
 	errLineTooLong = errors.New("command line too long")
 	errLineChars   = errors.New("command line holds CR or NUL")
+	errLineTLS     = errors.New("command line begins as a record of TLS does")
 )
+
+// handshakeRecord is how a client that begins TLS at once begins (RFC 8446 §5.1).
+const handshakeRecord = "\x16\x03"
 
 var linePool = sync.Pool{New: func() any { b := make([]byte, maxLine); return &b }}
 
@@ -92,6 +96,9 @@ func (c *control) takeLine(length int) (string, error) {
 	if c.skipping {
 		c.skipping = false
 		return "", errLineTooLong
+	}
+	if strings.HasPrefix(text, handshakeRecord) {
+		return "", errLineTLS
 	}
 	if strings.ContainsAny(text, "\r\x00") {
 		return "", errLineChars
@@ -175,7 +182,7 @@ func (c *control) write(b []byte) error {
 // peerClosed tells whether the client has ended its side of the connection,
 // even when there are bytes before that end which nobody has read yet.
 func (c *control) peerClosed() bool {
-	info := c.tcpInfo()
+	info := tcpInfo(c.raw)
 	return info == nil || info.State != unix.BPF_TCP_ESTABLISHED
 }
 
@@ -183,16 +190,17 @@ func (c *control) peerClosed() bool {
 // is of no use: the client acknowledges our 150 late, by its timer of up to 40 ms,
 // as it has nothing to say until the transfer is over.
 func (c *control) roundTrip() time.Duration {
-	info := c.tcpInfo()
+	info := tcpInfo(c.raw)
 	if info == nil {
 		return 0
 	}
 	return time.Duration(min(info.Rtt, info.Min_rtt)) * time.Microsecond
 }
 
-func (c *control) tcpInfo() *unix.TCPInfo {
+// tcpInfo is what the kernel knows of a connection (tcp(7)); nil: it is closed.
+func tcpInfo(c *net.TCPConn) *unix.TCPInfo {
 	var info *unix.TCPInfo
-	_ = withFD(c.raw, func(fd int) {
+	_ = withFD(c, func(fd int) {
 		info, _ = unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
 	})
 	return info

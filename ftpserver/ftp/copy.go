@@ -39,7 +39,11 @@ func (t *transfer) sendInKernel(c plainData, f *os.File, stall time.Duration) er
 		return err
 	}
 	for {
-		n, err := t.copyChunk(c.TCPConn, f, kernelChunk, c.SetWriteDeadline, stall)
+		size, err := t.allowance(kernelChunk)
+		if err != nil {
+			return err
+		}
+		n, err := t.copyChunk(c.TCPConn, f, size, c.SetWriteDeadline, stall)
 		at += n
 		switch {
 		case errors.Is(err, io.EOF):
@@ -58,7 +62,11 @@ func (t *transfer) sendInKernel(c plainData, f *os.File, stall time.Duration) er
 // in between, which would keep the kernel from copying.
 func (t *transfer) receiveInKernel(f *os.File, c plainData, stall time.Duration) error {
 	for {
-		n, err := t.copyChunk(f, c.TCPConn, t.into.Room(kernelChunk), c.SetReadDeadline, stall)
+		size, err := t.allowance(kernelChunk)
+		if err != nil {
+			return err
+		}
+		n, err := t.copyChunk(f, c.TCPConn, t.into.Room(size), c.SetReadDeadline, stall)
 		if full := t.into.Add(n); full != nil {
 			return full
 		}
@@ -86,10 +94,9 @@ func (t *transfer) sendFrom(c dataConn, r io.Reader, stall time.Duration) error 
 	for {
 		n, err := r.Read(*block)
 		if n > 0 {
-			if err := c.send((*block)[:n], stall); err != nil {
-				return &networkError{err}
+			if err := t.send(c, (*block)[:n], stall); err != nil {
+				return err
 			}
-			t.add(int64(n))
 		}
 		switch {
 		case errors.Is(err, io.EOF):
@@ -98,6 +105,22 @@ func (t *transfer) sendFrom(c dataConn, r io.Reader, stall time.Duration) error 
 			return err
 		}
 	}
+}
+
+// send sends p, as fast as the session may, and counts it.
+func (t *transfer) send(c dataConn, p []byte, stall time.Duration) error {
+	for len(p) > 0 {
+		n, err := t.allowance(int64(len(p)))
+		if err != nil {
+			return err
+		}
+		if err := c.send(p[:n], stall); err != nil {
+			return &networkError{err}
+		}
+		t.add(n)
+		p = p[n:]
+	}
+	return nil
 }
 
 // receiveFile writes what the client sends to the upload's file until the client
@@ -131,12 +154,22 @@ func (t *transfer) receiveTo(c dataConn, w io.Writer, stall time.Duration) (orde
 // watch while it grows, whatever has come is enough.
 func (t *transfer) fill(c dataConn, block []byte, stall time.Duration) (n int, err error) {
 	for n < len(block) && err == nil && (n == 0 || !t.into.Direct()) {
-		_ = c.SetReadDeadline(time.Now().Add(stall))
 		var m int
-		m, err = c.Read(block[n:])
+		m, err = t.receive(c, block[n:], stall)
 		n += m
-		t.add(int64(m))
 	}
+	return n, err
+}
+
+// receive reads what has come, as fast as the session may, and counts it.
+func (t *transfer) receive(c dataConn, p []byte, stall time.Duration) (int, error) {
+	size, err := t.allowance(int64(len(p)))
+	if err != nil {
+		return 0, err
+	}
+	_ = c.SetReadDeadline(time.Now().Add(stall))
+	n, err := c.Read(p[:size])
+	t.add(int64(n))
 	return n, err
 }
 

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"runtime"
 	"sync"
 	"time"
 
@@ -25,6 +24,8 @@ type dataConn interface {
 	send(p []byte, stall time.Duration) error
 	// endWrite tells the client that nothing more will come.
 	endWrite() error
+	// answerEnd is endWrite where the client has ended what it sends.
+	answerEnd() error
 }
 
 // linger is how long a data connection that we have ended waits for the
@@ -38,12 +39,20 @@ func lingerClose(c dataConn) {
 	_ = c.tcp().Close()
 }
 
+// gather has the kernel send full segments only, the rest with the end of the
+// connection or after 200 ms (tcp(7), TCP_CORK). It is for what comes without a
+// pause: for each segment less, the client is woken less.
+func gather(c *net.TCPConn) {
+	_ = withFD(c, func(fd int) { _ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_CORK, 1) })
+}
+
 // plainData is a data connection in clear. Its type is bare, so that copies
 // between it and a file stay in the kernel.
 type plainData struct{ *net.TCPConn }
 
 func (c plainData) tcp() *net.TCPConn { return c.TCPConn }
 func (c plainData) endWrite() error   { return c.CloseWrite() }
+func (c plainData) answerEnd() error  { return c.Close() } // nothing unread can come any more
 
 func (c plainData) send(p []byte, stall time.Duration) error { return sendAll(c.TCPConn, p, stall) }
 
@@ -51,7 +60,7 @@ func (c plainData) send(p []byte, stall time.Duration) error { return sendAll(c.
 type tlsData struct {
 	*tls.Conn
 	out  *gatherer
-	gate encryptionGate
+	gate *encryptionGate
 	// resumed is the control session whose TLS session it has resumed; 0 for none.
 	resumed uint64
 }
@@ -82,11 +91,11 @@ func (s *Server) secureData(c *net.TCPConn, session uint64, about tlsconf.Connec
 
 func (c *tlsData) tcp() *net.TCPConn { return c.out.TCPConn }
 
-// send encrypts p and sends it. Encryption passes the gate; the sending, which
-// may block on a slow client, does not.
+// send encrypts p and sends it. Whatever takes a processor's time passes the gate;
+// the wait for a slow client does not.
 func (c *tlsData) send(p []byte, stall time.Duration) error {
 	err := c.encrypt(p)
-	return errors.Join(err, c.out.flush(stall))
+	return errors.Join(err, c.out.flush(c.gate, stall))
 }
 
 func (c *tlsData) encrypt(p []byte) error {
@@ -94,6 +103,7 @@ func (c *tlsData) encrypt(p []byte) error {
 	defer c.gate.leave()
 	c.out.gather()
 	_, err := c.Write(p)
+	c.out.push()
 	return err
 }
 
@@ -115,6 +125,9 @@ func goneAtTheEnd(err error) bool {
 	return errors.Is(err, unix.ENOTCONN) || errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET)
 }
 
+// answerEnd leaves the connection open: of TLS's end, that of TCP is still to come.
+func (c *tlsData) answerEnd() error { return c.endWrite() }
+
 // saidGoodbye tells, once Read has returned io.EOF, whether the client has ended
 // with close_notify. Package tls makes no difference between that and a
 // transport that ends between two records, which is how a dying client does.
@@ -130,6 +143,7 @@ type gatherer struct {
 	mu        sync.Mutex
 	gathering bool
 	records   *[]byte
+	pushed    int // how much of records is sent
 }
 
 var recordsPool = sync.Pool{New: func() any { b := make([]byte, 0, blockSize+16<<10); return &b }}
@@ -157,15 +171,66 @@ func (g *gatherer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (g *gatherer) flush(stall time.Duration) error {
+// push sends what the connection takes at once. What goes wrong shows at flush.
+func (g *gatherer) push() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.gathering = false
-	err := sendAll(g.TCPConn, *g.records, stall)
+	g.pushed, _ = writeNow(g.TCPConn, *g.records, nil)
+}
+
+// flush sends the rest: whenever some of it can go, as soon as the gate lets it.
+func (g *gatherer) flush(gate *encryptionGate, stall time.Duration) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var err error
+	for rest := (*g.records)[g.pushed:]; len(rest) > 0 && err == nil; {
+		_ = g.SetWriteDeadline(time.Now().Add(stall))
+		var n int
+		if n, err = writeNow(g.TCPConn, rest, gate); errors.Is(err, os.ErrDeadlineExceeded) {
+			n, err = g.lastTry(rest, stall, err)
+		}
+		rest = rest[n:]
+	}
 	*g.records = (*g.records)[:0]
 	recordsPool.Put(g.records)
 	g.records = nil
 	return err
+}
+
+// lastTry is for a client that has taken so little that the connection did not call
+// itself writable: it may still have room.
+func (g *gatherer) lastTry(rest []byte, stall time.Duration, deadline error) (n int, err error) {
+	_ = g.SetWriteDeadline(time.Now().Add(stall))
+	if n, err = writeNow(g.TCPConn, rest, nil); errors.Is(err, unix.EAGAIN) {
+		err = deadline
+	}
+	return n, err
+}
+
+// writeNow writes what the connection takes, which may be nothing. With a gate, it
+// waits until that is something, or the deadline has come, and passes the gate for
+// each attempt.
+func writeNow(c *net.TCPConn, p []byte, gate *encryptionGate) (n int, err error) {
+	rc, err := c.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	waitErr := rc.Write(func(fd uintptr) bool {
+		if gate != nil {
+			gate.enter()
+			defer gate.leave()
+		}
+		n, err = unix.Write(int(fd), p)
+		for errors.Is(err, unix.EINTR) {
+			n, err = unix.Write(int(fd), p)
+		}
+		return gate == nil || !errors.Is(err, unix.EAGAIN)
+	})
+	if waitErr != nil {
+		return 0, waitErr
+	}
+	return max(n, 0), err
 }
 
 // sendAll sends p. It fails when nothing at all could be sent for the time of
@@ -186,15 +251,3 @@ func sendAll(c *net.TCPConn, p []byte, stall time.Duration) error {
 func progressed(n int64, err error) bool {
 	return n > 0 && errors.Is(err, os.ErrDeadlineExceeded)
 }
-
-// encryptionGate lets at most all but one of the processors encrypt downloads
-// at a time. Without it, under a load of TLS transfers every processor is busy
-// for long stretches and control connections are served late.
-type encryptionGate chan struct{}
-
-func newEncryptionGate() encryptionGate {
-	return make(encryptionGate, max(1, runtime.GOMAXPROCS(0)-1))
-}
-
-func (g encryptionGate) enter() { g <- struct{}{} }
-func (g encryptionGate) leave() { <-g }

@@ -265,32 +265,6 @@ func TestTwoPlacesForOneConnection(t *testing.T) {
 	_ = own
 }
 
-// TestSilentStrangers: on all ports of a server that sees no addresses, strangers
-// who connect and say nothing, and those who know TLS, keep nobody waiting.
-func TestSilentStrangers(t *testing.T) {
-	b := newBench(t, hidden)
-	b.file("secret", "alice's")
-	c, _ := b.keepingAs("alice", tls.VersionTLS13)
-	for range 8 {
-		port, _ := portOf(c.do("EPSV", "229"))
-		for range 5 {
-			c.dial(port) // says nothing
-		}
-		stranger, err := c.wrapWith(c.dial(port), nil)
-		must(t, err)
-		conn := c.dial(port)
-		c.do("RETR secret", "150")
-		secured := c.wrap(conn)
-		content, err := io.ReadAll(secured)
-		must(t, err)
-		c.expect("226")
-		if string(content) != "alice's" {
-			t.Fatalf("%q came", content)
-		}
-		notServed(t, "a stranger", stranger)
-	}
-}
-
 // TestNextAfterNoResumption: a session whose client does not resume any more gets
 // ports of its own again.
 func TestNextAfterNoResumption(t *testing.T) {

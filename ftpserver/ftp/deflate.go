@@ -37,13 +37,13 @@ var (
 // deflater compresses what is written to it and sends it.
 type deflater struct {
 	to     *sender
-	gate   encryptionGate
+	gate   *encryptionGate
 	level  int
 	packer *zlib.Writer
 	packed *[]byte
 }
 
-func newDeflater(to *sender, gate encryptionGate, level int) *deflater {
+func newDeflater(to *sender, gate *encryptionGate, level int) *deflater {
 	d := &deflater{to: to, gate: gate, level: level, packed: packedPool.Get().(*[]byte)}
 	if w, ok := compressors[level].Get().(*zlib.Writer); ok {
 		w.Reset((*packedBuffer)(d.packed))
@@ -240,9 +240,7 @@ type receiver struct {
 }
 
 func (r *receiver) Read(p []byte) (int, error) {
-	_ = r.c.SetReadDeadline(time.Now().Add(r.stall))
-	n, err := r.c.Read(p)
-	r.t.add(int64(n))
+	n, err := r.t.receive(r.c, p, r.stall)
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = &networkError{err}
 	}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/textproto"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -66,29 +64,6 @@ func TestLockout(t *testing.T) {
 	b.connect().try("alice", "renewed", "230")
 }
 
-// TestLockoutTakesItsTime: a login that is locked out is hashed, and is not
-// looked up in the memory: the time tells neither the lockout nor that a password
-// is right.
-func TestLockoutTakesItsTime(t *testing.T) {
-	b := newBench(t, guessing)
-	b.login().do("QUIT", "221") // the password is remembered
-	v := &counted{Verifier: b.server.Verifier}
-	c := b.connect()
-	for range 3 {
-		c.try("alice", "wrong", "530")
-	}
-	c.ended()
-	b.server.mu.Lock() // which each new session passes
-	b.server.Verifier = v
-	b.server.mu.Unlock()
-	c = b.connect()
-	c.try("alice", password, "530")
-	c.try("alice", "wrong", "530")
-	if r, a, d := v.remembering.Load(), v.anew.Load(), v.dummy.Load(); r != 0 || a != 2 || d != 0 {
-		t.Errorf("%d with the memory, %d anew, %d dummies, want 0, 2, 0", r, a, d)
-	}
-}
-
 // TestLockoutOfAnAddress: whoever tries many names is locked out, but for users
 // who have come from there before.
 func TestLockoutOfAnAddress(t *testing.T) {
@@ -100,31 +75,6 @@ func TestLockoutOfAnAddress(t *testing.T) {
 	b.connect().try("bob", password, "530 Login incorrect")
 	b.connect().try("alice", password, "230")
 	b.connectFrom("127.0.0.2").try("bob", password, "230")
-}
-
-// TestGuessesAtOnce: of many at one time, no more passwords are looked at than
-// may fail.
-func TestGuessesAtOnce(t *testing.T) {
-	b := newBench(t, guessing)
-	clients := make([]*client, 12)
-	for i := range clients {
-		clients[i] = b.connect()
-		clients[i].do("USER alice", "331")
-	}
-	var all sync.WaitGroup
-	for _, c := range clients {
-		all.Go(func() {
-			_, _ = fmt.Fprintf(c.conn, "PASS wrong\r\n")
-			_, _ = c.text.ReadLine()
-		})
-	}
-	all.Wait()
-	b.log.mu.Lock()
-	defer b.log.mu.Unlock()
-	looked, locked := strings.Count(b.log.text.String(), "wrong password"), strings.Count(b.log.text.String(), "reason=\"locked out\"")
-	if looked != 3 || locked != 9 {
-		t.Errorf("%d were looked at and %d locked out, want 3 and 9", looked, locked)
-	}
 }
 
 // longDelay makes a second try wait for longer than any test would.

@@ -66,24 +66,6 @@ func TestImplicit(t *testing.T) {
 	}
 }
 
-// TestImplicitAndClear: who speaks in clear there gets nothing, and the other
-// port is as it was.
-func TestImplicitAndClear(t *testing.T) {
-	b := newBench(t, implicit)
-	conn, err := net.Dial("tcp", b.implicit)
-	must(t, err)
-	defer func() { _ = conn.Close() }()
-	_, err = io.WriteString(conn, "USER alice\r\n")
-	must(t, err)
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
-	answer, _ := io.ReadAll(conn)
-	if len(answer) > 0 && answer[0] != 21 { // an alert of TLS is all there may be
-		t.Errorf("in clear: %q", answer)
-	}
-	b.loginTLS()
-	b.login()
-}
-
 // TestImplicitSilence: who does not begin TLS is dropped, and the place in the
 // limits of sessions is free again.
 func TestImplicitSilence(t *testing.T) {

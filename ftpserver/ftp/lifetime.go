@@ -73,7 +73,7 @@ func (s *session) deadline(now time.Time) time.Time {
 	case s.ending == endDrain:
 		return latest(s.drainSince, s.lastActivity).Add(drainIdle)
 	}
-	return s.timeout()
+	return s.timeoutOrSleep()
 }
 
 // timeout is when the session has been idle for too long. Called with mu held.
@@ -119,12 +119,12 @@ func (s *session) onDeadline() {
 	now := time.Now()
 	s.mu.Lock()
 	ending, busy := s.ending, s.inProgress(now)
-	due := !s.deadline(now).After(now) && s.transfer == nil
+	due := !s.deadline(now).After(now) && s.transfer == nil && (ending != endNot || !s.timeout().After(now))
 	s.mu.Unlock()
 	switch {
 	case ending == endNow:
 		s.stopTransfer() // its reply comes first
-		s.goodbye("ended", endedText)
+		s.goodbyeNow()
 	case !due:
 	case ending == endRevoke:
 		s.goodbye("revoked", revokedText)

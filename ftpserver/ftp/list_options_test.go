@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,51 +138,6 @@ func TestRecursive(t *testing.T) {
 	}
 	if got := c.do("STAT -R a", "212-"); !strings.Contains(got, "\n a/y:\n") {
 		t.Errorf("STAT -R: %q", got)
-	}
-}
-
-// TestTooDeep: a recursive listing that is not complete is no success.
-func TestTooDeep(t *testing.T) {
-	b := newBench(t, nil)
-	b.file(strings.Repeat("d/", maxTreeDepth)+"file", "")
-	c := b.login()
-	if got := c.listed("NLST -R"); len(got) != maxTreeDepth+1 {
-		t.Errorf("%d lines", len(got))
-	}
-	must(t, os.Mkdir(filepath.Join(b.home, strings.Repeat("d/", maxTreeDepth), "d"), 0o755))
-	if _, reply := c.download("NLST -R"); !strings.HasPrefix(reply, "550 The listing is not complete") {
-		t.Errorf("a directory deeper: %s", reply)
-	}
-}
-
-// TestSortedIsBounded: a directory that is too large to be sorted is listed in
-// its own order, whole.
-func TestSortedIsBounded(t *testing.T) {
-	if testing.Short() {
-		t.Skip("makes 10,001 files")
-	}
-	b := newBench(t, nil)
-	must(t, os.Mkdir(filepath.Join(b.home, "d"), 0o755))
-	var want []string
-	for i := range maxSorted {
-		name := fmt.Sprintf("f%05d", (i*7919)%maxSorted)
-		b.file("d/"+name, "")
-		want = append(want, name)
-	}
-	slices.Sort(want)
-	slices.Reverse(want)
-	c := b.login()
-	c.do("CWD d", "250")
-	if got := c.listed("NLST -r"); !slices.Equal(got, want) {
-		t.Error("as many as can be are not sorted")
-	}
-	b.file("d/one more", "")
-	got := c.listed("LIST -t")
-	if len(got) != maxSorted+1 {
-		t.Errorf("%d lines", len(got))
-	}
-	if plain := c.listed("LIST"); !slices.Equal(got, plain) {
-		t.Error("one more is not listed in the order of the directory")
 	}
 }
 

@@ -32,20 +32,33 @@ type treeWalk struct {
 	format  format
 	emit    func(line []byte) error
 	// waiting are the directories to come, the next one last.
-	waiting []treeDir
+	waiting []*treeDir
 	entries int
 	line    []byte
 }
 
-// treeDir is a directory of a treeWalk.
+// treeDir is a directory of a treeWalk. It holds its own name only: the paths of
+// all that wait could be thousands of times as long as the listing so far.
 type treeDir struct {
-	virtual string
-	below   string // the way there from where the listing began: "", "a", "a/b"
-	depth   int
+	in    *treeDir // nil: it is where the listing began
+	name  string
+	depth int
+}
+
+// below is the way there from where the listing began: "", "a", "a/b".
+func (d *treeDir) below() string {
+	if d.in == nil {
+		return ""
+	}
+	names := make([]string, d.depth)
+	for ; d.in != nil; d = d.in {
+		names[d.depth-1] = d.name
+	}
+	return strings.Join(names, "/")
 }
 
 func (w *treeWalk) run(ctx context.Context) error {
-	if err := w.list(ctx, w.target.dir, treeDir{virtual: w.target.virtual}); err != nil {
+	if err := w.list(ctx, w.target.dir, &treeDir{}); err != nil {
 		return err
 	}
 	for len(w.waiting) > 0 {
@@ -58,8 +71,9 @@ func (w *treeWalk) run(ctx context.Context) error {
 	return nil
 }
 
-func (w *treeWalk) visit(ctx context.Context, at treeDir) error {
-	d, err := w.target.files.OpenDir(at.virtual)
+func (w *treeWalk) visit(ctx context.Context, at *treeDir) error {
+	below := at.below()
+	d, err := w.target.files.OpenDir(path.Join(w.target.virtual, below))
 	switch {
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist), errors.Is(err, vfs.ErrNotDir):
 		return nil // not for this user, or gone meanwhile
@@ -68,7 +82,7 @@ func (w *treeWalk) visit(ctx context.Context, at treeDir) error {
 	}
 	defer func() { _ = d.Close() }()
 	if !w.target.pathsOnly {
-		for _, line := range []string{"\r\n", oneLine(w.target.below(at.below)) + ":\r\n"} {
+		for _, line := range []string{"\r\n", oneLine(w.target.below(below)) + ":\r\n"} {
 			if err := w.emit([]byte(line)); err != nil {
 				return err
 			}
@@ -78,8 +92,8 @@ func (w *treeWalk) visit(ctx context.Context, at treeDir) error {
 }
 
 // list sends the entries of one directory, and notes the directories in it.
-func (w *treeWalk) list(ctx context.Context, d *vfs.Dir, at treeDir) error {
-	first := len(w.waiting)
+func (w *treeWalk) list(ctx context.Context, d *vfs.Dir, at *treeDir) error {
+	first, below := len(w.waiting), at.below()
 	err := w.target.ordered(ctx, d, func(i *vfs.Info) error {
 		if w.entries++; w.entries > maxTreeEntries {
 			return errTree
@@ -88,10 +102,10 @@ func (w *treeWalk) list(ctx context.Context, d *vfs.Dir, at treeDir) error {
 			if at.depth == maxTreeDepth || len(w.waiting) == maxTreeWaiting {
 				return errTree
 			}
-			w.waiting = append(w.waiting, treeDir{path.Join(at.virtual, i.Name), path.Join(at.below, i.Name), at.depth + 1})
+			w.waiting = append(w.waiting, &treeDir{at, i.Name, at.depth + 1})
 		}
 		if w.target.pathsOnly {
-			i.Name = path.Join(at.below, i.Name)
+			i.Name = path.Join(below, i.Name)
 		}
 		w.line = w.format(w.session, w.line[:0], i)
 		return w.emit(w.line)

@@ -224,10 +224,9 @@ type sender struct {
 }
 
 func (w *sender) Write(p []byte) (int, error) {
-	if err := w.c.send(p, w.stall); err != nil {
-		return 0, &networkError{err}
+	if err := w.t.send(w.c, p, w.stall); err != nil {
+		return 0, err
 	}
-	w.t.add(int64(len(p)))
 	return len(p), nil
 }
 

@@ -51,7 +51,7 @@ func guest(a *config.Anonymous, uid string) candidate {
 		return candidate{}
 	}
 	return candidate{guest: true, exists: true, User: config.User{
-		Name: guestName, UID: uid, Home: a.Home, Role: a.Role, Login: config.LoginEnabled, Quota: a.Quota,
+		Name: guestName, UID: uid, Home: a.Home, Role: a.Role, Login: config.LoginEnabled, Quota: a.Quota, Rates: a.Rates,
 	}}
 }
 

@@ -81,33 +81,6 @@ func (c *counted) Dummy(ctx context.Context, password string) error {
 	return c.Verifier.Dummy(ctx, password)
 }
 
-// TestRefusedLoginsAreHashedAnew: a login that is refused whatever the password
-// takes its time also where the right one is remembered: else the time would
-// tell that it is right.
-func TestRefusedLoginsAreHashedAnew(t *testing.T) {
-	for name, narrow := range map[string]func(*config.User){
-		"suspended": func(u *config.User) { u.Login = config.LoginSuspended },
-		"expired":   func(u *config.User) { u.ExpiresAt = time.Now().Add(-time.Hour) },
-		"elsewhere": func(u *config.User) { u.AllowedCIDRs = []string{"10.0.0.0/8"} },
-	} {
-		t.Run(name, func(t *testing.T) {
-			b := newBench(t, nil)
-			v := &counted{Verifier: b.server.Verifier}
-			b.server.Verifier = v
-			b.login().do("QUIT", "221") // from here on, the password is remembered
-			b.reload(func(c *config.Config) { narrow(&c.Users[0]) })
-			b.refused("alice")
-			if r, a, d := v.remembering.Load(), v.anew.Load(), v.dummy.Load(); r != 1 || a != 1 || d != 0 {
-				t.Errorf("%d with the memory, %d anew, %d dummies, want 1, 1, 0", r, a, d)
-			}
-			b.refused("nobody")
-			if d := v.dummy.Load(); d != 1 {
-				t.Errorf("%d dummies for a user that does not exist", d)
-			}
-		})
-	}
-}
-
 func TestClientIn(t *testing.T) {
 	for _, c := range []struct {
 		client string

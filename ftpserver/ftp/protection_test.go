@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
@@ -114,38 +113,4 @@ func TestCertificatesChangeUnderSessions(t *testing.T) {
 	must(t, err)
 	idle.expect("226")
 	b.loginTLS().do("NOOP", "200")
-}
-
-// TestInjectionBetween: what comes in clear after AUTH TLS was read is no command
-// either: it is where TLS should be.
-func TestInjectionBetween(t *testing.T) {
-	b := newBench(t, nil)
-	c := b.connect()
-	c.do("AUTH TLS", "234")
-	_, err := io.WriteString(c.conn, "USER alice\r\n")
-	must(t, err)
-	conn := tls.Client(c.raw, b.clientTLS())
-	_ = c.raw.SetDeadline(time.Now().Add(patience))
-	if err := conn.Handshake(); err == nil {
-		t.Error("the handshake succeeded behind injected bytes")
-	}
-	if !b.log.logged("TLS handshake failed", "did not begin TLS") {
-		t.Error("the log does not tell why")
-	}
-}
-
-// TestInjectedReplies: commands that come in one piece with AUTH TLS are not
-// obeyed, and their replies do not come up inside of TLS.
-func TestInjectedReplies(t *testing.T) {
-	b := newBench(t, nil)
-	b.file("file", "content")
-	c := b.connect()
-	_, err := io.WriteString(c.conn, "AUTH TLS\r\nUSER alice\r\nPASS "+password+"\r\nDELE file\r\n")
-	must(t, err)
-	c.expect("234")
-	c.handshake()
-	c.do("PWD", "530 Log in first")
-	if b.content("file") == "" {
-		t.Error("an injected command was obeyed")
-	}
 }

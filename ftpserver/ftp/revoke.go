@@ -115,6 +115,11 @@ func (s *session) setUser(c candidate, fs *vfs.FS) {
 	s.user, s.guest, s.passwordless, s.fs = c.User, c.guest, c.passwordless, fs
 	s.expireAt(c.ExpiresAt)
 	s.mu.Unlock()
+	if fs != nil {
+		s.server.newcomers.remove(s)
+	} else {
+		s.server.newcomers.add(s)
+	}
 	if s.secure && fs != nil {
 		s.server.known.belongs(s.id, s.identity())
 	}

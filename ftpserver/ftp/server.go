@@ -2,27 +2,26 @@
 // on them, their replies, and the transfers that they start (RFC 959 and those
 // that extend it: 1123, 2228, 2389, 2428, 2640, 3659, 4217).
 //
-// A session is one goroutine that reads commands, and a second one only while a
-// transfer runs. What a user may see and do is decided in vfs, whom a data
+// A session is one goroutine that reads commands, another one after each sleep, and a
+// second one only while a transfer runs. What a user may see and do is decided in vfs, whom a data
 // connection belongs to in passive, and who may log in in auth.
 package ftp
 
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
 	"time"
 
+	"github.com/ftp-operator/ftp-operator/ftpserver/accept"
 	"github.com/ftp-operator/ftp-operator/ftpserver/auth/lockout"
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/live"
 	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
-	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
 	"github.com/ftp-operator/ftp-operator/ftpserver/xferlog"
 )
@@ -57,7 +56,7 @@ type Verifier interface {
 type Server struct {
 	Options
 	resolver   resolver
-	gate       encryptionGate
+	gate       *encryptionGate
 	works      workGate
 	turns      turns
 	seats      seats
@@ -72,9 +71,13 @@ type Server struct {
 	mu        sync.Mutex
 	sessions  map[*session]struct{}
 	addresses map[netip.Prefix]int // sessions of each origin
-	draining  bool
-	sequence  uint64
-	running   sync.WaitGroup
+	newcomers newcomers
+	// turnedAway are connections beyond the limits that are being told so.
+	turnedAway int
+	listening  map[int]struct{} // the numbers of the control ports
+	draining   bool
+	sequence   uint64
+	running    sync.WaitGroup
 }
 
 // NewServer returns a server that follows o.Live from now on.
@@ -87,6 +90,7 @@ func NewServer(o Options) *Server {
 		works:     newWorkGate(),
 		sessions:  map[*session]struct{}{},
 		addresses: map[netip.Prefix]int{},
+		listening: map[int]struct{}{},
 		guesses:   lockout.New(),
 	}
 	o.Broker.SetProver(s.proveData)
@@ -110,10 +114,6 @@ func (s *Server) tellOfHidden(c *config.Config) {
 	}
 }
 
-// acceptPause keeps the accept loop from spinning while there are no
-// descriptors left.
-const acceptPause = 50 * time.Millisecond
-
 // Serve accepts control connections until the listener is closed, which is no
 // error.
 func (s *Server) Serve(l net.Listener) error { return s.serve(l, false) }
@@ -124,91 +124,21 @@ func (s *Server) Serve(l net.Listener) error { return s.serve(l, false) }
 func (s *Server) ServeImplicit(l net.Listener) error { return s.serve(l, true) }
 
 func (s *Server) serve(l net.Listener, implicit bool) error {
-	for {
-		c, err := l.Accept()
-		switch {
-		case err == nil:
-			s.accept(c.(*net.TCPConn), implicit)
-		case errors.Is(err, net.ErrClosed):
-			return nil
-		default:
-			s.Log.Warn("Accepting a connection failed", "error", err)
-			<-time.After(acceptPause)
-		}
-	}
+	defer s.listen(l)()
+	accept.All(l, s.Log.With("listener", l.Addr().String()), func(c net.Conn) { s.accept(c.(*net.TCPConn), implicit) })
+	return nil
 }
 
-func (s *Server) accept(c *net.TCPConn, implicit bool) {
-	ss, no := s.admit(c, implicit)
-	if ss == nil {
-		s.Metrics.SessionRefused(no.reason)
-		s.Log.Info("Connection refused", "client", c.RemoteAddr().String(), "reason", no.reason)
-		go s.refuse(c, implicit, no.text)
-		return
-	}
-	go func() {
-		defer s.running.Done()
-		defer s.remove(ss)
-		ss.serve()
-	}()
-}
-
-// refusal is why a client gets no session: for the log, and for the client.
-type refusal struct{ reason, text string }
-
-// admit registers a session, or says why the client can't have one now.
-func (s *Server) admit(c *net.TCPConn, implicit bool) (*session, refusal) {
-	now := s.Live.Current().Config
-	limits, perAddress := now.Limits, perAddress(now)
-	client := origin(addrPort(c.RemoteAddr()).Addr())
+// listen notes that a control port is open, until the returned function is called.
+func (s *Server) listen(l net.Listener) (done func()) {
+	number := l.Addr().(*net.TCPAddr).Port
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case s.draining:
-		return nil, refusal{"draining", drainedText}
-	case limits.Sessions > 0 && len(s.sessions) >= limits.Sessions:
-		return nil, refusal{"too many sessions", "Too many sessions: try again later"}
-	case perAddress > 0 && s.addresses[client] >= perAddress:
-		return nil, refusal{"too many sessions of the address", "Too many sessions from your address: try again later"}
-	}
-	s.sequence++
-	ss := newSession(s, c, s.sequence)
-	ss.implicit = implicit
-	s.sessions[ss] = struct{}{}
-	s.addresses[client]++
-	s.running.Add(1) // under mu: Drain waits for all that were admitted
-	return ss, refusal{}
-}
-
-// perAddress is how many sessions one address may have; 0 for any number. Where
-// addresses are hidden, all clients may have one and the same.
-func perAddress(c *config.Config) int {
-	if c.Passive.ClientAddresses == config.ClientAddressesHidden {
-		return 0
-	}
-	return c.Limits.SessionsPerAddress
-}
-
-// refuse tells a client that it gets no session; over TLS where the client would
-// not understand anything else.
-func (s *Server) refuse(c *net.TCPConn, implicit bool, text string) {
-	k := newControl(c)
-	defer k.close()
-	if implicit {
-		if _, err := k.startTLS(s.controlHandshake(tlsconf.Connection{}, 0), s.Live.Current().Config.Limits.HandshakeTimeout); err != nil {
-			return
-		}
-	}
-	_ = k.reply(421, text)
-}
-
-func (s *Server) remove(ss *session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.sessions, ss)
-	client := origin(ss.client)
-	if s.addresses[client]--; s.addresses[client] == 0 {
-		delete(s.addresses, client)
+	s.listening[number] = struct{}{}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.listening, number)
 	}
 }
 

@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"container/list"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,8 +46,11 @@ type session struct {
 	seen     weak.Pointer[live.Snapshot] // what it has followed; weak, as an idle session must not keep all users of its time
 	asked    string                      // the name of the last USER
 	failures int
+	strikes  int // lines before a login that are no commands
+	namings  int // how often the client has named itself
 
 	implicit     bool   // TLS came before the greeting
+	greeted      bool   // the greeting was sent, or tried
 	secure       bool   // the control connection is over TLS
 	serverName   string // what TLS was begun for, by SNI; in the form of config.NormalHost
 	host         string // HOST; in the same form
@@ -71,8 +75,14 @@ type session struct {
 	deflateLevel int         // of MODE Z; 0: the default
 	closeNotify  bool        // the client has ended an upload with close_notify before
 	resumes      atomic.Bool // its last data connection has resumed a TLS session
-	finished     bool        // QUIT, or the session is to end
+	downloads    flow        // of its transfers
+	uploads      flow
+	finished     bool // QUIT, or the session is to end
 	closedReason string
+
+	newcomer   *list.Element // its place among Server.newcomers, under their mu
+	crowdedOut atomic.Bool   // it has to make room
+	told       bool          // it is one of Server.turnedAway, under their mu
 
 	mu           sync.Mutex
 	state        telemetry.SessionState // see restate
@@ -87,6 +97,7 @@ type session struct {
 	loginSince   time.Time // when the wait for a login began
 	drainSince   time.Time
 	lastActivity time.Time
+	asleep       bool // see fallAsleep
 	uploadedAt   time.Time
 	announcedAt  time.Time // of data, and of renameFrom
 }
@@ -106,7 +117,6 @@ func newSession(s *Server, c *net.TCPConn, n uint64) *session {
 	ss := &session{
 		server: s,
 		ctrl:   newControl(c),
-		log:    s.Log.With("session", n, "client", c.RemoteAddr().String()),
 		id:     n,
 		opened: now,
 		client: addrPort(c.RemoteAddr()).Addr(),
@@ -119,23 +129,40 @@ func newSession(s *Server, c *net.TCPConn, n uint64) *session {
 		loginSince:   now,
 		lastActivity: now,
 	}
+	ss.log = slog.New((*sessionLog)(ss))
 	ss.ctrl.patience = ss.patience
 	s.Metrics.SessionOpened()
 	return ss
 }
 
-// serve runs the session to its end.
-func (s *session) serve() {
-	defer s.leave()
+// serve runs the session until it ends or sleeps. One that sleeps is to be
+// served again, by another goroutine.
+func (s *session) serve() (asleep bool) {
+	defer func() {
+		if !asleep {
+			s.leave()
+		}
+	}()
 	defer s.contain()
+	if !s.greeted && !s.greet() {
+		return false
+	}
+	for !s.finished {
+		if s.next() {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *session) greet() bool {
+	s.greeted = true
 	s.log.Debug("Session opened")
 	if s.implicit && !s.secureControl() {
-		return
+		return false
 	}
 	s.reply(220, s.config().Banner)
-	for !s.finished {
-		s.next()
-	}
+	return true
 }
 
 // leave gives back what the session has.
@@ -158,8 +185,9 @@ func (s *session) contain() {
 	}
 }
 
-// next reads one command and carries it out.
-func (s *session) next() {
+// next reads one command and carries it out; or tells that the session sleeps, as
+// none comes.
+func (s *session) next() (asleep bool) {
 	s.verb = "" // what is sent from here on answers no command
 	s.rearm()
 	line, err := s.ctrl.nextLine()
@@ -167,15 +195,19 @@ func (s *session) next() {
 	case err == nil:
 		s.touch()
 		s.dispatch(line)
+	case errors.Is(err, errLineTLS):
+		s.turnDown("TLS", "The client begins TLS at once: let it use explicit FTPS (AUTH TLS), or the port for implicit TLS")
 	case errors.Is(err, errLineTooLong):
-		s.reply(500, fmt.Sprintf("Command line longer than %d bytes", maxLine))
+		s.noCommand(500, fmt.Sprintf("Command line longer than %d bytes", maxLine))
 	case errors.Is(err, errLineChars):
-		s.reply(501, "CR and NUL are not allowed in a command")
+		s.noCommand(501, "CR and NUL are not allowed in a command")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.onDeadline()
+		return s.fallAsleep()
 	default:
 		s.controlLost()
 	}
+	return false
 }
 
 // controlLost ends the session: the client is gone, and with it whatever it
@@ -200,13 +232,22 @@ func (s *session) goodbye(reason, text string) {
 	s.finish(reason)
 }
 
+// goodbyeNow ends a session that was asked to end at once.
+func (s *session) goodbyeNow() {
+	if s.crowdedOut.Load() {
+		s.goodbye("crowded out", tooManySessions)
+		return
+	}
+	s.goodbye("ended", endedText)
+}
+
 func (s *session) config() *config.Config { return s.server.Live.Current().Config }
 
 func (s *session) loggedIn() bool { return s.fs != nil }
 
 func (s *session) touch() {
 	s.mu.Lock()
-	s.lastActivity = time.Now()
+	s.awake()
 	s.mu.Unlock()
 }
 
@@ -225,7 +266,7 @@ func (s *session) dispatch(line string) {
 	s.verb = verb
 	s.logCommand(verb, arg, known)
 	if !known {
-		s.reply(500, "Unknown command")
+		s.unknown(line)
 		return
 	}
 	if t := s.running(); t != nil && (!cmd.during || t.over.Load()) {
@@ -283,7 +324,7 @@ func (s *session) turnedAway(cmd *command) bool {
 	case ending == endRevoke:
 		s.goodbye("revoked", revokedText)
 	case ending == endNow:
-		s.goodbye("ended", endedText)
+		s.goodbyeNow()
 	}
 	return s.finished
 }

@@ -31,6 +31,7 @@ type transfer struct {
 	verb, path, direction string
 
 	started time.Time
+	ended   time.Time // when the client's end of an upload was met
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	bytes   atomic.Int64
@@ -40,6 +41,7 @@ type transfer struct {
 	plain    int64
 	into     *vfs.Upload // what an upload is received into
 	count    func(direction string, n int64)
+	throttle *throttle     // holds it to a rate; nil: nothing is transferred
 	done     chan struct{} // closed when the session is free again
 
 	// parked is closed when the session reads no further: it has read a command
@@ -91,6 +93,7 @@ func (s *session) carry(t *transfer, port dataPort, j job) {
 		s.conclude(t, t.why(&openError{err}))
 		return
 	}
+	t.throttle = s.throttle(t.direction, c)
 	stop := context.AfterFunc(t.ctx, func() { _ = c.tcp().Close() })
 	defer stop()
 	err = t.why(j.run(t, c))
@@ -137,7 +140,7 @@ func (s *session) conclude(t *transfer, err error) {
 // release frees the session for its next command.
 func (s *session) release() {
 	s.mu.Lock()
-	s.lastActivity = time.Now()
+	s.awake()
 	s.transfer = nil
 	s.move() // in one step: from here on the session goes its own way
 	s.mu.Unlock()
@@ -179,6 +182,9 @@ func (s *session) logTransfer(t *transfer, code int, err error) {
 func (t *transfer) add(n int64) {
 	t.bytes.Add(n)
 	t.count(t.direction, n)
+	if t.throttle != nil {
+		t.throttle.flow.moved(time.Now(), n)
+	}
 }
 
 // park notes that the session has stopped reading, and why.
@@ -214,6 +220,10 @@ func (s *session) abor(string) {
 }
 
 const (
+	// quickUpload: an upload that is over within it, from before the 150 on, is
+	// published without a wait. A process that is killed takes about half of it
+	// merely from its last write to the end of its data connection.
+	quickUpload = 150 * time.Microsecond
 	// The least and the longest wait for the end of a control connection
 	// whose client may have died: see clientStays.
 	shortestGrace = time.Millisecond
@@ -227,12 +237,9 @@ const (
 // if the file were complete, and its control connection with it: an upload may
 // be published only when that has not happened.
 //
-// orderly is an end that a dying client can't make (TLS close_notify). Without
-// one, the end of the control connection may still be on its way.
-func (s *session) clientStays(t *transfer, orderly bool) bool {
-	if !orderly {
-		t.waitParked(grace(s.ctrl.roundTrip(), time.Since(t.started)))
-	}
+// The end of the control connection may come later: giveTime first, where the end
+// of the upload is one that a dying client makes too (not TLS close_notify).
+func (s *session) clientStays(t *transfer) bool {
 	if s.ctrl.peerClosed() {
 		return t.waitParked(parkTimeout) && t.quit
 	}
@@ -244,12 +251,28 @@ func (s *session) clientStays(t *transfer, orderly bool) bool {
 	}
 }
 
+// giveTime waits for the end of the control connection of a client that has died.
+func (s *session) giveTime(t *transfer) {
+	due := grace(t.bytes.Load(), t.ended.Sub(t.started), s.ctrl.roundTrip)
+	if rest := due - time.Since(t.ended); rest > 0 {
+		t.waitParked(rest)
+	}
+}
+
 // grace is how long the end of the control connection may come after that of
 // the data connection: some round trips, and as long as a dying process waits
 // for a processor between the two. To wait as long as the upload took at most
-// doubles the time of a short one, in which death is as unlikely as it is short.
-func grace(roundTrip, took time.Duration) time.Duration {
-	return min(max(4*roundTrip, took, shortestGrace), longestGrace)
+// doubles the time of a short one, in which death is as unlikely as it is short;
+// in a quick one it is so unlikely that there is no wait. Nothing at all is what
+// arrives from a client that dies before its first byte, however quickly.
+func grace(bytes int64, took time.Duration, roundTrip func() time.Duration) time.Duration {
+	switch {
+	case bytes == 0:
+		return longestGrace
+	case took < quickUpload:
+		return 0
+	}
+	return min(max(4*roundTrip(), took, shortestGrace), longestGrace)
 }
 
 func (t *transfer) waitParked(d time.Duration) bool {

@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
@@ -122,22 +120,6 @@ func TestGrowing(t *testing.T) {
 	})
 }
 
-// TestShrinking: of one that shrinks, the client is told that it did not get
-// what was promised.
-func TestShrinking(t *testing.T) {
-	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
-		path := b.largeFile("large")
-		data := c.begin("RETR large")
-		must(t, os.Truncate(path, large/2))
-		n, _ := io.Copy(io.Discard, data)
-		_ = data.Close()
-		c.expect("451 The file became shorter")
-		if n > large/2 {
-			t.Errorf("%d bytes came", n)
-		}
-	})
-}
-
 // TestNoCloseNotify: over TLS, a client that has ended an upload properly once
 // must do so always; one that never did is believed while it stays.
 func TestNoCloseNotify(t *testing.T) {
@@ -172,21 +154,24 @@ func TestNoCloseNotify(t *testing.T) {
 func TestUploaderGone(t *testing.T) {
 	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
 		b.file("kept", "old")
-		for _, dataFirst := range []bool{false, true} {
-			data := c.begin("STOR kept")
-			_, err := io.WriteString(data, "half")
-			must(t, err)
-			first, second := net.Conn(c.raw), net.Conn(tcpOf(data))
-			if dataFirst {
-				first, second = second, first
+		for _, content := range []string{"half", ""} {
+			for _, dataFirst := range []bool{false, true} {
+				data := c.begin("STOR kept")
+				_, err := io.WriteString(data, content)
+				must(t, err)
+				b.whenUnderWay("kept")
+				first, second := net.Conn(c.raw), net.Conn(tcpOf(data))
+				if dataFirst {
+					first, second = second, first
+				}
+				_ = first.Close() // as the kernel does for a process that dies
+				_ = second.Close()
+				eventually(t, "the session ends", func() bool { return len(b.server.all()) == 0 })
+				if got := b.content("kept"); got != "old" {
+					t.Errorf("data connection first %t, after %q: the file holds %q", dataFirst, content, got)
+				}
+				c = b.again(c)
 			}
-			_ = first.Close() // as the kernel does for a process that dies
-			_ = second.Close()
-			eventually(t, "the session ends", func() bool { return len(b.server.all()) == 0 })
-			if got := b.content("kept"); got != "old" {
-				t.Errorf("data connection first %t: the file holds %q", dataFirst, got)
-			}
-			c = b.again(c)
 		}
 		data := c.begin("STOR kept")
 		_, err := io.WriteString(data, "new")
@@ -202,21 +187,60 @@ func TestUploaderGone(t *testing.T) {
 	})
 }
 
+// whenUnderWay waits until an upload has lasted long enough for its client to be
+// given all the time to die.
+func (b *bench) whenUnderWay(name string) {
+	b.t.Helper()
+	eventually(b.t, "the upload is under way", func() bool {
+		for _, s := range b.server.Sessions(10) {
+			if t := s.Transfer; t != nil && t.Path == "/"+name {
+				return time.Since(t.Since) > longestGrace
+			}
+		}
+		return false
+	})
+}
+
 // TestGrace: long enough for a dying process on a busy machine, and never more
-// than a short upload is worth.
+// than a short upload is worth. No wait is due where no process dies that fast, if
+// anything has come at all: the first thing that a client sends may be its end.
 func TestGrace(t *testing.T) {
 	const ms = time.Millisecond
-	for _, test := range []struct{ roundTrip, took, want time.Duration }{
-		{0, 0, ms},
-		{ms / 10, ms / 2, ms},
-		{2 * ms, ms, 8 * ms},
-		{ms, 10 * ms, 10 * ms},
-		{0, time.Minute, 20 * ms},
-		{time.Second, ms, 20 * ms},
+	for _, test := range []struct {
+		bytes                 int64
+		took, roundTrip, want time.Duration
+	}{
+		{1, 0, 0, 0},
+		{1, quickUpload - 1, 0, 0},
+		{1, quickUpload, 0, ms},
+		{1, ms / 2, ms / 10, ms},
+		{1, ms, 2 * ms, 8 * ms},
+		{1, 10 * ms, ms, 10 * ms},
+		{1, time.Minute, 0, 20 * ms},
+		{1, ms, time.Second, 20 * ms},
+		{0, 0, 0, 20 * ms},
+		{0, time.Minute, 0, 20 * ms},
 	} {
-		if got := grace(test.roundTrip, test.took); got != test.want {
-			t.Errorf("round trip %s, upload of %s: %s, want %s", test.roundTrip, test.took, got, test.want)
+		if got := grace(test.bytes, test.took, func() time.Duration { return test.roundTrip }); got != test.want {
+			t.Errorf("%d bytes in %s, round trip %s: %s, want %s", test.bytes, test.took, test.roundTrip, got, test.want)
 		}
+	}
+}
+
+// TestQuickUploadIsLookedAt: where no wait is due, the client must still be there.
+func TestQuickUploadIsLookedAt(t *testing.T) {
+	b := newBench(t, nil)
+	c := b.login()
+	s, now := b.server.all()[0], time.Now()
+	quick := &transfer{started: now, ended: now, ctx: t.Context(), parked: make(chan struct{})}
+	quick.bytes.Store(1)
+	if !s.clientStays(quick) {
+		t.Error("a client that is there is taken for dead")
+	}
+	must(t, c.raw.Close())
+	eventually(t, "the end of the control connection", s.ctrl.peerClosed)
+	if s.clientStays(quick) {
+		t.Error("a client that is gone is taken for alive")
 	}
 }
 
@@ -289,27 +313,6 @@ func TestActiveHandshakeFails(t *testing.T) {
 	if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error("the connection was left open")
 	}
-}
-
-// TestFullDisk: 452, and nothing of the file is visible.
-func TestFullDisk(t *testing.T) {
-	small := t.TempDir()
-	if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("a small file system needs the right to mount: %v", err)
-	}
-	t.Cleanup(func() { must(t, unix.Unmount(small, unix.MNT_DETACH)) })
-	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
-		must(t, os.MkdirAll(filepath.Join(b.home, "small"), 0o755))
-		must(t, unix.Mount(small, filepath.Join(b.home, "small"), "", unix.MS_BIND, ""))
-		t.Cleanup(func() { must(t, unix.Unmount(filepath.Join(b.home, "small"), unix.MNT_DETACH)) })
-		data := c.begin("STOR small/file")
-		_, _ = io.CopyN(data, zeros{}, 4<<20)
-		c.expect("452")
-		_ = data.Close()
-		if _, err := os.Stat(filepath.Join(small, "file")); err == nil {
-			t.Error("half a file is visible")
-		}
-	})
 }
 
 type zeros struct{}

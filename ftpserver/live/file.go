@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/readfile"
 )
 
 // file is what is known of one file: the content in force, and what is wrong
@@ -61,14 +62,7 @@ func (f file[T]) judged(name, conflicts string) judged {
 // readFile reads regular files only: a pipe would block for good. The error
 // leaves the path out, as it is told with the file's name.
 func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("is not a regular file")
-	}
-	data, err := os.ReadFile(path)
+	data, err := readfile.Regular(path, config.MaxFileSize)
 	if err != nil {
 		return nil, withoutPath(err)
 	}

@@ -77,7 +77,7 @@ func Static(c *config.Config, log *slog.Logger) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	fixed, err := decodeSettings(data, config.Strict)
+	fixed, err := decodeIn(data, config.Strict, ".", nil)
 	if err != nil {
 		return nil, err
 	}

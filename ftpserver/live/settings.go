@@ -22,6 +22,23 @@ func decodeSettings(data []byte, s config.Strictness) (*settings, error) {
 	return &settings{Config: c, entries: users}, nil
 }
 
+// decodeIn decodes a configuration in a directory, which may be the successor of
+// another: the root of the storage stays that one's.
+func decodeIn(data []byte, s config.Strictness, dir string, old *settings) (*settings, error) {
+	next, err := decodeSettings(data, s)
+	if err != nil {
+		return nil, err
+	}
+	root := next.Storage.Root
+	if old != nil {
+		root = old.Storage.Root
+	}
+	if err := next.Log.CheckXferlog(dir, root); err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
 // pin keeps what was fixed when the process started: sockets, the directory
 // that sessions have open, the form of the log.
 func (s *settings) pin(old *settings) {

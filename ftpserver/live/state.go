@@ -48,7 +48,7 @@ func (s *Source) readConfig(next *state) {
 		chosen := choose(s.dir, s.names...)
 		old = old.named(chosen.name)
 		next.config = old.next(chosen.path, func(data []byte) (*settings, error) {
-			return decodeSettings(data, s.strictness)
+			return decodeIn(data, s.strictness, s.dir, old.value)
 		})
 	}
 	if next.config.value == nil {

@@ -89,5 +89,5 @@ func entries(users []config.User, known map[string]*entry) ([]entry, error) {
 		}
 		out[i] = entry{user: u, digest: digest}
 	}
-	return out, errors.Join(errs...)
+	return out, config.Brief(errs)
 }

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"sync/atomic"
-	"time"
 
+	"github.com/ftp-operator/ftp-operator/ftpserver/accept"
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
@@ -100,23 +100,8 @@ func (b *Broker) closeIfIdle(p *port) {
 }
 
 func (b *Broker) accept(p *port) {
-	for {
-		c, err := p.listener.Accept()
-		switch {
-		case err == nil:
-			b.arrive(p, c)
-		case errors.Is(err, net.ErrClosed):
-			return
-		default:
-			// Out of descriptors or memory: a pause, so that the loop does not
-			// spin until there are some again.
-			b.log.Warn("Accepting a data connection failed", "port", p.listen, "error", err)
-			<-time.After(acceptPause)
-		}
-	}
+	accept.All(p.listener, b.log.With("port", p.listen), func(c net.Conn) { b.arrive(p, c) })
 }
-
-const acceptPause = 50 * time.Millisecond
 
 // Ports returns how many ports can be given out.
 func (b *Broker) Ports() int {

@@ -21,6 +21,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -308,7 +309,13 @@ func TestListenRefuses(t *testing.T) {
 		"no certificate":     {func(_ *fixture, c *config.Admin) { c.Status.CertFile = "x.crt" }, "admin.status: x.crt: no such file"},
 		"no token":           {func(_ *fixture, c *config.Admin) { c.Status.TokenFile = "x" }, "admin.status.tokenFile: "},
 		"empty token":        {func(f *fixture, _ *config.Admin) { f.write("token", "\n") }, "admin.status.tokenFile: must hold a token"},
-		"huge token":         {func(f *fixture, _ *config.Admin) { f.write("token", strings.Repeat("x", maxTokenSize+1)) }, "must hold a token of at most 4096 bytes"},
+		"token that is a pipe": {func(f *fixture, _ *config.Admin) {
+			_ = os.Remove(filepath.Join(f.dir, "token"))
+			if err := syscall.Mkfifo(filepath.Join(f.dir, "token"), 0o600); err != nil {
+				f.t.Fatal(err)
+			}
+		}, "admin.status.tokenFile: is not a regular file"},
+		"huge token": {func(f *fixture, _ *config.Admin) { f.write("token", strings.Repeat("x", maxTokenSize+1)) }, "admin.status.tokenFile: must be at most 4096 bytes long"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -6,8 +6,10 @@
 package telemetry
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -18,11 +20,35 @@ import (
 func NewLogger(w io.Writer, level, format string) (*slog.Logger, *slog.LevelVar) {
 	v := new(slog.LevelVar)
 	v.Set(Level(level))
+	w = printable{w}
 	o := &slog.HandlerOptions{Level: v, ReplaceAttr: uniform}
 	if format == "Text" {
 		return slog.New(slog.NewTextHandler(w, o)), v
 	}
 	return slog.New(slog.NewJSONHandler(w, o)), v
+}
+
+// printable is a log on its way to somebody's terminal: what package slog leaves
+// of control characters, DEL and those that Unicode has from U+0080 on (with
+// U+009B begins what ESC [ does), is written as JSON escapes it. Slog writes a
+// whole line at a time.
+type printable struct{ to io.Writer }
+
+func (p printable) Write(line []byte) (int, error) {
+	out := line
+	for i := 0; i < len(out); i++ {
+		c, n := out[i], 1
+		if c == 0xc2 && i+1 < len(out) { // the first of two bytes
+			c, n = out[i+1], 2
+		}
+		if c == 0x7f && n == 1 || 0x80 <= c && c < 0xa0 && n == 2 {
+			out = slices.Concat(out[:i], fmt.Appendf(nil, `\u%04x`, c), out[i+n:])
+		}
+	}
+	if _, err := p.to.Write(out); err != nil {
+		return 0, err
+	}
+	return len(line), nil
 }
 
 // Level is the level that a word of the configuration names; Info for any

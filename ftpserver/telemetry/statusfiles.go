@@ -4,13 +4,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
 	"strings"
 	"sync"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/readfile"
 	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
 )
 
@@ -80,18 +79,13 @@ func (f *statusFiles) loadPair() (*tlsconf.Pair, error) {
 // readToken reads at most maxTokenSize bytes. An empty token would let
 // everyone in, so it is an error.
 func (f *statusFiles) readToken() (string, error) {
-	file, err := os.Open(config.Resolve(f.dir, f.config.TokenFile))
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = file.Close() }()
-	data, err := io.ReadAll(io.LimitReader(file, maxTokenSize+1))
+	data, err := readfile.Regular(config.Resolve(f.dir, f.config.TokenFile), maxTokenSize)
 	if err != nil {
 		return "", err
 	}
 	token := strings.TrimSpace(string(data))
-	if token == "" || len(data) > maxTokenSize {
-		return "", errors.New("must hold a token of at most 4096 bytes")
+	if token == "" {
+		return "", errors.New("must hold a token")
 	}
 	return token, nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/readfile"
 	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf/pair"
 )
 
@@ -82,17 +83,12 @@ func (p *Pair) status() config.CertificateStatus {
 }
 
 func readFile(dir, file string) ([]byte, error) {
-	path := config.Resolve(dir, file)
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", config.NameOf(dir, file), errors.Unwrap(err))
+	data, err := readfile.Regular(config.Resolve(dir, file), maxFileSize)
+	if err == nil {
+		return data, nil
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxFileSize {
-		return nil, fmt.Errorf("%s: must be a PEM file of at most %d bytes", config.NameOf(dir, file), maxFileSize)
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		return nil, fmt.Errorf("%s: %w", config.NameOf(dir, file), p.Err)
 	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", config.NameOf(dir, file), errors.Unwrap(err))
-	}
-	return data, nil
+	return nil, fmt.Errorf("%s: must be a PEM file of at most %d bytes", config.NameOf(dir, file), maxFileSize)
 }

@@ -1,13 +1,12 @@
 package vfs
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs/system"
 )
 
 // Attributes are what a user may set of a file or a directory; nil leaves it as
@@ -40,10 +39,10 @@ func (f *FS) SetAttributes(p string, a Attributes) (Info, error) {
 	if err != nil {
 		return Info{}, fail("set attributes", at.virtual, err)
 	}
-	defer func() { _ = file.Close() }() // only read from: nothing can be lost
-	i, err := setAttributes(file, a)
+	defer func() { _ = f.store.sys.Close(file) }() // only read from: nothing can be lost
+	i, err := setAttributes(f.store.sys, file, a)
 	if err == nil && f.store.durable() {
-		err = file.Sync()
+		err = f.store.sys.Sync(file)
 	}
 	if err != nil {
 		return Info{}, fail("set attributes", at.virtual, err)
@@ -52,26 +51,26 @@ func (f *FS) SetAttributes(p string, a Attributes) (Info, error) {
 	return i, nil
 }
 
-func setAttributes(file *os.File, a Attributes) (Info, error) {
-	fi, err := file.Stat()
+func setAttributes(sys system.Calls, file *os.File, a Attributes) (Info, error) {
+	fd := int(file.Fd())
+	i, err := statOf(sys, fd, "")
 	if err != nil {
 		return Info{}, err
 	}
-	if !fi.IsDir() && !fi.Mode().IsRegular() {
+	if !i.Dir && !i.Mode.IsRegular() {
 		return Info{}, ErrNotRegular
 	}
 	if a.Mode != nil {
-		if err := file.Chmod(withOwners(fi.Mode(), *a.Mode)); err != nil {
+		if err := chmod(sys, fd, withOwners(i.Mode, *a.Mode)); err != nil {
 			return Info{}, err
 		}
 	}
-	if err := setTimes(file, a); err != nil {
-		return Info{}, err
+	if a.Modified != nil || a.Accessed != nil {
+		if err := retry(func() error { return sys.Utimes(fd, a.Accessed, a.Modified) }); err != nil {
+			return Info{}, err
+		}
 	}
-	if fi, err = file.Stat(); err != nil {
-		return Info{}, err
-	}
-	return infoOfFile("", fi), nil
+	return statOf(sys, fd, "")
 }
 
 // withOwners is the mode that a file of that mode gets.
@@ -83,20 +82,6 @@ func withOwners(now, wanted fs.FileMode) fs.FileMode {
 	return wanted.Perm() | keep | now&(fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky)
 }
 
-// setTimes names the open file by its link in /proc: that is the file whatever
-// happens to its path, and other ways are too new for some kernels.
-func setTimes(file *os.File, a Attributes) error {
-	if a.Modified == nil && a.Accessed == nil {
-		return nil
-	}
-	times := []unix.Timespec{timespec(a.Accessed), timespec(a.Modified)}
-	link := fmt.Sprintf("/proc/self/fd/%d", file.Fd())
-	return retry(func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, link, times, 0) })
-}
-
-func timespec(t *time.Time) unix.Timespec {
-	if t == nil {
-		return unix.Timespec{Nsec: unix.UTIME_OMIT}
-	}
-	return unix.Timespec{Sec: t.Unix(), Nsec: int64(t.Nanosecond())}
+func chmod(sys system.Calls, fd int, mode fs.FileMode) error {
+	return retry(func() error { return sys.Fchmod(fd, bitsOf(mode)) })
 }

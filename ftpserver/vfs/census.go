@@ -58,7 +58,7 @@ func (s *Store) census(a *account) (total tally, took time.Duration, err error) 
 		return total, 0, s.counts.ctx.Err()
 	}
 	begun := time.Now()
-	d, err := openDir(s.root, a.rel)
+	d, err := openDir(s.sys, s.root, a.rel)
 	if err == nil {
 		defer d.close()
 		w := counter{store: s}

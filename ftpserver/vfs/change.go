@@ -24,6 +24,7 @@ func (f *FS) Mkdir(p string) error {
 		}
 		if err = d.mkdir(at.base, v.now); err != nil {
 			undo()
+			f.recountIfStays(err)
 		}
 		return err
 	})
@@ -150,7 +151,7 @@ func (f *FS) change(op string, at place, needed Operation, do func(*view, *folde
 		err = do(v, d)
 	}
 	if err == nil && f.store.durable() {
-		err = d.file.Sync()
+		err = d.sync()
 	}
 	if err != nil {
 		return fail(op, at.virtual, err)

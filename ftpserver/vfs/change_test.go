@@ -108,7 +108,7 @@ func TestDropLeftoversJudgesAgain(t *testing.T) {
 	d.write("dir/.ftpserver-tmp-1-boot-1-9", "x")
 	store(t, f, "/dir/published", CreateTruncate, 0, "acknowledged")
 	u := begin(t, f, "/dir/b", CreateTruncate, 0, "x")
-	dir, err := openDir(f.home, "dir")
+	dir, err := openDir(f.store.sys, f.home.dir(), "dir")
 	if err != nil {
 		t.Fatal(err)
 	}

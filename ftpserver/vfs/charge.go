@@ -1,6 +1,10 @@
 package vfs
 
-import "github.com/ftp-operator/ftp-operator/ftpserver/config"
+import (
+	"errors"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
 
 // An upload is charged to its user's account as it grows. What it is to replace
 // counts for it: a file may be replaced by one that takes its room. After its
@@ -100,7 +104,7 @@ func (u *Upload) chargeSize() error {
 	if u.fs.account == nil {
 		return nil
 	}
-	i, err := statOf(int(u.file.Fd()), u.at.base)
+	i, err := u.stat()
 	if err == nil {
 		u.charge(tally{i.Size, 1})
 	}
@@ -238,4 +242,11 @@ func (f *FS) named() (undo func(), err error) {
 		return fits
 	})
 	return func() { a.change(tally{files: -1}) }, err
+}
+
+// recountIfStays: what a failed command has left behind counts too.
+func (f *FS) recountIfStays(err error) {
+	if errors.Is(err, errStays) {
+		f.account.outdate()
+	}
 }

@@ -14,7 +14,7 @@ import (
 // and has not claimed it yet.
 func choosing(t *testing.T, f *FS, as plan) (u *Upload, seen Info) {
 	t.Helper()
-	d, err := openDir(f.home, ".")
+	d, err := openDir(f.store.sys, f.home.dir(), ".")
 	if err != nil {
 		t.Fatal(err)
 	}

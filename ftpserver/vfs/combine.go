@@ -68,8 +68,14 @@ type part struct {
 func (c *combination) close() {
 	for _, p := range c.parts {
 		p.folder.close()
-		_ = p.file.Close() // only read from: nothing can be lost
+		p.close()
 	}
+}
+
+func (p *part) close() { _ = p.folder.sys.Close(p.file) } // only read from: nothing can be lost
+
+func (p *part) stat() (Info, error) {
+	return statOf(p.folder.sys, int(p.file.Fd()), p.at.base)
 }
 
 // take opens a source.
@@ -95,11 +101,11 @@ func (c *combination) take(virtual string) error {
 		err = p.open()
 	}
 	if err == nil && c.holds(p.info) {
-		_ = p.file.Close()
+		p.close()
 		err = ErrTwice
 	}
 	if err == nil && c.fs.store.writing.has(p.info.identity()) {
-		_ = p.file.Close()
+		p.close()
 		err = ErrBusy
 	}
 	if err != nil {
@@ -144,12 +150,12 @@ func (p *part) open() error {
 	if err != nil {
 		return err
 	}
-	p.info, err = statOf(int(p.file.Fd()), p.at.base)
+	p.info, err = p.stat()
 	if err == nil {
 		err = regular(p.info.Mode)
 	}
 	if err != nil {
-		_ = p.file.Close()
+		p.close()
 	}
 	return err
 }
@@ -196,10 +202,10 @@ func (c *combination) fill(ctx context.Context, u *Upload) error {
 		if err := u.Add(p.info.Size); err != nil {
 			return err
 		}
-		if err := copyBytes(ctx, u.file, p.file, p.info.Size, u.pace); err != nil {
+		if err := copyBytes(ctx, c.fs.store.sys, u.file, p.file, p.info.Size, u.pace); err != nil {
 			return err
 		}
-		now, err := statOf(int(p.file.Fd()), p.at.base)
+		now, err := p.stat()
 		if err != nil {
 			return err
 		}
@@ -233,7 +239,7 @@ func (c *combination) sync() {
 		i, err := p.folder.lstat(".")
 		if err == nil && !flushed[i.identity()] {
 			flushed[i.identity()] = true
-			err = p.folder.file.Sync()
+			err = p.folder.sync()
 		}
 		if err != nil {
 			c.fs.store.log.Warn("Directory of a combined file not flushed", "path", p.at.virtual, "error", Classify(err))

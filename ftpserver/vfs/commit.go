@@ -42,12 +42,27 @@ func (u *Upload) Commit() (size int64, err error) {
 	}
 	u.fs.forget(u.folder, u.at.base)
 	if durable {
-		err = u.folder.file.Sync()
+		err = u.folder.sync()
 	}
 	if err != nil {
 		return 0, fail("store", u.at.virtual, err)
 	}
 	return size, nil
+}
+
+// Flush is the first step of Commit, for whoever has something to wait for in the
+// meantime: with durability Full the data is on stable storage when it returns. A
+// failure is told by what ends the upload.
+func (u *Upload) Flush() {
+	if u.fs.store.durable() && !u.ended.Load() {
+		u.flush()
+	}
+}
+
+func (u *Upload) flush() {
+	if u.file != nil && !u.flushed {
+		u.flushed, u.unflushed = true, u.fs.store.sys.Sync(u.file)
+	}
 }
 
 // Interrupt ends an upload whose transfer broke off. What arrived is kept, out
@@ -109,17 +124,17 @@ func (u *Upload) end(sync bool) (size int64, err error) {
 		return 0, nil // a Direct upload that has not begun
 	}
 	if sync {
-		err = u.file.Sync()
+		u.flush()
 	}
 	if u.direct {
 		defer u.fs.alone(u.at.base)() // nobody removes it between the look and letGo
 	}
 	defer u.letGo()
-	i, serr := statOf(int(u.file.Fd()), u.at.base)
-	if serr == nil {
+	i, serr := u.stat()
+	if u.unseen = serr != nil; !u.unseen {
 		size, u.size, u.links = i.Size, i.Size, i.Links
 	}
-	return size, cmp.Or(err, serr, u.file.Close())
+	return size, cmp.Or(u.unflushed, serr, u.close())
 }
 
 // giveUp ends a Commit that has failed. What came after a partial upload that
@@ -137,7 +152,7 @@ func (u *Upload) giveUp(err error) {
 func (u *Upload) undo() {
 	if u.direct {
 		if u.file != nil {
-			_ = u.file.Close() // nothing was written
+			_ = u.close() // nothing was written
 		}
 		u.settle(tally{})
 		return
@@ -147,7 +162,7 @@ func (u *Upload) undo() {
 		return
 	}
 	if u.file != nil {
-		_ = u.file.Close() // often closed already
+		_ = u.close() // often closed already
 	}
 	if err := u.keep(); err != nil {
 		u.fs.store.log.Warn("Partial upload not put back", "path", u.at.virtual, "temporary", u.hidden, "error", err)
@@ -161,8 +176,13 @@ func (u *Upload) abandon() {
 	if u.file == nil {
 		return
 	}
-	_ = u.file.Close() // often closed already
+	_ = u.close() // often closed already
 	if err := u.folder.unlink(u.hidden); err != nil {
-		u.fs.store.log.Warn("Temporary of an upload not removed", "path", u.at.virtual, "temporary", u.hidden, "error", err)
+		u.warnOfTemporary(err)
 	}
+}
+
+// warnOfTemporary: whoever runs the server finds it under its hidden name.
+func (u *Upload) warnOfTemporary(err error) {
+	u.fs.store.log.Warn("Temporary of an upload not removed", "path", u.at.virtual, "temporary", u.hidden, "error", err)
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"slices"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs/system"
 )
 
 // Dir is an open listing. It holds no more of the directory than was asked for
@@ -67,7 +69,7 @@ func (d *Dir) Next(n int) ([]Info, error) {
 // Names is Next for the names alone, which costs no look at each file.
 func (d *Dir) Names(n int) ([]string, error) {
 	for {
-		names, err := d.folder.file.Readdirnames(max(n, 1))
+		names, err := d.folder.sys.Readdirnames(d.folder.file, max(n, 1))
 		if errors.Is(err, io.EOF) {
 			return nil, io.EOF
 		}
@@ -83,16 +85,16 @@ func (d *Dir) Names(n int) ([]string, error) {
 // Close gives the directory's descriptor back.
 func (d *Dir) Close() error {
 	d.view.close()
-	return d.folder.file.Close()
+	return d.folder.sys.Close(d.folder.file)
 }
 
 // nameBatch is how many names are held at once where a whole directory is gone
 // through.
 const nameBatch = 256
 
-func eachName(dir *os.File, visit func(name string) error) error {
+func eachName(sys system.Calls, dir *os.File, visit func(name string) error) error {
 	for {
-		names, err := dir.Readdirnames(nameBatch)
+		names, err := sys.Readdirnames(dir, nameBatch)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}

@@ -57,15 +57,20 @@ func (u *Upload) hold() (Info, error) {
 	created := u.file == nil
 	if created {
 		if err := u.createDirect(); err != nil {
+			u.fs.recountIfStays(err)
 			return Info{}, err
 		}
 	}
-	now, err := statOf(int(u.file.Fd()), u.at.base)
+	now, err := u.stat()
 	if err == nil {
 		err = regular(now.Mode)
 	}
 	switch {
 	case err != nil:
+		if created {
+			err = stays(err, u.folder.unlink(u.at.base)) // which is empty
+			u.fs.recountIfStays(err)
+		}
 		return now, err
 	case now.Links == 0:
 		return now, ErrChanged // removed or replaced since Create
@@ -96,11 +101,11 @@ func (u *Upload) position(size int64) error {
 	keep := map[CreateMode]int64{CreateTruncate: 0, CreateAt: u.offset, CreateAppend: size}[u.mode]
 	u.charge(tally{keep, 1})
 	if keep < size {
-		if err := u.file.Truncate(keep); err != nil {
+		if err := u.fs.store.sys.Truncate(u.file, keep); err != nil {
 			return err
 		}
 	}
-	_, err := u.file.Seek(keep, io.SeekStart)
+	_, err := u.fs.store.sys.Seek(u.file, keep, io.SeekStart)
 	return err
 }
 
@@ -117,7 +122,7 @@ func (u *Upload) finishDirect(ended error) error {
 	}
 	u.fs.forget(u.folder, u.at.base)
 	if u.created && durable {
-		return u.folder.file.Sync()
+		return u.folder.sync()
 	}
 	return nil
 }
@@ -132,7 +137,11 @@ func (u *Upload) letGo() {
 		return
 	}
 	rests := tally{u.size, 1}
-	if u.links == 0 {
+	switch {
+	case u.unseen:
+		rests = u.charged
+		u.fs.account.outdate()
+	case u.links == 0:
 		rests = tally{}
 	}
 	u.fs.store.writing.leave(u.held)

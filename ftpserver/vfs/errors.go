@@ -21,6 +21,10 @@ var (
 	// ErrRole: the user's role does not hold the operation. It is an
 	// fs.ErrPermission too.
 	ErrRole error = &sentinel{"your role does not allow this", fs.ErrPermission}
+	// ErrDenied: the system does not let the server do it, whoever asks: for what
+	// the owner and mode of a file say, or as the storage is read-only. It is an
+	// fs.ErrPermission too.
+	ErrDenied error = &sentinel{"permission denied", fs.ErrPermission}
 	// ErrRuled: to rename, remove or replace this would carry a directory away that
 	// a path rule is for, lift the rule, or leave no place for its directory. It is an fs.ErrPermission too.
 	ErrRuled error = &sentinel{"a path rule is for this, or for something below it", fs.ErrPermission}
@@ -74,11 +78,16 @@ var (
 	errTooLong  error = &sentinel{"name is longer than 255 bytes", ErrName}
 	errNUL      error = &sentinel{"name holds a NUL", ErrName}
 	errEscapes  error = &sentinel{"leads out of your home", fs.ErrPermission}
-	errReadOnly error = &sentinel{"storage is read-only", fs.ErrPermission}
-	errTheHome  error = &sentinel{"the top directory can be neither renamed nor removed", fs.ErrPermission}
-	errIntoSelf error = &sentinel{"a directory cannot be moved into itself", fs.ErrInvalid}
-	errDevice   error = &sentinel{"cannot be moved to another volume", fs.ErrInvalid}
-	errEnded    error = &sentinel{"upload has already ended", fs.ErrClosed}
+	errReadOnly error = &sentinel{"storage is read-only", ErrDenied}
+	// errDiskQuota is not the user's own, but that of the server on the file system.
+	errDiskQuota error = &sentinel{"disk quota exceeded", ErrNoSpace}
+	errTheHome   error = &sentinel{"the top directory can be neither renamed nor removed", fs.ErrPermission}
+	errIntoSelf  error = &sentinel{"a directory cannot be moved into itself", fs.ErrInvalid}
+	errDevice    error = &sentinel{"cannot be moved to another volume", fs.ErrInvalid}
+	errEnded     error = &sentinel{"upload has already ended", fs.ErrClosed}
+
+	// errStays: what was made, and is not as it was to be, could not be removed.
+	errStays = errors.New("stays, as it could not be removed")
 
 	errUnprepared error = &sentinel{"upload was not prepared", fs.ErrInvalid}
 )
@@ -86,15 +95,15 @@ var (
 var errnos = map[syscall.Errno]error{
 	syscall.ENOENT:       fs.ErrNotExist,
 	syscall.EEXIST:       fs.ErrExist,
-	syscall.EACCES:       fs.ErrPermission,
-	syscall.EPERM:        fs.ErrPermission,
+	syscall.EACCES:       ErrDenied,
+	syscall.EPERM:        ErrDenied,
 	syscall.EROFS:        errReadOnly,
 	syscall.EISDIR:       ErrIsDir,
 	syscall.ENOTDIR:      ErrNotDir,
 	syscall.ENOTEMPTY:    ErrNotEmpty,
 	syscall.ENXIO:        ErrNotRegular,
 	syscall.ENOSPC:       ErrNoSpace,
-	syscall.EDQUOT:       ErrNoSpace,
+	syscall.EDQUOT:       errDiskQuota,
 	syscall.ENAMETOOLONG: errTooLong,
 	syscall.EXDEV:        errDevice,
 	syscall.ELOOP:        ErrLinks,

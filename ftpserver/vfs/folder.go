@@ -2,32 +2,36 @@ package vfs
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs/system"
 )
 
 // folder is an open directory. It stays the same directory whatever happens to
 // its path, and its methods take single names and follow no link, so that
 // nothing done in it can end up elsewhere.
 type folder struct {
+	sys  system.Calls
 	file *os.File
 	held Operation // what the user's role holds in it; for an FS only
 }
 
 // openDir walks from a jail to a directory. It follows links inside the jail.
-func openDir(jail *os.Root, rel string) (*folder, error) {
+func openDir(sys system.Calls, jail *os.Root, rel string) (*folder, error) {
 	// O_NONBLOCK means nothing to a directory, but spares package os from
 	// finding that out with four system calls.
-	f, err := jail.OpenFile(rel, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+	f, err := sys.Open(jail, rel, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK)
 	if err != nil {
 		return nil, walkError(err)
 	}
-	return &folder{file: f}, nil
+	return &folder{sys: sys, file: f}, nil
 }
 
-func (d *folder) close()  { _ = d.file.Close() } // only read from: nothing can be lost
+func (d *folder) close()  { _ = d.sys.Close(d.file) } // only read from: nothing can be lost
 func (d *folder) fd() int { return int(d.file.Fd()) }
 
 // enter opens a directory in this one.
@@ -36,18 +40,18 @@ func (d *folder) enter(name string) (*folder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &folder{file: f}, nil
+	return &folder{sys: d.sys, file: f}, nil
 }
 
 // open opens a file that is there. The *os.File is called shown in its errors.
 func (d *folder) open(name string, flags int, shown string) (*os.File, error) {
-	return openAt(d.fd(), name, flags, 0, shown)
+	return openAt(d.sys, d.fd(), name, flags, 0, shown)
 }
 
-func openAt(dir int, name string, flags int, mode uint32, shown string) (*os.File, error) {
+func openAt(sys system.Calls, dir int, name string, flags int, mode uint32, shown string) (*os.File, error) {
 	var fd int
 	err := retry(func() (err error) {
-		fd, err = unix.Openat(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+		fd, err = sys.Openat(dir, name, flags, mode)
 		return err
 	})
 	if err != nil {
@@ -56,12 +60,15 @@ func openAt(dir int, name string, flags int, mode uint32, shown string) (*os.Fil
 	return os.NewFile(uintptr(fd), shown), nil
 }
 
-func (d *folder) lstat(name string) (Info, error) { return lstatAt(d.fd(), name) }
+func (d *folder) lstat(name string) (Info, error) { return lstatAt(d.sys, d.fd(), name) }
 
 // lstatAt describes a name in an open directory, links themselves.
-func lstatAt(dir int, name string) (Info, error) {
+func lstatAt(sys system.Calls, dir int, name string) (Info, error) {
 	var st unix.Stat_t
-	err := retry(func() error { return unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
+	err := retry(func() (err error) {
+		st, err = sys.Fstatat(dir, name)
+		return err
+	})
 	if err != nil {
 		return Info{}, err
 	}
@@ -69,9 +76,13 @@ func lstatAt(dir int, name string) (Info, error) {
 }
 
 // statOf describes what is open, under a name.
-func statOf(fd int, name string) (Info, error) {
+func statOf(sys system.Calls, fd int, name string) (Info, error) {
 	var st unix.Stat_t
-	if err := retry(func() error { return unix.Fstat(fd, &st) }); err != nil {
+	err := retry(func() (err error) {
+		st, err = sys.Fstat(fd)
+		return err
+	})
+	if err != nil {
 		return Info{}, err
 	}
 	return infoOfStat(name, &st), nil
@@ -87,30 +98,33 @@ func (d *folder) present(name string) (Info, bool, error) {
 }
 
 func (d *folder) rename(from string, to *folder, name string) error {
-	return retry(func() error { return unix.Renameat(d.fd(), from, to.fd(), name) })
+	return retry(func() error { return d.sys.Renameat(d.fd(), from, to.fd(), name) })
 }
 
 // link gives a file a second name, which must not be taken.
 func (d *folder) link(from, name string) error {
-	return retry(func() error { return unix.Linkat(d.fd(), from, d.fd(), name, 0) })
+	return retry(func() error { return d.sys.Linkat(d.fd(), from, d.fd(), name) })
 }
 
 func (d *folder) unlink(name string) error {
-	return retry(func() error { return unix.Unlinkat(d.fd(), name, 0) })
+	return retry(func() error { return d.sys.Unlinkat(d.fd(), name, 0) })
 }
 
 func (d *folder) rmdir(name string) error {
-	return retry(func() error { return unix.Unlinkat(d.fd(), name, unix.AT_REMOVEDIR) })
+	return retry(func() error { return d.sys.Unlinkat(d.fd(), name, unix.AT_REMOVEDIR) })
 }
 
 // names calls visit with every name in the directory, in batches, until it
 // returns an error.
 func (d *folder) names(visit func(name string) error) error {
-	if _, err := d.file.Seek(0, 0); err != nil {
+	if _, err := d.sys.Seek(d.file, 0, io.SeekStart); err != nil {
 		return err
 	}
-	return eachName(d.file, visit)
+	return eachName(d.sys, d.file, visit)
 }
+
+// sync flushes the directory: the names in it last.
+func (d *folder) sync() error { return d.sys.Sync(d.file) }
 
 // retry repeats a system call that a signal has interrupted: network and FUSE
 // file systems let that happen.

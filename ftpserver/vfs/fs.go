@@ -13,21 +13,26 @@ import (
 // FS is one user's view of a Store. Its methods take virtual paths, which they
 // clean themselves. It is safe for concurrent use.
 type FS struct {
+	*scope
+	only Operation // what the command that is carried out needs
+}
+
+// scope is what one user sees and may do.
+type scope struct {
 	store    *Store
-	home     *os.Root
+	home     *jail
 	start    string
-	top      rule      // what the user's role holds
-	rules    []rule    // where other roles count
-	homeRule bool      // top is a rule for the home
-	only     Operation // what the command that is carried out needs
-	account  *account  // of the home; nil where nobody who shares it has a quota
+	top      rule     // what the user's role holds
+	rules    []rule   // where other roles count
+	homeRule bool     // top is a rule for the home
+	account  *account // of the home; nil where nobody who shares it has a quota
 	quota    config.Quota
 	identity string // tells this user's partial uploads from others'
 }
 
-// Close gives the home's descriptor back. Open files, listings and uploads go
-// on; everything else fails with fs.ErrClosed from then on.
-func (f *FS) Close() error { return f.home.Close() }
+// Close ends the view. Open files, listings and uploads go on; everything else
+// fails with fs.ErrClosed from then on.
+func (f *FS) Close() error { return f.store.leave(f.home) }
 
 // Start is the virtual path where a session begins: "/", or the home of an
 // Admin.
@@ -75,27 +80,35 @@ func (f *FS) Open(p string) (*os.File, Info, error) {
 	if err != nil {
 		return nil, Info{}, fail("open", at.virtual, err)
 	}
-	fi, err := file.Stat()
+	i, err := statOf(f.store.sys, int(file.Fd()), path.Base(at.virtual))
 	if err == nil {
-		err = regular(fi.Mode())
+		err = regular(i.Mode)
 	}
 	if err != nil {
-		_ = file.Close()
+		_ = f.store.sys.Close(file)
 		return nil, Info{}, fail("open", at.virtual, err)
 	}
-	return file, infoOfFile(path.Base(at.virtual), fi), nil
+	return file, i, nil
 }
 
 // openFlags: opening a FIFO must not wait for its writer.
 const openFlags = os.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY
 
-// open opens a file or a directory for who may do that with it.
+// open opens a file or a directory for who may do that with it. It looks before
+// it opens: to open a device may do something, and a FIFO lets its writer go on.
 func (f *FS) open(at place, op Operation) (*os.File, error) {
 	if len(f.rules) == 0 {
 		if err := f.need(f.top.held, op); err != nil {
 			return nil, err
 		}
-		file, err := f.home.OpenFile(at.rel, openFlags, 0)
+		fi, err := f.store.sys.Stat(f.home.dir(), at.rel)
+		if err != nil {
+			return nil, walkError(err)
+		}
+		if err := openable(fi.Mode()); err != nil {
+			return nil, err
+		}
+		file, err := f.store.sys.Open(f.home.dir(), at.rel, openFlags)
 		if err != nil {
 			return nil, walkError(err)
 		}
@@ -115,9 +128,23 @@ func (f *FS) open(at place, op Operation) (*os.File, error) {
 		return nil, err
 	}
 	if w.base == "" {
-		return openAt(w.fd, ".", openFlags, 0, at.virtual)
+		return openAt(w.sys, w.fd, ".", openFlags, 0, at.virtual)
 	}
-	return openAt(w.fd, w.base, openFlags, 0, at.virtual)
+	i, err := lstatAt(w.sys, w.fd, w.base)
+	if err == nil {
+		err = openable(i.Mode)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return openAt(w.sys, w.fd, w.base, openFlags, 0, at.virtual)
+}
+
+func openable(m fs.FileMode) error {
+	if m.IsDir() {
+		return nil
+	}
+	return regular(m)
 }
 
 func regular(m fs.FileMode) error {

@@ -13,7 +13,7 @@ import (
 
 // FS opens the view of a user: the home, or the whole root for an Admin. The
 // home and the directories of path rules are made if they are absent. The home
-// is held open, one descriptor, until Close.
+// is held open until Close; all views of it share one descriptor.
 func (s *Store) FS(u config.User) (*FS, error) {
 	held, known := roles[u.Role]
 	if !known {
@@ -27,11 +27,11 @@ func (s *Store) FS(u config.User) (*FS, error) {
 	if err != nil {
 		return nil, fail("open home", p.virtual, err)
 	}
-	f := &FS{store: s, home: home, start: "/", top: rule{held: held}, only: everything, identity: u.Name + "\x00" + u.UID + "\x00"}
+	f := &FS{&scope{store: s, home: home, start: "/", top: rule{held: held}, identity: u.Name + "\x00" + u.UID + "\x00"}, everything}
 	if u.Role == config.RoleAdmin {
 		f.start, p = p.virtual, parse("/")
-		_ = home.Close()
-		if f.home, err = s.root.OpenRoot("."); err != nil {
+		_ = s.leave(home)
+		if f.home, err = s.openHome(p); err != nil {
 			return nil, fail("open home", "/", err)
 		}
 	}
@@ -47,24 +47,41 @@ func (s *Store) FS(u config.User) (*FS, error) {
 	return f, nil
 }
 
-// openHome checks that the home is a directory before it opens it: the opening
-// of a FIFO would wait for a writer.
-func (s *Store) openHome(p place) (*os.Root, error) {
-	fi, err := s.root.Stat(p.rel)
+// openHome finds the directory that the path leads to now, which may be one that
+// others hold open. It checks that it is a directory before it opens it: the
+// opening of a FIFO would wait for a writer.
+func (s *Store) openHome(p place) (*jail, error) {
+	fi, err := s.sys.Stat(s.root, p.rel)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		_, err = s.makeDirs(s.root, p.rel)
 	case err == nil && !fi.IsDir():
 		return nil, ErrNotDir
+	case err == nil:
+		if one := s.homes.share(infoOfFile(".", fi).identity()); one != nil {
+			return newJail(one), nil
+		}
 	}
 	if err != nil {
 		return nil, walkError(err)
 	}
-	home, err := s.root.OpenRoot(p.rel)
+	root, err := s.sys.OpenRoot(s.root, p.rel)
 	if err != nil {
 		return nil, walkError(err)
 	}
-	return home, nil
+	one, err := s.homes.hold(root)
+	if err != nil {
+		return nil, walkError(err)
+	}
+	return newJail(one), nil
+}
+
+// leave closes a view's jail, if it was not closed before.
+func (s *Store) leave(j *jail) error {
+	if j.root.Swap(s.closed) == s.closed {
+		return nil
+	}
+	return s.homes.leave(j.of)
 }
 
 // makeDirs makes each missing directory down to a path as durable as what will
@@ -81,7 +98,7 @@ func (s *Store) makeDirs(jail *os.Root, to string) (made int64, err error) {
 		if err == nil {
 			made++
 			if s.durable() {
-				err = syncDir(jail, dir)
+				err = s.syncDir(jail, dir)
 			}
 		}
 		if err != nil {
@@ -93,23 +110,23 @@ func (s *Store) makeDirs(jail *os.Root, to string) (made int64, err error) {
 
 func (s *Store) makeDir(jail *os.Root, rel string) error {
 	now := s.settings()
-	err := jail.Mkdir(rel, os.FileMode(now.dirMode))
+	err := s.sys.Mkdir(jail, rel, os.FileMode(now.dirMode))
 	if err != nil || !now.exact {
 		return err
 	}
-	d, err := openDir(jail, rel)
+	d, err := openDir(s.sys, jail, rel)
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	return now.mode(d.fd(), now.dirMode)
+	return now.mode(d.sys, d.fd(), now.dirMode)
 }
 
-func syncDir(jail *os.Root, rel string) error {
-	d, err := openDir(jail, rel)
+func (s *Store) syncDir(jail *os.Root, rel string) error {
+	d, err := openDir(s.sys, jail, rel)
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	return d.file.Sync()
+	return d.sync()
 }

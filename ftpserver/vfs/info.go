@@ -58,6 +58,17 @@ var fileTypes = map[uint32]fs.FileMode{
 	unix.S_IFCHR:  fs.ModeDevice | fs.ModeCharDevice,
 }
 
+// bitsOf is the reverse of modeOf, for what can be set.
+func bitsOf(mode fs.FileMode) uint32 {
+	bits := uint32(mode.Perm())
+	for of, bit := range map[fs.FileMode]uint32{fs.ModeSetuid: unix.S_ISUID, fs.ModeSetgid: unix.S_ISGID, fs.ModeSticky: unix.S_ISVTX} {
+		if mode&of != 0 {
+			bits |= bit
+		}
+	}
+	return bits
+}
+
 func modeOf(m uint32) fs.FileMode {
 	mode := fs.FileMode(m&0o777) | fileTypes[m&unix.S_IFMT]
 	if m&unix.S_ISUID != 0 {

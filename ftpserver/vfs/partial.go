@@ -83,7 +83,7 @@ func (u *Upload) take(seen Info) (now Info, err error) {
 	if err = u.reopen(); err != nil {
 		return now, err
 	}
-	if now, err = statOf(int(u.file.Fd()), u.partial); err == nil {
+	if now, err = u.stat(); err == nil {
 		u.fs.account.change(tallyOf(seen, true).minus(tallyOf(now, true)))
 	}
 	return now, err
@@ -101,8 +101,12 @@ func (u *Upload) keep() error {
 		return err
 	}
 	kept, err := u.fs.weigh(u.folder, u.partial)
+	if err != nil { // it is kept all the same
+		kept = u.charged
+		u.fs.account.outdate()
+	}
 	u.settle(kept.minus(replaced))
-	return err
+	return nil
 }
 
 // worthKeeping tells whether what an interrupted upload of that size has is to

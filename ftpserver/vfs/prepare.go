@@ -5,8 +5,11 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs/system"
 )
 
 // copyChunk is how many bytes are copied before the context is heeded again.
@@ -52,22 +55,23 @@ func (u *Upload) prepare(ctx context.Context) error {
 // keepMode gives the temporary the mode of the file that it is to replace. It
 // asks first: not every file system can change modes.
 func (u *Upload) keepMode(mode fs.FileMode) error {
-	fi, err := u.file.Stat()
-	if err != nil || fi.Mode().Perm() == mode {
+	i, err := u.stat()
+	if err != nil || i.Mode.Perm() == mode {
 		return err
 	}
-	return u.file.Chmod(mode)
+	return chmod(u.fs.store.sys, int(u.file.Fd()), mode)
 }
 
 func (u *Upload) cut() error {
+	sys := u.fs.store.sys
 	if u.mode == CreateAppend {
-		_, err := u.file.Seek(0, io.SeekEnd)
+		_, err := sys.Seek(u.file, 0, io.SeekEnd)
 		return err
 	}
-	if err := u.file.Truncate(u.offset); err != nil {
+	if err := sys.Truncate(u.file, u.offset); err != nil {
 		return err
 	}
-	_, err := u.file.Seek(u.offset, io.SeekStart)
+	_, err := sys.Seek(u.file, u.offset, io.SeekStart)
 	return err
 }
 
@@ -81,12 +85,11 @@ func (u *Upload) copyTarget(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = old.Close() }()
-	fi, err := old.Stat()
-	if err != nil {
+	sys := u.fs.store.sys
+	defer func() { _ = sys.Close(old) }()
+	if u.target, err = statOf(sys, int(old.Fd()), u.at.base); err != nil {
 		return err
 	}
-	u.target = infoOfFile(u.at.base, fi)
 	if err := regular(u.target.Mode); err != nil {
 		return err
 	}
@@ -94,13 +97,13 @@ func (u *Upload) copyTarget(ctx context.Context) error {
 	if u.mode == CreateAppend {
 		size = u.target.Size
 	}
-	return copyBytes(ctx, u.file, old, size, u.pace)
+	return copyBytes(ctx, sys, u.file, old, size, u.pace)
 }
 
 // copyBytes copies exactly size bytes. Between bare files the kernel copies, or
 // shares the blocks where the file system can. Without a pace it goes as fast
 // as it can.
-func copyBytes(ctx context.Context, to io.Writer, from io.Reader, size int64, pace Pace) error {
+func copyBytes(ctx context.Context, sys system.Calls, to, from *os.File, size int64, pace Pace) error {
 	if pace == nil {
 		pace = func(step func() (int64, error)) error { _, err := step(); return err }
 	}
@@ -110,7 +113,7 @@ func copyBytes(ctx context.Context, to io.Writer, from io.Reader, size int64, pa
 		}
 		var n int64
 		err := pace(func() (_ int64, err error) {
-			n, err = io.CopyN(to, from, min(size, copyChunk))
+			n, err = sys.CopyN(to, from, min(size, copyChunk))
 			return n, err
 		})
 		if errors.Is(err, io.EOF) {

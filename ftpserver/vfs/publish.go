@@ -66,7 +66,9 @@ func (u *Upload) publishNew() error {
 	}
 	// The file is there under its name: a second, hidden name that stays
 	// behind is the sweep's business.
-	_ = u.folder.unlink(u.hidden)
+	if err := u.folder.unlink(u.hidden); err != nil {
+		u.warnOfTemporary(err)
+	}
 	return nil
 }
 

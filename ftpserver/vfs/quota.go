@@ -46,12 +46,12 @@ func (f *FS) setQuota(at place, q config.Quota) error {
 	if q == (config.Quota{}) && f.store.accounts.none() {
 		return nil
 	}
-	d, err := openDir(f.home, ".")
+	d, err := openDir(f.store.sys, f.home.dir(), ".")
 	if err != nil {
 		return err
 	}
 	defer d.close()
-	i, err := statOf(d.fd(), ".")
+	i, err := statOf(d.sys, d.fd(), ".")
 	if err != nil {
 		return err
 	}

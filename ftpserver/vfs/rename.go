@@ -160,14 +160,26 @@ func (m *move) replaces() (tally, error) {
 
 // renameNew never replaces anything, whoever else is at it.
 func (m *move) renameNew() error {
-	err := retry(func() error { return unix.Linkat(m.source.fd(), m.from, m.target.fd(), m.to, 0) })
+	err := retry(func() error { return m.source.sys.Linkat(m.source.fd(), m.from, m.target.fd(), m.to) })
 	if errors.Is(err, fs.ErrExist) {
 		return ErrTaken
 	}
 	if err != nil {
 		return err
 	}
-	return m.source.unlink(m.from)
+	if err = m.source.unlink(m.from); err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	m.unname()
+	return err
+}
+
+// unname takes the new name back of what could not lose the old one.
+func (m *move) unname() {
+	if err := m.target.unlink(m.to); err != nil {
+		m.store.log.Warn("File has two names: neither could be removed", "old", m.from, "new", m.to, "error", err)
+		m.account.change(tallyOf(m.what, true))
+	}
 }
 
 // mayPut holds the role at the target against what comes and what is there.
@@ -205,14 +217,14 @@ func (m *move) mayPut() error {
 
 // sync flushes the new name first: a crash in between leaves two, not none.
 func (m *move) sync() error {
-	if err := m.target.file.Sync(); err != nil {
+	if err := m.target.sync(); err != nil {
 		return err
 	}
 	same, err := m.sameFolder()
 	if err != nil || same {
 		return err
 	}
-	return m.source.file.Sync()
+	return m.source.sync()
 }
 
 func (m *move) sameFolder() (bool, error) {

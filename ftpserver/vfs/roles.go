@@ -83,9 +83,7 @@ func (held Operation) untold(err error) error {
 // others: whatever else it would come to ask for is refused. It is closed with
 // the view that it was made of.
 func (f *FS) Only(ops Operation) *FS {
-	limited := *f
-	limited.only = ops
-	return &limited
+	return &FS{f.scope, ops}
 }
 
 // need is ErrRole where an operation is not held at the place in question.

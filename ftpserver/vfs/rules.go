@@ -63,14 +63,14 @@ func (f *FS) setRules(paths []config.PathRule) error {
 }
 
 func (f *FS) makeRuleDir(at place) error {
-	fi, err := f.home.Stat(at.rel)
+	fi, err := f.store.sys.Stat(f.home.dir(), at.rel)
 	if errors.Is(err, fs.ErrNotExist) {
-		made, merr := f.store.makeDirs(f.home, at.rel)
+		made, merr := f.store.makeDirs(f.home.dir(), at.rel)
 		f.account.change(tally{files: made})
 		if merr != nil {
 			return merr
 		}
-		fi, err = f.home.Stat(at.rel) // a link that leads to nothing is still one
+		fi, err = f.store.sys.Stat(f.home.dir(), at.rel) // a link that leads to nothing is still one
 	}
 	if err == nil && !fi.IsDir() {
 		return unix.ENOTDIR
@@ -131,7 +131,7 @@ func (f *FS) view() (*view, error) {
 // openTop opens the home, where all walks begin. If there is a rule for it, that
 // is one of those that lead to this directory.
 func (v *view) openTop() (err error) {
-	if v.home, err = openDir(v.FS.home, "."); err != nil || !v.homeRule {
+	if v.home, err = openDir(v.store.sys, v.FS.home.dir(), "."); err != nil || !v.homeRule {
 		return err
 	}
 	i, err := v.home.lstat(".")
@@ -141,7 +141,9 @@ func (v *view) openTop() (err error) {
 	return err
 }
 
-func (v *view) walker() walker { return walker{top: v.home.fd(), role: v.base, held: v.held} }
+func (v *view) walker() walker {
+	return walker{sys: v.store.sys, top: v.home.fd(), role: v.base, held: v.held}
+}
 
 func (v *view) close() {
 	if v.home != nil {
@@ -189,7 +191,7 @@ func (v *view) note(w *walker) error {
 	if !w.open {
 		return nil // it was removed while it was walked through
 	}
-	i, err := statOf(w.fd, ".")
+	i, err := statOf(w.sys, w.fd, ".")
 	if err != nil {
 		return err
 	}
@@ -248,7 +250,7 @@ func (v *view) judge(i *Info, in Operation) {
 // inside the home.
 func (v *view) dir(rel string) (*folder, error) {
 	if len(v.rules) == 0 {
-		d, err := openDir(v.FS.home, rel)
+		d, err := openDir(v.store.sys, v.FS.home.dir(), rel)
 		if err == nil {
 			d.held = v.base
 		}
@@ -268,7 +270,7 @@ func (v *view) dir(rel string) (*folder, error) {
 // stat describes what a path leads to.
 func (v *view) stat(at place) (Info, error) {
 	if len(v.rules) == 0 {
-		fi, err := v.FS.home.Stat(at.rel)
+		fi, err := v.store.sys.Stat(v.FS.home.dir(), at.rel)
 		if err != nil {
 			return Info{}, v.base.untold(walkError(err))
 		}

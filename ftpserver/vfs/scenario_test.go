@@ -50,6 +50,8 @@ var scenarios = map[string]struct {
 	"unique":          {config.RoleReadWrite, config.DurabilityFull, storingUnique},
 	"download":        {config.RoleReadWrite, config.DurabilityFull, download},
 	"upload":          {config.RoleReadWrite, config.DurabilityNone, upload},
+	"flushed":         {config.RoleReadWrite, config.DurabilityFull, flushing("/new")},
+	"flushed, bad":    {config.RoleReadWrite, config.DurabilityFull, wantEIO(flushing("/old"))},
 	"bad disk":        {config.RoleReadWrite, config.DurabilityFull, wantEIO(storing("/old", CreateTruncate))},
 	"direct":          {config.RoleReadWrite, config.DurabilityFull, storing("/new", CreateTruncate)},
 	"direct append":   {config.RoleReadWrite, config.DurabilityFull, storing("/old", CreateAppend)},
@@ -125,6 +127,25 @@ func storing(p string, mode CreateMode) func(f *FS) error {
 		if _, err := u.File().WriteString("data"); err != nil {
 			return errors.Join(Classify(err), u.Discard())
 		}
+		_, err = u.Commit()
+		return err
+	}
+}
+
+// flushing is storing for who has something to do between flush and name.
+func flushing(p string) func(f *FS) error {
+	return func(f *FS) error {
+		u, err := f.Create(p, CreateTruncate, 0)
+		if err == nil {
+			err = u.Prepare(context.Background())
+		}
+		if err == nil {
+			_, err = u.File().WriteString("data")
+		}
+		if err != nil {
+			return err
+		}
+		u.Flush()
 		_, err = u.Commit()
 		return err
 	}

@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -9,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs/system"
 )
 
 // settings are those of a config.Storage, as they are used. They never change;
@@ -90,43 +92,55 @@ func (s *settings) hides(name string) bool {
 // configured, that of the process has taken from it, as it should. What a
 // directory has inherited from its parent beyond that (the set-group-ID bit)
 // stays.
-func (s *settings) mode(fd int, want uint32) error {
+func (s *settings) mode(sys system.Calls, fd int, want uint32) error {
 	if !s.exact {
 		return nil
 	}
 	var st unix.Stat_t
-	if err := retry(func() error { return unix.Fstat(fd, &st) }); err != nil {
+	err := retry(func() (err error) {
+		st, err = sys.Fstat(fd)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	if st.Mode&0o777 == want {
 		return nil // not every file system can change modes
 	}
-	return retry(func() error { return unix.Fchmod(fd, st.Mode&0o7000|want) })
+	return retry(func() error { return sys.Fchmod(fd, st.Mode&0o7000|want) })
 }
 
 // create makes a file, which must not be there. Where that fails, it is not.
 func (d *folder) create(name, shown string, s *settings) (*os.File, error) {
-	f, err := openAt(d.fd(), name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, s.fileMode, shown)
+	f, err := openAt(d.sys, d.fd(), name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, s.fileMode, shown)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.mode(int(f.Fd()), s.fileMode); err != nil {
-		_, _ = f.Close(), d.unlink(name) // which is empty
-		return nil, err
+	if err := s.mode(d.sys, int(f.Fd()), s.fileMode); err != nil {
+		_ = d.sys.Close(f) // which is empty
+		return nil, stays(err, d.unlink(name))
 	}
 	return f, nil
 }
 
+// stays adds to the error of what was made in part that this is still there.
+func stays(err, undo error) error {
+	if undo != nil {
+		return errors.Join(err, errStays)
+	}
+	return err
+}
+
 // mkdir makes a directory, as create makes a file.
 func (d *folder) mkdir(name string, s *settings) error {
-	err := retry(func() error { return unix.Mkdirat(d.fd(), name, s.dirMode) })
+	err := retry(func() error { return d.sys.Mkdirat(d.fd(), name, s.dirMode) })
 	if err != nil || !s.exact {
 		return err
 	}
 	if err = d.chmodDir(name, s); err != nil {
-		_ = d.rmdir(name)
+		return stays(err, d.rmdir(name))
 	}
-	return err
+	return nil
 }
 
 func (d *folder) chmodDir(name string, s *settings) error {
@@ -135,5 +149,5 @@ func (d *folder) chmodDir(name string, s *settings) error {
 		return err
 	}
 	defer made.close()
-	return s.mode(made.fd(), s.dirMode)
+	return s.mode(d.sys, made.fd(), s.dirMode)
 }

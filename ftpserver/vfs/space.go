@@ -56,7 +56,11 @@ func (f *FS) available(at place) (int64, error) {
 // system, in bytes.
 func (d *folder) free() (int64, error) {
 	var st unix.Statfs_t
-	if err := retry(func() error { return unix.Fstatfs(d.fd(), &st) }); err != nil {
+	err := retry(func() (err error) {
+		st, err = d.sys.Fstatfs(d.fd())
+		return err
+	})
+	if err != nil {
 		return 0, err
 	}
 	return int64(st.Bavail) * st.Frsize, nil //nolint:gosec // no disk has 2^63 blocks

@@ -25,6 +25,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs/system"
 )
 
 // Options of a Store.
@@ -40,12 +41,17 @@ type Options struct {
 	Durability config.Durability
 	// Log receives what a sweep could not remove. Absent: nothing is logged.
 	Log *slog.Logger
+	// System is what the storage asks for all it does; for tests that let it
+	// fail. Absent: the kernel.
+	System system.Calls
 }
 
 // Store is the directory that holds every user's files. It is safe for
 // concurrent use.
 type Store struct {
+	sys    system.Calls
 	root   *os.Root
+	closed *os.Root // what a closed view has for a home
 	slot   int
 	bootID string
 	log    *slog.Logger
@@ -55,6 +61,7 @@ type Store struct {
 	publishing nameLocks
 	writing    writing
 	accounts   accounts
+	homes      homes
 	counts     counts
 
 	temporaries string // begins the names of this start's temporaries
@@ -75,7 +82,17 @@ func OpenStore(root string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open storage: %w", err)
 	}
-	s := &Store{root: r, slot: o.Slot, bootID: o.BootID, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
+	closed, err := r.OpenRoot(".")
+	if err == nil {
+		err = closed.Close()
+	}
+	if err != nil {
+		_ = r.Close()
+		return nil, fmt.Errorf("open storage: %w", err)
+	}
+	sys := cmp.Or(o.System, system.Calls(system.Kernel{}))
+	s := &Store{sys: sys, root: r, closed: closed, slot: o.Slot, bootID: o.BootID, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
+	s.homes.sys = sys
 	s.temporaries = fmt.Sprintf("%s%d-%s-", temporaryPrefix, o.Slot, o.BootID)
 	s.counts.open()
 	s.publishing.seed = maphash.MakeSeed()
@@ -109,7 +126,7 @@ func (s *Store) Close() error {
 // FreeBytes is the space that the server may still fill, in bytes; -1 if it is
 // not known.
 func (s *Store) FreeBytes() int64 {
-	f, err := openDir(s.root, ".")
+	f, err := openDir(s.sys, s.root, ".")
 	if err != nil {
 		return -1
 	}

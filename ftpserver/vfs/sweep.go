@@ -27,7 +27,7 @@ var errTooDeep = errors.New("directories are nested too deeply")
 // fails is logged, counted and does not stop it; the error is the context's.
 func (s *Store) Sweep(ctx context.Context) (SweepResult, error) {
 	w := sweeper{store: s, ctx: ctx, before: time.Now().Add(-PartialMaxAge)}
-	d, err := openDir(s.root, ".")
+	d, err := openDir(s.sys, s.root, ".")
 	if err != nil {
 		return w.result, fail("sweep", "/", err)
 	}

@@ -24,6 +24,7 @@ func TestSystemCalls(t *testing.T) {
 	for name, want := range map[string][]string{
 		"store":    {writeTmp, flushFile, publish + `"new"`, forget, flushHome},
 		"replace":  {writeTmp, flushFile, publish + `"old"`, forget, flushHome},
+		"flushed":  {writeTmp, flushFile, publish + `"new"`, forget, flushHome},
 		"careless": {writeTmp, publish + `"new"`, forget},
 		"append": {`copy_file_range\(\d+</old>, NULL, \d+</.ftpserver-tmp-0-b-1>, NULL, \d+, 0\) = 10`,
 			writeTmp, flushFile, publish + `"old"`, forget, flushHome},
@@ -77,12 +78,14 @@ func TestHomeIsDurable(t *testing.T) {
 // TestFailedFlush lets the first flush fail, as a bad disk does: it is not tried
 // again, nothing is published, and the temporary is gone.
 func TestFailedFlush(t *testing.T) {
-	d := newHome(t)
-	wantCalls(t, trace(t, d, "bad disk", "inject=fsync:error=EIO:when=1"), []string{
-		`write\(`, `fsync\(\d+</.ftpserver-tmp-0-b-1>\) += -1 EIO`, `unlinkat\(\d+</>, ".ftpserver-tmp-0-b-1", 0\) = 0`,
-	})
-	d.wantFile("old", "0123456789")
-	d.wantNames("", "dir", "empty", "old")
+	for _, scenario := range []string{"bad disk", "flushed, bad"} {
+		d := newHome(t)
+		wantCalls(t, trace(t, d, scenario, "inject=fsync:error=EIO:when=1"), []string{
+			`write\(`, `fsync\(\d+</.ftpserver-tmp-0-b-1>\) += -1 EIO`, `unlinkat\(\d+</>, ".ftpserver-tmp-0-b-1", 0\) = 0`,
+		})
+		d.wantFile("old", "0123456789")
+		d.wantNames("", "dir", "empty", "old")
+	}
 }
 
 // TestFailedDirectoryFlush lets that of the directory fail: that is no success either.

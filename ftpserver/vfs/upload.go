@@ -1,6 +1,7 @@
 package vfs
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"sync/atomic"
@@ -51,17 +52,20 @@ type Upload struct {
 	hidden  string // the temporary's name
 	partial string // where an interrupted upload is kept
 	plan
-	source   source
-	target   Info // what the name held, as far as the upload builds on it
-	exists   bool // it held something
-	prepared bool
-	ended    atomic.Bool
+	source    source
+	target    Info // what the name held, as far as the upload builds on it
+	exists    bool // it held something
+	prepared  bool
+	flushed   bool  // or tried to: never twice
+	unflushed error // why that has failed
+	ended     atomic.Bool
 
 	direct  bool     // into the visible file
 	created bool     // by this upload, directly
 	held    identity // of the visible file, while this upload writes it
 	links   uint64   // names that the file had when it was closed
 	size    int64    // that it had then
+	unseen  bool     // neither is known: the disk did not tell
 
 	charged tally // to the account, as long as the upload is on its way
 	credit  tally // what it may replace
@@ -148,6 +152,9 @@ func (u *Upload) begin(v *view) (err error) {
 	}
 	u.source = from
 	u.file, err = u.folder.create(u.hidden, u.at.virtual, v.now)
+	if errors.Is(err, errStays) {
+		u.warnOfTemporary(err)
+	}
 	return err
 }
 
@@ -226,6 +233,13 @@ func (u *Upload) reopen() (err error) {
 // File is the bare file, after Prepare positioned where the data goes, so that
 // the kernel can receive into it by itself. It is closed when the upload ends.
 func (u *Upload) File() *os.File { return u.file }
+
+func (u *Upload) stat() (Info, error) {
+	return statOf(u.fs.store.sys, int(u.file.Fd()), u.at.base)
+}
+
+// close closes the file; often it is closed already.
+func (u *Upload) close() error { return u.fs.store.sys.Close(u.file) }
 
 // Name is the virtual path that the upload is to have.
 func (u *Upload) Name() string { return u.at.virtual }

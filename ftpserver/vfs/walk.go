@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/vfs/system"
 )
 
 // maxLinks is how many symbolic links a path may lead through, as for the kernel.
@@ -16,6 +18,7 @@ const maxLinks = 40
 // the other in the directory that it has come to, and never through a link:
 // links it reads, and goes where they point, if that is inside the home.
 type walker struct {
+	sys  system.Calls
 	top  int                    // the home
 	role Operation              // what the role holds there
 	held map[identity]Operation // what other roles hold in some directories
@@ -62,7 +65,7 @@ func (w *walker) step(name string) (link string, err error) {
 		return "", w.up()
 	}
 	w.name = name
-	i, err := lstatAt(w.fd, name)
+	i, err := lstatAt(w.sys, w.fd, name)
 	if err != nil {
 		return "", err
 	}
@@ -83,16 +86,14 @@ func (w *walker) target(name string) (string, error) {
 	if w.links++; w.links > maxLinks {
 		return "", ErrLinks
 	}
-	buf := make([]byte, unix.PathMax)
-	var n int
+	var target string
 	err := retry(func() (err error) {
-		n, err = unix.Readlinkat(w.fd, name, buf)
+		target, err = w.sys.Readlinkat(w.fd, name)
 		return err
 	})
 	if err != nil {
 		return "", err
 	}
-	target := string(buf[:n])
 	if strings.HasPrefix(target, "/") {
 		return "", errEscapes
 	}
@@ -130,7 +131,7 @@ func (w *walker) up() error {
 func (w *walker) enter(in int, name string) error {
 	var fd int
 	err := retry(func() (err error) {
-		fd, err = unix.Openat(in, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		fd, err = w.sys.Openat(in, name, unix.O_PATH|unix.O_DIRECTORY, 0)
 		return err
 	})
 	if err != nil {
@@ -138,7 +139,7 @@ func (w *walker) enter(in int, name string) error {
 	}
 	w.close()
 	w.fd, w.open = fd, true
-	i, err := statOf(fd, name)
+	i, err := statOf(w.sys, fd, name)
 	if err != nil {
 		return err
 	}
@@ -167,20 +168,20 @@ func (w *walker) keep() int {
 // here describes what it has come to.
 func (w *walker) here() (Info, error) {
 	if w.base != "" {
-		return lstatAt(w.fd, w.base)
+		return lstatAt(w.sys, w.fd, w.base)
 	}
 	name := "."
 	if n := len(w.names); n > 0 {
 		name = w.names[n-1]
 	}
-	return statOf(w.fd, name)
+	return statOf(w.sys, w.fd, name)
 }
 
 // folder opens the directory that it has come to.
 func (w *walker) folder() (*folder, error) {
-	f, err := openAt(w.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0, ".")
+	f, err := openAt(w.sys, w.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0, ".")
 	if err != nil {
 		return nil, err
 	}
-	return &folder{file: f, held: w.inside}, nil
+	return &folder{sys: w.sys, file: f, held: w.inside}, nil
 }

@@ -54,12 +54,12 @@ func sizeOf(quick bool) cell.Size {
 	if quick {
 		return cell.Size{
 			Bytes: 2 << 30, Time: time.Second, Big: 256 * mib, Medium: 64 * mib, Small: 500, Logins: time.Second,
-			Entries: 100000, Idle: 2000, IdleFew: 200, Settle: 2 * time.Second, Noop: 2 * time.Second, Durables: 50,
+			Entries: 100000, Idle: 2000, IdleFew: 200, Settle: 2 * time.Second, Noop: 2 * time.Second, Durables: 50, Rate: 3 * time.Second,
 		}
 	}
 	return cell.Size{
 		Bytes: 8 << 30, Time: 4 * time.Second, Big: 1 << 30, Medium: 256 * mib, Small: 2000, Logins: 3 * time.Second,
-		Entries: 100000, Idle: 10000, IdleFew: 500, Settle: 10 * time.Second, Noop: 5 * time.Second, Durables: 200,
+		Entries: 100000, Idle: 10000, IdleFew: 500, Settle: 10 * time.Second, Noop: 5 * time.Second, Durables: 200, Rate: 10 * time.Second,
 	}
 }
 

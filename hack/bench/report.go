@@ -181,9 +181,6 @@ func (c *comparison) markdown() string {
 			b.WriteString(c.line(r))
 		}
 	}
-	if matches(c.rows, "rate") {
-		b.WriteString("| rate limits | | not measured: the server has none yet |" + strings.Repeat(" |", len(servers.All)) + "\n")
-	}
 	b.WriteString("\n¹ The client's processors were busy: the server may be faster. ² Not all data connections resumed.\n")
 	for _, f := range c.failed {
 		fmt.Fprintf(&b, "\nFailed: %s\n", f)

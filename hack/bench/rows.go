@@ -1,6 +1,9 @@
 package main
 
-import "github.com/ftp-operator/ftp-operator/hack/bench/servers"
+import (
+	"github.com/ftp-operator/ftp-operator/hack/bench/cell"
+	"github.com/ftp-operator/ftp-operator/hack/bench/servers"
+)
 
 // A goal compares our value of a row with something.
 type goal struct {
@@ -91,16 +94,24 @@ var rows = func() []row {
 	}
 	noop("noop-plain", "8 plain downloads", true, nil, nil)
 	noop("noop-tls13", "8 TLS downloads", false, []goal{atMost(0.5, "")}, []goal{atMost(5, "")})
+
+	for _, s := range cell.Rates() {
+		add(row{Name: s.Name + "-deviation", Title: s.Title + ", deviation over 10 s", Unit: "%", Scenario: s.Name, Low: true, Goals: []goal{atMost(5, "")}})
+		add(row{Name: s.Name + "-burst", Title: s.Title + ", largest burst", Unit: "of 200 ms' worth", Scenario: s.Name, Low: true, Goals: []goal{atMost(1, "")}})
+	}
 	return all
 }()
 
 // takesPart says which servers a scenario has.
 func takesPart(s *servers.Server, scenario string) bool {
 	switch scenario {
-	case "durable":
+	case cell.Durable:
 		return s.Name == servers.Ours
 	case "retr-plain-1", "retr-plain-8", "stor-plain-1", "stor-plain-8":
 		return true
+	}
+	if cell.IsRate(scenario) {
+		return s.Name == servers.Ours
 	}
 	return !s.Limit
 }

@@ -217,9 +217,9 @@ func scrape(t *testing.T, s *server) map[string]float64 {
 	values := map[string]float64{}
 	for lines := bufio.NewScanner(reply.Body); lines.Scan(); {
 		var value float64
-		name, number, _ := strings.Cut(lines.Text(), " ")
-		if _, err := fmt.Sscan(number, &value); err == nil {
-			values[name] = value
+		end := strings.LastIndexByte(lines.Text(), ' ') // there may be others in labels
+		if _, err := fmt.Sscan(lines.Text()[end+1:], &value); err == nil {
+			values[lines.Text()[:max(0, end)]] = value
 		}
 	}
 	return values

@@ -18,16 +18,29 @@ import (
 // serverName is a name of the server's certificate that no resolver knows.
 const serverName = "ftp.example.test"
 
+// issuer is a CA that signs server certificates.
+type issuer struct {
+	key *ecdsa.PrivateKey
+	ca  *x509.Certificate
+}
+
 // pki writes a CA and a server certificate of it, as PEM files into dir: ca.crt,
 // tls.crt and tls.key.
-func pki(t *testing.T, dir string) {
+func pki(t *testing.T, dir string) *issuer {
 	t.Helper()
-	caKey, ca := newKey(t), certificateTemplate(1)
+	ca := certificateTemplate(1)
 	ca.IsCA, ca.BasicConstraintsValid, ca.KeyUsage = true, true, x509.KeyUsageCertSign
 	ca.Subject = pkix.Name{CommonName: "test CA"}
-	caDER := sign(t, ca, ca, caKey, caKey)
+	i := &issuer{key: newKey(t), ca: ca}
+	writePEM(t, filepath.Join(dir, "ca.crt"), "CERTIFICATE", sign(t, ca, ca, i.key, i.key))
+	i.issue(t, dir, 2)
+	return i
+}
 
-	key, leaf := newKey(t), certificateTemplate(2)
+// issue writes a new server certificate and its key in the place of those before.
+func (i *issuer) issue(t *testing.T, dir string, serial int64) {
+	t.Helper()
+	key, leaf := newKey(t), certificateTemplate(serial)
 	leaf.DNSNames, leaf.IPAddresses = []string{serverName}, []net.IP{net.IPv4(127, 0, 0, 1)}
 	leaf.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
 	leaf.KeyUsage = x509.KeyUsageDigitalSignature
@@ -35,8 +48,7 @@ func pki(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writePEM(t, filepath.Join(dir, "ca.crt"), "CERTIFICATE", caDER)
-	writePEM(t, filepath.Join(dir, "tls.crt"), "CERTIFICATE", sign(t, leaf, ca, key, caKey))
+	writePEM(t, filepath.Join(dir, "tls.crt"), "CERTIFICATE", sign(t, leaf, i.ca, key, i.key))
 	writePEM(t, filepath.Join(dir, "tls.key"), "PRIVATE KEY", keyDER)
 }
 
@@ -68,7 +80,6 @@ func sign(t *testing.T, cert, parent *x509.Certificate, key, parentKey *ecdsa.Pr
 
 func writePEM(t *testing.T, path, kind string, der []byte) {
 	t.Helper()
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(path+".new", pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
+	must(t, os.Rename(path+".new", path))
 }

@@ -2,7 +2,6 @@ package clients
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/test/figures"
 	"github.com/ftp-operator/ftp-operator/test/ftpclient"
 )
 
@@ -171,7 +171,7 @@ func TestClientKilled(t *testing.T) {
 	for _, by := range slices.Sorted(maps.Keys(told)) {
 		text += fmt.Sprintf("\n%4d  %s", told[by], by)
 	}
-	record(t, text)
+	figures.Record(t, text)
 }
 
 // mortal is one of the clients, in clear or over TLS by turns.
@@ -217,18 +217,4 @@ func temporaries(t *testing.T, dir string) (n int64) {
 		}
 	}
 	return n
-}
-
-// record logs what was measured, and adds it to the file FTP_FIGURES.
-func record(t *testing.T, text string) {
-	t.Helper()
-	t.Log(text)
-	name := os.Getenv("FTP_FIGURES")
-	if name == "" {
-		return
-	}
-	file, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	must(t, err)
-	_, err = fmt.Fprintf(file, "%s: %s\n", t.Name(), text)
-	must(t, errors.Join(err, file.Close()))
 }

@@ -32,10 +32,13 @@ type serverLog struct {
 	foreign []string // lines that are no JSON: a panic, a report of a data race
 	raw     strings.Builder
 	ended   chan struct{}
+	// look, where it is set, sees each line as it comes, and says whether it is
+	// kept: a long run has too many.
+	look func(line string, e entry) bool
 }
 
-func collect(r io.Reader) *serverLog {
-	l := &serverLog{ended: make(chan struct{})}
+func collect(r io.Reader, look func(string, entry) bool) *serverLog {
+	l := &serverLog{ended: make(chan struct{}), look: look}
 	go func() {
 		defer close(l.ended)
 		lines := bufio.NewReader(r)
@@ -57,6 +60,9 @@ func (l *serverLog) add(line string) {
 	err := json.Unmarshal([]byte(line), &e)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err == nil && l.look != nil && !l.look(line, e) {
+		return
+	}
 	l.raw.WriteString(line)
 	if err != nil {
 		l.foreign = append(l.foreign, line)

@@ -35,6 +35,10 @@ type server struct {
 	inDirectory bool
 	// wrap is put in front of the program's command.
 	wrap []string
+	// look, if set, sees each line of the log and says whether it is kept.
+	look func(line string, e entry) bool
+	// issuer signs the certificates.
+	issuer *issuer
 
 	cmd    *exec.Cmd
 	log    *serverLog
@@ -48,7 +52,7 @@ type server struct {
 func newServer(t *testing.T, mode config.TLSMode, edit func(*config.Config)) *server {
 	t.Helper()
 	s := &server{t: t, dir: t.TempDir(), root: t.TempDir()}
-	pki(t, s.dir)
+	s.issuer = pki(t, s.dir)
 	s.cfg = config.Config{
 		Listen:  "127.0.0.1:0",
 		Passive: config.Passive{Ports: freePorts(t, 16)},
@@ -127,7 +131,7 @@ func (s *server) start() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.log, s.exited = collect(stderr), make(chan struct{})
+	s.log, s.exited = collect(stderr, s.look), make(chan struct{})
 	go func(cmd *exec.Cmd, log *serverLog, exited chan struct{}) {
 		<-log.ended
 		s.err = cmd.Wait()

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -50,27 +51,38 @@ func parseTrace(text string) []call {
 	return calls
 }
 
-// traced runs one upload on a server under strace, and returns the trace from
-// the acceptance of the upload (150) to its acknowledgement (226).
-func traced(t *testing.T, d config.Durability) (trace []call, dir string) {
+// underStrace starts a server with its calls of these names traced. ended waits until
+// so many sessions have ended, and returns the trace.
+func underStrace(t *testing.T, names string, edit func(*config.Config)) (s *server, ended func(sessions int) []call) {
 	t.Helper()
 	if _, err := exec.LookPath("strace"); err != nil {
 		t.Fatal("strace is not installed: apt-get install strace")
 	}
-	s := newServer(t, config.TLSDisabled, func(c *config.Config) { c.Storage.Durability = d })
+	s = newServer(t, config.TLSDisabled, edit)
 	out := filepath.Join(t.TempDir(), "trace")
-	s.wrap = []string{"strace", "-f", "-qq", "-y", "-s", "64", "-e", "signal=none", "-o", out,
-		"-e", "trace=openat,openat2,write,fsync,fdatasync,sync_file_range,renameat,renameat2,linkat"}
+	s.wrap = []string{"strace", "-f", "-qq", "-y", "-s", "64", "-e", "signal=none", "-o", out, "-e", "trace=" + names}
 	s.start()
+	return s, func(sessions int) []call {
+		t.Helper()
+		var data []byte
+		eventually(t, 2*time.Minute, "the acknowledgement in the trace", func() bool {
+			var err error
+			data, err = os.ReadFile(out)
+			return err == nil && strings.Count(string(data), `"221 `) >= sessions
+		})
+		return parseTrace(string(data))
+	}
+}
+
+// traced runs one upload on a server under strace, and returns the trace from
+// the acceptance of the upload (150) to its acknowledgement (226).
+func traced(t *testing.T, d config.Durability) (trace []call, dir string) {
+	t.Helper()
+	s, ended := underStrace(t, "openat,openat2,write,fsync,fdatasync,sync_file_range,renameat,renameat2,linkat",
+		func(c *config.Config) { c.Storage.Durability = d })
 	client := ftpclient.Connection{Client: ftpclient.Curl{}, Target: s.target()}
 	must(t, client.Upload(soon(t), randomFile(t, 100<<10), "/file"))
-	eventually(t, 2*time.Minute, "the acknowledgement in the trace", func() bool {
-		data, err := os.ReadFile(out)
-		return err == nil && strings.Contains(string(data), `"221 `)
-	})
-	data, err := os.ReadFile(out)
-	must(t, err)
-	all := parseTrace(string(data))
+	all := ended(1)
 	first := index(t, all, 0, "the 150", func(c call) bool { return c.name == "write" && strings.Contains(c.args, `"150 `) })
 	last := index(t, all, first, "the 226", func(c call) bool { return c.name == "write" && strings.Contains(c.args, `"226 `) })
 	if descriptor(all[first]) != descriptor(all[last]) {
@@ -132,5 +144,39 @@ func TestNoDurability(t *testing.T) {
 		if strings.Contains(c.name, "sync") {
 			t.Errorf("%s(%s)", c.name, c.args)
 		}
+	}
+}
+
+// TestRateKeepsZeroCopy: at a rate, files go from and to the connection within the
+// kernel as without one, in portions, and the kernel is told to keep little of them.
+func TestRateKeepsZeroCopy(t *testing.T) {
+	t.Parallel()
+	const rate, portion = 2 << 20, 2 << 20 / 25
+	s, ended := underStrace(t, "read,write,sendfile,splice,setsockopt", func(c *config.Config) {
+		c.Limits.Rates = config.Rates{DownloadRatePerSession: rate, UploadRatePerSession: rate}
+	})
+	client := ftpclient.Connection{Client: ftpclient.Curl{}, Target: s.target()}
+	local := randomFile(t, 1<<20)
+	must(t, client.Upload(soon(t), local, "/file"))
+	must(t, client.Download(soon(t), "/file", filepath.Join(t.TempDir(), "file")))
+	moved, options := map[string]int64{}, map[string]bool{}
+	for _, c := range ended(2) {
+		for _, name := range []string{"SO_RCVBUF", "TCP_NOTSENT_LOWAT"} {
+			options[name] = options[name] || c.name == "setsockopt" && strings.Contains(c.args, name)
+		}
+		n, err := strconv.ParseInt(strings.Fields(c.result)[0], 10, 64)
+		if err != nil || n <= 0 || c.name == "setsockopt" || !strings.Contains(c.args, s.root) {
+			continue
+		}
+		moved[c.name] += n
+		if n > portion {
+			t.Errorf("%s(%s) moves %d bytes, more than %d", c.name, c.args, n, portion)
+		}
+	}
+	if len(moved) != 2 || moved["sendfile"] != 1<<20 || moved["splice"] != 1<<20 {
+		t.Errorf("moved, in bytes: %v", moved)
+	}
+	if !options["SO_RCVBUF"] || !options["TCP_NOTSENT_LOWAT"] {
+		t.Errorf("set: %v", options)
 	}
 }

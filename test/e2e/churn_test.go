@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/test/figures"
 	"github.com/ftp-operator/ftp-operator/test/ftpclient"
 )
 
@@ -65,7 +66,7 @@ type fair struct {
 	mu      sync.Mutex
 	waiting map[types.UID]waiting // the last change of those that wait for it
 	latest  map[types.UID]int64   // the generation that is programmed
-	took    figures
+	took    figures.Durations
 	late    []string
 }
 
@@ -126,9 +127,9 @@ func (f *fair) arrive(uid types.UID, now time.Time) {
 	}
 	delete(f.waiting, uid)
 	took := now.Sub(w.since)
-	f.took.add(w.kind, took)
+	f.took.Add(w.kind, took)
 	if took > churnGoal {
-		f.late = append(f.late, fmt.Sprintf("%s (%s) %s", w.name, w.kind, rounded(took)))
+		f.late = append(f.late, fmt.Sprintf("%s (%s) %s", w.name, w.kind, figures.Rounded(took)))
 	}
 }
 
@@ -207,19 +208,19 @@ func (f *fair) report(t *testing.T, elapsed time.Duration, before, after metrics
 	t.Helper()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.took.log(t, fmt.Sprintf("%d changes in %s: %v. From a user's own last change until Programmed:", f.changes(), rounded(elapsed), f.count))
+	f.took.Record(t, fmt.Sprintf("%d changes in %s: %v. From a user's own last change until Programmed:", f.changes(), figures.Rounded(elapsed), f.count))
 	if len(f.late) > 0 {
-		record(t, fmt.Sprintf("Later than %s: %v", churnGoal, f.late))
+		figures.Record(t, fmt.Sprintf("Later than %s: %v", churnGoal, f.late))
 	}
 	made := since(before.requests(), after.requests())
 	if n, most := made["POST"]+made["PATCH"], writesEach*f.changes()+int(elapsed/pokeEvery); n > most {
 		t.Errorf("The operator has made %d writing requests, want at most %d", n, most)
 	}
-	record(t, fmt.Sprintf("The operator's requests, by method: %v; %.1f for each change", made, float64(made["GET"]+made["POST"]+made["PATCH"])/float64(f.changes())))
+	figures.Record(t, fmt.Sprintf("The operator's requests, by method: %v; %.1f for each change", made, float64(made["GET"]+made["POST"]+made["PATCH"])/float64(f.changes())))
 	for _, controller := range []string{"ftpserver", "ftpuser"} {
 		n, seconds := before.passes(controller)
 		m, more := after.passes(controller)
-		t.Logf("%s: %d passes, each %s", controller, m-n, rounded(time.Duration((more-seconds)/float64(max(1, m-n))*float64(time.Second))))
+		t.Logf("%s: %d passes, each %s", controller, m-n, figures.Rounded(time.Duration((more-seconds)/float64(max(1, m-n))*float64(time.Second))))
 	}
 }
 
@@ -302,10 +303,10 @@ func (w *writes) check(t *testing.T, f *fair, elapsed time.Duration) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	record(t, fmt.Sprintf("Writes seen: %v; pokes by pod: %v", w.seen, w.pokes))
+	figures.Record(t, fmt.Sprintf("Writes seen: %v; pokes by pod: %v", w.seen, w.pokes))
 	for pod, n := range w.pokes {
 		if most := int(elapsed/pokeEvery) + 2; n > most { // the one that it had, and one at either end
-			t.Errorf("The pod %s was poked %d times in %s, want at most %d", pod, n, rounded(elapsed), most)
+			t.Errorf("The pod %s was poked %d times in %s, want at most %d", pod, n, figures.Rounded(elapsed), most)
 		}
 	}
 	// A change is one line in one Secret, and many changes share a write. A user

@@ -23,6 +23,8 @@ import (
 	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/ftp-operator/ftp-operator/test/figures"
 )
 
 // shortest is the length of the shortest text that is looked for. What is
@@ -169,7 +171,7 @@ func TestNoSecretLeaks(t *testing.T) {
 			t.Errorf("%s stands in %v", origin, where)
 		}
 	}
-	record(t, fmt.Sprintf("Looked for %d texts of secrets in %d MiB", secrets, seen.size(t)>>20))
+	figures.Record(t, fmt.Sprintf("Looked for %d texts of secrets in %d MiB", secrets, seen.size(t)>>20))
 }
 
 const plantedName = "planted"

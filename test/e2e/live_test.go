@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/test/figures"
 	"github.com/ftp-operator/ftp-operator/test/ftpclient"
 )
 
@@ -72,7 +73,7 @@ func TestChangesAreLive(t *testing.T) {
 	before := pods(t, s.server)
 	idle := []*session{s.login(s.bystander), s.login(s.bystander)}
 	slow := s.slowTransfers()
-	var seen, told figures
+	var seen, told figures.Durations
 	for i := range rounds {
 		background := s.curlTransfers(i)
 		for _, c := range liveChanges() {
@@ -84,8 +85,8 @@ func TestChangesAreLive(t *testing.T) {
 		}
 	}
 	slow()
-	seen.log(t, "From the write until a client sees it:")
-	told.log(t, "From the write until Ready speaks of it:")
+	seen.Record(t, "From the write until a client sees it:")
+	told.Record(t, "From the write until Ready speaks of it:")
 	samePods(t, before, pods(t, s.server))
 }
 
@@ -109,7 +110,7 @@ func (s *stage) login(u *v1alpha1.FTPUser) *session {
 }
 
 // try makes one change and takes its time.
-func (s *stage) try(c liveChange, i int, seen, told *figures) {
+func (s *stage) try(c liveChange, i int, seen, told *figures.Durations) {
 	s.t.Helper()
 	s.settle()
 	if c.before != nil {
@@ -117,10 +118,10 @@ func (s *stage) try(c liveChange, i int, seen, told *figures) {
 	}
 	start := time.Now()
 	c.apply(s, i)
-	seen.add(c.name, s.awaitEffect(c, i, start))
+	seen.Add(c.name, s.awaitEffect(c, i, start))
 	if c.of != nil {
 		ready(s.t, c.of(s))
-		told.add(c.name, time.Since(start))
+		told.Add(c.name, time.Since(start))
 	}
 	if c.after != nil {
 		if problem := c.after(s, i); problem != "" {

@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/ftp-operator/ftp-operator/test/figures"
 	"github.com/ftp-operator/ftp-operator/test/ftpclient"
 )
 
@@ -52,7 +53,7 @@ func TestManySecrets(t *testing.T) {
 	if problem := d.accepts("bob", password(t, bob)); problem != "" {
 		t.Error(problem)
 	}
-	t.Logf("A user, made while the operator started, was ready after %s", rounded(time.Since(start)))
+	t.Logf("A user, made while the operator started, was ready after %s", figures.Rounded(time.Since(start)))
 	memory(t, pod, "after a start among them")
 }
 
@@ -67,7 +68,7 @@ func memory(t *testing.T, pod *corev1.Pod, when string) {
 		must(t, err)
 		peak = kilobytes << 10
 	}
-	record(t, fmt.Sprintf("The operator, %s: %d MiB, at most %d MiB", when, now>>20, peak>>20))
+	figures.Record(t, fmt.Sprintf("The operator, %s: %d MiB, at most %d MiB", when, now>>20, peak>>20))
 	if now == 0 || peak > operatorMemory {
 		t.Errorf("The operator has needed %d MiB, want at most %d MiB", peak>>20, operatorMemory>>20)
 	}
@@ -98,5 +99,5 @@ func makeSecrets(t *testing.T) {
 		})
 	}
 	must(t, group.Wait())
-	t.Logf("Made %d Secrets in %s", manySecrets, rounded(time.Since(start)))
+	t.Logf("Made %d Secrets in %s", manySecrets, figures.Rounded(time.Since(start)))
 }

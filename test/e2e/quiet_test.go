@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/test/figures"
 )
 
 // quietPasses is how many passes over each server must change nothing.
@@ -49,7 +50,7 @@ func TestQuiet(t *testing.T) {
 	after := operatorMetrics(t, pod)
 
 	made := since(before.requests(), after.requests())
-	record(t, fmt.Sprintf("%d passes over %d servers, %d objects in the namespace; requests: %v", passes(after)-passes(before), servers, len(objects), made))
+	figures.Record(t, fmt.Sprintf("%d passes over %d servers, %d objects in the namespace; requests: %v", passes(after)-passes(before), servers, len(objects), made))
 	for method, n := range made {
 		switch method {
 		case "GET":

@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"context"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 
@@ -45,5 +48,43 @@ func TestSettingsOfARunningServer(t *testing.T) {
 	if err := c.Upload(soon(t), randomFile(t, 1), "/more"); err == nil || !strings.Contains(err.Error(), "552") {
 		t.Errorf("Beyond the quota: %v, want 552", err)
 	}
+	samePods(t, before, pods(t, server))
+}
+
+// TestRatesOfARunningServer: the rate of all, and then a user's own, reach a server
+// that runs, hold each session to them, and replace no pod.
+func TestRatesOfARunningServer(t *testing.T) {
+	t.Parallel()
+	const size = 2 << 20
+	server, alice := serving(t, nil)
+	before := pods(t, server)
+	local := randomFile(t, size)
+	c := connection(t, ftpclient.Curl{}, server, alice)
+	reached(t, c)
+
+	slow, fast := resource.MustParse("512Ki"), resource.MustParse("1Gi")
+	change(t, server, func() {
+		server.Spec.Limits.DownloadRatePerSession, server.Spec.Limits.UploadRatePerSession = &slow, &slow
+	})
+	ready(t, server)
+	takesTime := func(what string, move func() error) {
+		t.Helper()
+		begun := time.Now()
+		must(t, move())
+		if took, least := time.Since(begun), time.Duration(size/slow.Value()-1)*time.Second; took < least {
+			t.Errorf("the %s took %v, and must take %v", what, took, least)
+		}
+	}
+	takesTime("upload", func() error { return c.Upload(soon(t), local, "/file") })
+	takesTime("download", func() error { return c.Download(soon(t), "/file", filepath.Join(t.TempDir(), "file")) })
+
+	change(t, alice, func() {
+		alice.Spec.Limits.DownloadRatePerSession, alice.Spec.Limits.UploadRatePerSession = &fast, &fast
+	})
+	ready(t, alice)
+	large := randomFile(t, 128<<20) // more than four minutes at the other rate
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	must(t, c.Upload(ctx, large, "/large"))
 	samePods(t, before, pods(t, server))
 }

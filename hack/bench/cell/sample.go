@@ -41,6 +41,7 @@ type Size struct {
 	Settle   time.Duration // from the last command of an idle session to the measurement
 	Noop     time.Duration // how long NOOPs are timed
 	Durables int           // uploads with durability Full, for each session
+	Rate     time.Duration // how long a transfer at a limited rate takes
 }
 
 // Sample is what one cell found for one row.

@@ -6,8 +6,9 @@ import "github.com/ftp-operator/ftp-operator/hack/bench/client"
 const Durable = "durable"
 
 type scenario struct {
-	tls *client.TLS
-	run func(c *cell) (map[string]Sample, error)
+	tls  *client.TLS
+	rate int64 // that our server holds each session to, in bytes per second; 0: none
+	run  func(c *cell) (map[string]Sample, error)
 }
 
 var scenarios = map[string]scenario{}
@@ -37,6 +38,9 @@ func init() {
 	}
 	add("listing", nil, (*cell).listing)
 	add(Durable, nil, (*cell).durable)
+	for _, r := range Rates() {
+		scenarios[r.Name] = scenario{tls: r.tls, rate: r.rate, run: func(c *cell) (map[string]Sample, error) { return c.limited(r) }}
+	}
 }
 
 // Known tells whether there is a scenario of this name.

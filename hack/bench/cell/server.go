@@ -31,7 +31,7 @@ var address = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), servers
 func (c *cell) startServer() error {
 	env := &servers.Env{
 		Dir: c.dir, Root: c.root, Bin: c.Bin, TLS: c.tls, Cert: c.Cert, Key: c.Key, Both: c.Both,
-		Hash: c.Hash, Durability: "None",
+		Hash: c.Hash, Durability: "None", Rate: c.scenario.rate,
 	}
 	if c.Scenario == Durable {
 		env.Durability = "Full"

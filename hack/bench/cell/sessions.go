@@ -100,7 +100,7 @@ func (c *cell) idleNumber() (int, error) {
 		return 0, err
 	}
 	const others = 500 // listeners, data connections, files
-	return min(c.Size.Idle, (int(limit.Max)-others)/max(1, c.server.Descriptors)), nil
+	return min(c.Size.Idle, int(limit.Max)-others), nil
 }
 
 // weigh uses the sessions from one to before another, and returns the server's

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Options say how a session is opened.
@@ -36,6 +37,10 @@ type Session struct {
 	conn    io.ReadWriter // the socket, or TLS over it
 	replies *bufio.Reader
 	secure  *tls.Config
+
+	// Watch, if set, is told of each download how many bytes have come by now, and
+	// of each upload how many the other side's kernel has taken.
+	Watch func(now time.Time, total int64)
 
 	// Resumed counts the data connections that resumed a TLS session, Handshakes
 	// all that had one.

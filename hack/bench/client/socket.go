@@ -34,6 +34,10 @@ type socket struct {
 	// out gathers what is written until flush, while gathering.
 	gathering bool
 	out       []byte
+
+	// watch is told what has come, in all.
+	watch func(now time.Time, total int64)
+	come  int64
 }
 
 func connect(to netip.AddrPort) (*socket, error) {
@@ -92,6 +96,7 @@ func (s *socket) read(p []byte) (n int, err error) {
 	case n == 0 && len(p) > 0:
 		return 0, io.EOF
 	}
+	s.came(int64(n))
 	return n, nil
 }
 
@@ -107,9 +112,39 @@ func (s *socket) discard() (int64, error) {
 		case n == 0:
 			return 0, io.EOF
 		default:
+			s.came(int64(n))
 			return int64(n), nil
 		}
 	}
+}
+
+func (s *socket) came(n int64) {
+	if s.come += n; s.watch != nil {
+		s.watch(time.Now(), s.come)
+	}
+}
+
+// watchInterval is the time between two looks at what the other side has taken.
+const watchInterval = time.Millisecond
+
+// watchSent tells what the other side's kernel has taken (tcp(7), TCP_INFO), until
+// stop is called.
+func (s *socket) watchSent(watch func(now time.Time, total int64)) (stop func()) {
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			if info, err := unix.GetsockoptTCPInfo(s.fd, unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+				watch(time.Now(), int64(info.Bytes_acked))
+			}
+			select {
+			case <-end:
+				return
+			case <-time.After(watchInterval):
+			}
+		}
+	}()
+	return func() { close(end); <-ended }
 }
 
 func (s *socket) Write(p []byte) (int, error) {

@@ -157,6 +157,7 @@ func (s *Session) download(command string, take func(*data) (int64, error)) (int
 	if err != nil {
 		return 0, err
 	}
+	d.watch = s.Watch
 	n, err := take(d)
 	if err = errors.Join(err, d.end()); err != nil {
 		return n, fmt.Errorf("%s: %w", command, err)
@@ -193,10 +194,16 @@ func (s *Session) Store(name string, from Payload, size int64) error {
 	if err != nil {
 		return err
 	}
-	if err := d.upload(from, size); err != nil {
-		return errors.Join(fmt.Errorf("STOR %s: %w", name, err), d.end())
+	stop := func() {}
+	if s.Watch != nil {
+		stop = d.watchSent(s.Watch)
 	}
-	_, err = s.reply(226)
+	if err = d.upload(from, size); err != nil {
+		err = fmt.Errorf("STOR %s: %w", name, err)
+	} else {
+		_, err = s.reply(226)
+	}
+	stop()
 	return errors.Join(err, d.end())
 }
 

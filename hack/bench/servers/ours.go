@@ -17,9 +17,9 @@ passive: {range: 30000-30063}
 %sstorage: {root: %s, durability: %s}
 users:
   - {name: %s, passwordHash: %q, home: /, role: ReadWrite}
-limits: {idleTimeout: 1h}
+limits: {idleTimeout: 1h, downloadRatePerSession: %d, uploadRatePerSession: %d}
 log: {level: Warn}
-`, Port, tls, e.Root, e.Durability, User, e.Hash))
+`, Port, tls, e.Root, e.Durability, User, e.Hash, e.Rate, e.Rate))
 	return []string{filepath.Join(e.Bin, "ftpserver"), "serve", "--config", path}, err
 }
 

@@ -38,6 +38,7 @@ type Env struct {
 	Both       string // both in one PEM file
 	Hash       string // Password's, as our server makes it
 	Durability string // of our server: None or Full
+	Rate       int64  // of our server: each session's, both ways, in bytes per second; 0: none
 }
 
 // write puts a file of configuration into Dir and returns its path.
@@ -56,8 +57,6 @@ type Server struct {
 	// PerSession is that each session costs processes: 10,000 are more than a
 	// machine of this size holds.
 	PerSession bool
-	// Descriptors is how many open files an idle session holds; 0: one.
-	Descriptors int
 	// AsUser is that it runs without root, as UserID.
 	AsUser bool
 	// Limit is that it is a limit and no server of FTP.
@@ -75,7 +74,7 @@ const Ours = "ours"
 
 // All are in the order of the tables.
 var All = []*Server{
-	{Name: Ours, Version: "this tree", Go: true, MLSD: true, AsUser: true, Descriptors: 2, Command: ours},
+	{Name: Ours, Version: "this tree", Go: true, MLSD: true, AsUser: true, Command: ours},
 	{Name: "vsftpd", Version: "3.0.3-13+b2", PerSession: true, Command: vsftpd},
 	{Name: "proftpd", Version: "1.3.8+dfsg-4+deb12u5", MLSD: true, PerSession: true, Command: proftpd},
 	{Name: "pure-ftpd", Version: "1.0.50-2.1+b2", MLSD: true, PerSession: true, Command: pureftpd},

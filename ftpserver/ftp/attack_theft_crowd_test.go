@@ -11,18 +11,20 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
-// TestContentTellsItsOwner runs sessions of several users at once against real
+// TestAttackTheftByACrowd runs sessions of several users at once against real
 // sockets, which download and upload what names them, give up in every way there
-// is, and come again, among strangers on all ports. Whatever happens, what a
-// session gets and leaves is its own, every command is answered, and the server
-// keeps neither goroutines nor descriptors (which the bench looks at).
-func TestContentTellsItsOwner(t *testing.T) {
+// is, and come again, among fifty strangers who go round all ports. Whatever
+// happens, what a session gets and leaves is its own, no transfer fails, strangers
+// get nothing, and the server keeps neither goroutines nor descriptors (which the
+// bench looks at).
+func TestAttackTheftByACrowd(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		version uint16 // 0: in clear
@@ -37,6 +39,7 @@ func TestContentTellsItsOwner(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := newBench(t, withBob(func(c *config.Config) {
+				with(c, "mallory", func(*config.User) {})
 				// Who asks for a port and does not come keeps it from others for
 				// longer than this test takes.
 				c.Passive.Ports = freePorts(t, 40)
@@ -44,37 +47,72 @@ func TestContentTellsItsOwner(t *testing.T) {
 					test.edit(c)
 				}
 			}))
-			var sessions, strangers sync.WaitGroup
-			over := make(chan struct{})
-			for i, p := range b.config.Passive.Ports {
-				strangers.Go(func() { b.strange(uint64(i), p.Listen, over) })
-			}
+			crowd, leave := b.crowd(test.version)
+			var sessions sync.WaitGroup
 			rounds := 15
 			if testing.Short() {
 				rounds = 6
 			}
+			var moved atomic.Int32
 			for i := range 6 {
-				o := &owner{b: b, version: test.version, user: []string{"alice", "bob"}[i%2], mark: fmt.Sprintf("session-%d", i), r: rand.New(rand.NewPCG(uint64(i), 7))}
+				o := &owner{b: b, version: test.version, user: []string{"alice", "bob"}[i%2], mark: fmt.Sprintf("session-%d", i), r: rand.New(rand.NewPCG(uint64(i), 7)), moved: &moved}
 				must(t, os.MkdirAll(filepath.Join(b.root, o.user), 0o755))
 				must(t, os.WriteFile(filepath.Join(b.root, o.user, o.mark), []byte(o.content()), 0o600))
 				sessions.Go(func() { o.run(rounds) })
 			}
 			sessions.Wait()
-			close(over)
-			strangers.Wait()
+			leave()
+			if came := crowd.Load(); came < 10 || moved.Load() < int32(rounds) {
+				t.Errorf("%d strangers came, and %d transfers were made: nothing was tried", came, moved.Load())
+			}
 			eventually(t, "all sessions have ended", func() bool { return len(b.server.all()) == 0 })
+			b.goesOn()
 		})
 	}
 }
 
-// strange connects to a port from another address until it is over, says nothing,
-// rubbish, or TLS's hello.
-func (b *bench) strange(seed uint64, port int, over chan struct{}) {
-	r := rand.New(rand.NewPCG(seed, 3))
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 9)}, Timeout: patience}
-	var open []net.Conn
+// crowd has fifty strangers go round the passive ports until leave is called; it
+// counts how often one came. One of them has a login, and a TLS session of it.
+func (b *bench) crowd(version uint16) (came *atomic.Int32, leave func()) {
+	b.t.Helper()
+	mallorys := &keeper{}
+	over := make(chan struct{})
+	var mallory *client
+	if version != 0 {
+		mallory, mallorys = b.keepingAs("mallory", version)
+	}
+	came = &atomic.Int32{}
+	var strangers sync.WaitGroup
+	for i := range uint64(50) {
+		s := &stranger{b: b, r: rand.New(rand.NewPCG(i, 3)), from: "127.0.0.9", cache: mallorys, came: came}
+		if version != 0 && b.proves() && i%2 == 0 {
+			s.from = "127.0.0.1" // where addresses prove nothing
+		}
+		strangers.Go(func() { s.run(over) })
+	}
+	return came, func() {
+		close(over)
+		strangers.Wait()
+		if mallory != nil {
+			mallory.do("QUIT", "221")
+			mallory.ended()
+		}
+	}
+}
+
+// stranger connects to passive ports that nobody has told it of.
+type stranger struct {
+	b     *bench
+	r     *rand.Rand
+	from  string
+	cache *keeper // a TLS session of another user
+	came  *atomic.Int32
+	open  []net.Conn
+}
+
+func (s *stranger) run(over chan struct{}) {
 	defer func() {
-		for _, c := range open {
+		for _, c := range s.open {
 			_ = c.Close()
 		}
 	}()
@@ -82,26 +120,42 @@ func (b *bench) strange(seed uint64, port int, over chan struct{}) {
 		select {
 		case <-over:
 			return
-		case <-time.After(time.Duration(r.IntN(100)) * time.Millisecond): // a pace that leaves the machine to the others
+		case <-time.After(time.Duration(s.r.IntN(120)) * time.Millisecond): // a pace that leaves the machine to the others
 		}
-		c, err := d.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		_ = c.SetDeadline(time.Now().Add(patience))
-		switch r.IntN(3) {
-		case 0:
-			_, _ = io.WriteString(c, "rubbish\r\n")
-		case 1:
-			secured := tls.Client(c, b.clientTLS())
-			if n, _ := secured.Read(make([]byte, 1)); n > 0 {
-				b.t.Error("a stranger was sent something")
-			}
-		}
-		if open = append(open, c); len(open) > 8 {
-			_ = open[0].Close()
-			open = open[1:]
-		}
+		s.call()
+	}
+}
+
+// call says nothing, what another protocol says, or TLS's hello, with a ticket of
+// another user or without.
+func (s *stranger) call() {
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(s.from)}, Timeout: patience}
+	ports := s.b.config.Passive.Ports
+	c, err := d.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", ports[s.r.IntN(len(ports))].Listen))
+	if err != nil {
+		return
+	}
+	s.came.Add(1)
+	_ = c.SetDeadline(time.Now().Add(patience))
+	if s.open = append(s.open, c); len(s.open) > 8 {
+		_ = s.open[0].Close()
+		s.open = s.open[1:]
+	}
+	from := c
+	switch s.r.IntN(4) {
+	case 0:
+		_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	case 1:
+		from = tls.Client(c, s.b.clientTLS())
+	case 2:
+		cfg := s.b.clientTLS()
+		cfg.ClientSessionCache = s.cache
+		from = tls.Client(c, cfg)
+	default:
+		return
+	}
+	if n, _ := from.Read(make([]byte, 1)); n > 0 {
+		s.b.t.Error("a stranger was sent something")
 	}
 }
 
@@ -116,6 +170,7 @@ type owner struct {
 	c     *client
 	cache *keeper
 	turn  int
+	moved *atomic.Int32 // transfers of all that were complete
 }
 
 // content is long enough for several records, and tells its owner throughout.
@@ -207,6 +262,7 @@ func (o *owner) download() {
 	if reply := o.c.reply(); err != nil || !strings.HasPrefix(reply, "226") || string(got) != o.content() {
 		o.b.t.Errorf("%s: %d bytes came, beginning %q, %v, %s", o.mark, len(got), got[:min(len(got), 40)], err, reply)
 	}
+	o.moved.Add(1)
 }
 
 func (o *owner) upload() {
@@ -223,6 +279,7 @@ func (o *owner) upload() {
 	if got, err := os.ReadFile(filepath.Join(o.b.root, o.user, name)); err != nil || string(got) != o.content() {
 		o.b.t.Errorf("%s: the upload holds %d bytes, beginning %q, %v", o.mark, len(got), got[:min(len(got), 40)], err)
 	}
+	o.moved.Add(1)
 }
 
 // refused connects for a command that will not be carried out.
