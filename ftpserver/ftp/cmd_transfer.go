@@ -230,14 +230,16 @@ func (s *session) judgeEnd(t *transfer, c dataConn, orderly bool) error {
 
 // judgeCloseNotify refuses the end of an upload over TLS that lacks close_notify,
 // as far as tls.uploadEnd demands it. With Auto, a client that has ended an upload
-// with it once will always do so; one that never does is believed.
+// with it once will always do so; one that never does is believed. An end before
+// the first byte is not: so does a client end that gives up in the handshake, of
+// which it has not seen the last message, and it would replace a file by nothing.
 func (s *session) judgeCloseNotify(t *transfer, orderly bool) error {
 	if orderly {
 		s.closeNotify = true
 		return nil
 	}
 	policy := s.config().TLS.UploadEnd
-	refused := policy == config.UploadEndStrict || policy == config.UploadEndAuto && s.closeNotify
+	refused := policy == config.UploadEndStrict || policy == config.UploadEndAuto && (s.closeNotify || t.bytes.Load() == 0)
 	s.log.Info("Upload over TLS ended without close_notify", "path", t.path, "user", s.user.Name,
 		"clientSoftware", s.clientName, "accepted", !refused)
 	if refused {

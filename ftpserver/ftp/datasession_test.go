@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -323,6 +324,28 @@ func TestUploadEnds(t *testing.T) {
 				c = b.loginTLS()
 			}
 		})
+	}
+}
+
+// TestUploadEndsBeforeItBegins: a client that gives up in the handshake, when the
+// server is done with it, has not said that the file is empty.
+func TestUploadEndsBeforeItBegins(t *testing.T) {
+	for policy, want := range map[config.UploadEnd]string{
+		config.UploadEndAuto: "old", config.UploadEndStrict: "old", config.UploadEndLenient: "",
+	} {
+		b := newBench(t, func(c *config.Config) { c.TLS.UploadEnd = policy })
+		c := b.loginTLS()
+		b.file("kept", "old")
+		conn := c.begin("STOR kept")
+		must(t, tcpOf(conn).CloseWrite())
+		reply := c.reply()
+		_ = tcpOf(conn).Close()
+		if got := b.content("kept"); got != want || strings.HasPrefix(reply, "226") != (want == "") {
+			t.Errorf("%s: the file holds %q, reply %s", policy, got, reply)
+		}
+		if reply := c.upload("STOR kept", ""); !strings.HasPrefix(reply, "226") || b.content("kept") != "" {
+			t.Errorf("%s: an empty file with close_notify: %s", policy, reply)
+		}
 	}
 }
 
