@@ -22,6 +22,7 @@ func (f *FS) Mkdir(p string) error {
 		if err != nil {
 			return err
 		}
+		defer f.alone(at.base)() // a directory may be renamed to an empty one, which goes then
 		if err = d.mkdir(at.base, v.now); err != nil {
 			undo()
 			f.recountIfStays(err)
@@ -113,7 +114,7 @@ func (f *FS) rmdirHidden(parent *folder, name string) error {
 
 // rmdir removes an empty directory, and its name from the account.
 func (f *FS) rmdir(d *folder, name string) error {
-	defer f.account.goes()()
+	defer f.alone(name)()
 	err := d.rmdir(name)
 	if err == nil {
 		f.account.change(tally{files: -1})

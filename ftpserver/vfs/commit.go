@@ -126,15 +126,21 @@ func (u *Upload) end(sync bool) (size int64, err error) {
 	if sync {
 		u.flush()
 	}
-	if u.direct {
-		defer u.fs.alone(u.at.base)() // nobody removes it between the look and letGo
+	serr := u.settleDown()
+	return u.size, cmp.Or(u.unflushed, serr, u.close())
+}
+
+// settleDown looks at what has come, and lets go of it.
+func (u *Upload) settleDown() error {
+	if u.direct { // it may have another name by now
+		defer u.fs.account.stays()()
 	}
 	defer u.letGo()
-	i, serr := u.stat()
-	if u.unseen = serr != nil; !u.unseen {
-		size, u.size, u.links = i.Size, i.Size, i.Links
+	i, err := u.stat()
+	if u.unseen = err != nil; !u.unseen {
+		u.size, u.links = i.Size, i.Links
 	}
-	return size, cmp.Or(u.unflushed, serr, u.close())
+	return err
 }
 
 // giveUp ends a Commit that has failed. What came after a partial upload that

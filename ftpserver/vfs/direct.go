@@ -51,9 +51,9 @@ func (u *Upload) prepareDirect() error {
 }
 
 // hold takes the visible file, and it out of what is at rest, while nobody weighs
-// it to remove it.
+// it to remove it, under whatever name.
 func (u *Upload) hold() (Info, error) {
-	defer u.fs.alone(u.at.base)()
+	defer u.fs.account.stays()()
 	created := u.file == nil
 	if created {
 		if err := u.createDirect(); err != nil {

@@ -31,6 +31,7 @@ func (u *Upload) publishNow() error {
 	lock := u.fs.store.publishing.of(u.at.base)
 	lock.Lock()
 	defer lock.Unlock()
+	defer u.fs.account.goes()()
 	adds := u.mode == CreateAppend && u.exists // which is not to replace
 	if u.exclusive || !adds && !u.folder.held.overwrites() {
 		return u.publishNew()

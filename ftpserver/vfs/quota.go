@@ -190,6 +190,15 @@ func (a *account) goes() (done func()) {
 	return a.leaving.RUnlock
 }
 
+// stays holds back whatever makes something go, until done.
+func (a *account) stays() (done func()) {
+	if a == nil {
+		return func() {}
+	}
+	a.leaving.Lock()
+	return a.leaving.Unlock
+}
+
 // moves notes that something is about to be renamed; done is to be called when it
 // is. A count that goes on may be through with where it comes to, and not yet where
 // it was: it would miss it. A file is added to it; what a directory holds is not
