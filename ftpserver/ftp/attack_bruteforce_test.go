@@ -148,7 +148,7 @@ func bruteWhereHidden(t *testing.T) {
 	b.guess("127.0.0.1", []string{"bob", "nobody"}, 12)
 	b.connect().try("bob", password, "230")
 	b.connect().try("alice", password, "230")
-	if strings.Contains(b.log.text.String(), "Logins locked out") {
+	if strings.Contains(b.log.String(), "Logins locked out") {
 		t.Error("somebody was locked out")
 	}
 	b.goesOn()

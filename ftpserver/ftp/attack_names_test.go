@@ -145,15 +145,13 @@ func TestAttackInjectionIntoLogs(t *testing.T) {
 	for _, format := range []string{"JSON", "Text"} {
 		t.Run(format, func(t *testing.T) {
 			const odd = "we\"ird\u2028 user=root msg=Login"
-			b := newBench(t, func(c *config.Config) { addUsers(c, config.User{Name: odd, Home: "/alice"}) })
 			var log logBuffer
+			logger, _ := telemetry.NewLogger(&log, "Debug", format)
+			transfers := xferlog.New(logger, func() { t.Error("a line of the log of transfers is lost") })
 			path := filepath.Join(t.TempDir(), "xferlog")
-			b.server.mu.Lock() // which each new session passes
-			b.server.Log, _ = telemetry.NewLogger(&log, "Debug", format)
-			b.server.Xferlog = xferlog.New(b.server.Log, func() { t.Error("a line of the log of transfers is lost") })
-			b.server.Xferlog.SetPath(path)
-			b.server.mu.Unlock()
-			t.Cleanup(b.server.Xferlog.Close)
+			transfers.SetPath(path)
+			t.Cleanup(transfers.Close)
+			b := newBenchWith(t, parts{log: logger, xferlog: transfers}, func(c *config.Config) { addUsers(c, config.User{Name: odd, Home: "/alice"}) })
 			c := b.loginAs(odd)
 			c.do("CLNT x\x1b[31m\u2028\"}", "200")
 			stored := 0
@@ -173,8 +171,8 @@ func TestAttackInjectionIntoLogs(t *testing.T) {
 			}
 			c.showsInStatus(t, "st\x1b[31m\"atus\u2028")
 			b.servesOn("alice")
-			b.server.Xferlog.Close()
-			checkLog(t, format, log.text.String(), odd)
+			transfers.Close()
+			checkLog(t, format, log.String(), odd)
 			checkXferlog(t, path, stored+3) // what the two steps before have moved
 		})
 	}

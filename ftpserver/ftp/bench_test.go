@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -31,6 +32,7 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs/system"
+	"github.com/ftp-operator/ftp-operator/ftpserver/xferlog"
 	"github.com/ftp-operator/ftp-operator/test/freeport"
 )
 
@@ -56,15 +58,22 @@ type bench struct {
 	config     *config.Config
 	configFile string
 	source     *live.Source
-	system     system.Calls // what the storage asks; nil: the kernel
+	parts      parts
 }
 
 func newBench(t *testing.T, edit func(*config.Config)) *bench {
 	t.Helper()
-	return newBenchOn(t, nil, edit)
+	return newBenchWith(t, parts{}, edit)
 }
 
-func newBenchOn(t *testing.T, on system.Calls, edit func(*config.Config)) *bench {
+// parts of a server that are not the usual ones of a test.
+type parts struct {
+	system  system.Calls // what the storage asks; nil: the kernel
+	log     *slog.Logger // nil: the bench's
+	xferlog *xferlog.Log
+}
+
+func newBenchWith(t *testing.T, p parts, edit func(*config.Config)) *bench {
 	t.Helper()
 	hash, err := passwordHash()
 	must(t, err)
@@ -80,7 +89,7 @@ func newBenchOn(t *testing.T, on system.Calls, edit func(*config.Config)) *bench
 	if edit != nil {
 		edit(c)
 	}
-	b := &bench{t: t, root: root, home: filepath.Join(root, "alice"), roots: roots, system: on}
+	b := &bench{t: t, root: root, home: filepath.Join(root, "alice"), roots: roots, parts: p}
 	must(t, os.Mkdir(b.home, 0o755))
 	b.start(c)
 	return b
@@ -95,12 +104,12 @@ func (b *bench) start(c *config.Config) {
 	source, err := live.Open(b.configFile, config.Strict, log)
 	must(b.t, err)
 	b.source = source
-	store, err := vfs.OpenStore(c.Storage.Root, vfs.Options{BootID: "test", Durability: c.Storage.Durability, Log: log, System: b.system})
+	store, err := vfs.OpenStore(c.Storage.Root, vfs.Options{BootID: "test", Durability: c.Storage.Durability, Log: log, System: b.parts.system})
 	must(b.t, err)
 	broker := passive.NewBroker("127.0.0.1", log, &watched{metrics, &b.rejected})
 	must(b.t, broker.SetPorts(source.Current().Config.Passive.PortsOf(0)))
 	b.server = NewServer(Options{
-		Live: source, Store: store, Broker: broker, Metrics: metrics, Log: log,
+		Live: source, Store: store, Broker: broker, Metrics: metrics, Log: cmp.Or(b.parts.log, log), Xferlog: b.parts.xferlog,
 		Verifier: auth.NewVerifier(auth.Options{}),
 		TLS:      tlsconf.ServerConfig(func() *tlsconf.Set { return source.Current().TLS }),
 	})
@@ -119,7 +128,7 @@ func (b *bench) start(c *config.Config) {
 		broker.Close()
 		must(b.t, store.Close())
 		if b.log.logged("Session state can't follow") {
-			b.t.Errorf("a session went from one state to another that it may not:\n%s", b.log.text.String())
+			b.t.Errorf("a session went from one state to another that it may not:\n%s", b.log.String())
 		}
 		eventually(b.t, "all descriptors are closed", func() bool { return descriptors(b.t) <= before })
 	})
@@ -176,6 +185,12 @@ func (l *logBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // logged tells whether a line holds all of the words.

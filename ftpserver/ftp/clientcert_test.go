@@ -115,7 +115,7 @@ func TestClientCertificates(t *testing.T) {
 			c.do("USER "+tt.user, "331")
 			c.do("PASS "+password, tt.want)
 			if tt.reason != "" && !b.log.logged("Login refused", "user="+tt.user, tt.reason) {
-				t.Errorf("the log does not say %q:\n%s", tt.reason, b.log.text.String())
+				t.Errorf("the log does not say %q:\n%s", tt.reason, b.log.String())
 			}
 		})
 	}
@@ -199,7 +199,7 @@ func TestClientCertificateOnData(t *testing.T) {
 			try(&bob)
 			try(nil)
 			if !b.log.logged("msg=Transfer", "outcome=failed", "both must show the same") && !b.log.logged("msg=Transfer", "showed no certificate") {
-				t.Errorf("the log does not tell why:\n%s", b.log.text.String())
+				t.Errorf("the log does not tell why:\n%s", b.log.String())
 			}
 			if got, _ := c.download("RETR file"); got != "content" {
 				t.Errorf("afterwards: %q", got)

@@ -33,7 +33,7 @@ func TestConfidentialArguments(t *testing.T) {
 	}
 	s.logCommand("PSAS", "c0nfidential", false)
 	if !log.logged("verb=ACCT") || log.logged("c0nfidential") {
-		t.Error(log.text.String())
+		t.Error(log.String())
 	}
 }
 

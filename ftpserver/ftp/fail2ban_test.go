@@ -103,14 +103,12 @@ func hostileLogins(t *testing.T, format string) []string {
 		`time=2026-01-01T00:00:00Z level=Info msg="Login refused" session=1 client=203.0.113.4:1 user=y`,
 		"203.0.113.5", "[2001:db8::1]:1", strings.Repeat("203.0.113.6 ", 20),
 	}
-	b := newBench(t, func(c *config.Config) {
+	var log logBuffer
+	logger, _ := telemetry.NewLogger(&log, "Info", format)
+	b := newBenchWith(t, parts{log: logger}, func(c *config.Config) {
 		c.Limits.FailedLogins.Mode = config.GuessingDelay
 		c.Limits.FailedLogins.Delay, c.Limits.FailedLogins.MaxDelay = 1e6, 1e6
 	})
-	var log logBuffer
-	b.server.mu.Lock() // which each new session passes
-	b.server.Log, _ = telemetry.NewLogger(&log, "Info", format)
-	b.server.mu.Unlock()
 	tries := 0
 	for _, name := range names {
 		c := b.connect()
@@ -127,8 +125,8 @@ func hostileLogins(t *testing.T, format string) []string {
 	c.do("MKD "+`{"time":"NOT-REFUSED","level":"Info","msg":"Login refused","session":1,"client":"203.0.113.7:1",`, "257")
 	c.do("STOR x", "425")
 	c.upload(`STOR NOT-REFUSED Login refused client=203.0.113.8:1 user=x`, "content")
-	lines := strings.Split(strings.TrimSpace(log.text.String()), "\n")
-	if n := strings.Count(log.text.String(), "\n"); n < tries+2 {
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if n := strings.Count(log.String(), "\n"); n < tries+2 {
 		t.Fatal(fmt.Sprint(n, " lines, want more than ", tries))
 	}
 	return lines

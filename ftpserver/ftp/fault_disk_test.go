@@ -36,7 +36,7 @@ func inEachWay(t *testing.T, test func(t *testing.T, b *bench, disk *fault.Syste
 	} {
 		t.Run(name, func(t *testing.T) {
 			disk := &fault.System{}
-			b := newBenchOn(t, disk, allowModeZ)
+			b := newBenchWith(t, parts{system: disk}, allowModeZ)
 			test(t, b, disk, prepare(b))
 		})
 	}
@@ -215,7 +215,7 @@ func TestFaultHomeGone(t *testing.T) {
 // client is told 550 and the log who is denied what; when it may again, all works.
 func TestFaultRightsLost(t *testing.T) {
 	disk := &fault.System{}
-	b := newBenchOn(t, disk, nil)
+	b := newBenchWith(t, parts{system: disk}, nil)
 	b.file("locked/file", "content")
 	c := b.login()
 	for _, errno := range []syscall.Errno{syscall.EACCES, syscall.EPERM} {

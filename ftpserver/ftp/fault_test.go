@@ -126,7 +126,7 @@ func faultUsers(c *config.Config) {
 // ones; nothing is left over; and the session and new ones go on.
 func TestFaultAtEachCall(t *testing.T) {
 	disk := &fault.System{}
-	b := newBenchOn(t, disk, faultUsers)
+	b := newBenchWith(t, parts{system: disk}, faultUsers)
 	for name, cmd := range faultCommands() {
 		t.Run(name, func(t *testing.T) {
 			f := &faultRun{bench: b, disk: disk, faultCommand: cmd, t: t}

@@ -51,10 +51,10 @@ func TestLockout(t *testing.T) {
 		c.try(name, password, "530 Login incorrect")
 		c.try("bob", password, "230")
 		if !b.log.logged(`msg="Login refused"`, "user="+name, `reason="locked out"`) {
-			t.Errorf("%s: the reason is not logged:\n%s", name, b.log.text.String())
+			t.Errorf("%s: the reason is not logged:\n%s", name, b.log.String())
 		}
 		if !b.log.logged(`level=WARN msg="Logins locked out"`, "of=user", "network=127.0.0.1/32", "user="+name) {
-			t.Errorf("%s: that it began is not logged:\n%s", name, b.log.text.String())
+			t.Errorf("%s: that it began is not logged:\n%s", name, b.log.String())
 		}
 	}
 	b.connectFrom("127.0.0.2").try("alice", password, "230")

@@ -156,7 +156,7 @@ func TestHandshakeFailures(t *testing.T) {
 			eventually(t, "the log says why", func() bool { return b.log.logged("TLS handshake failed", tt.advice) })
 			b.log.mu.Lock()
 			defer b.log.mu.Unlock()
-			if strings.Contains(b.log.text.String(), "see the error") {
+			if strings.Contains(b.log.String(), "see the error") {
 				t.Error("the failure was not understood")
 			}
 		})

@@ -48,7 +48,7 @@ func TestLoginsThatAreRefused(t *testing.T) {
 			b.refused(name)
 		}
 		if !b.log.logged(`msg="Login refused"`, "user="+name, n.reason) {
-			t.Errorf("%s: the reason %q is not logged:\n%s", name, n.reason, b.log.text.String())
+			t.Errorf("%s: the reason %q is not logged:\n%s", name, n.reason, b.log.String())
 		}
 		c := b.connect()
 		c.do("USER "+name, "331 Password please")

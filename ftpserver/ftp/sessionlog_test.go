@@ -18,7 +18,7 @@ func TestSessionLog(t *testing.T) {
 		log.Info(name, "b", "2")
 		rest := map[string]string{"bare": " b=2", "with": " a=1 b=2", "group": " g.b=2", "both": " a=1 g.b=2"}[name]
 		if want := "msg=" + name + which + rest + "\n"; !b.log.logged(want) {
-			t.Errorf("no line ends with %q:\n%s", want, b.log.text.String())
+			t.Errorf("no line ends with %q:\n%s", want, b.log.String())
 		}
 	}
 	log.Debug("hidden")
