@@ -8,16 +8,20 @@ import "k8s.io/apimachinery/pkg/api/resource"
 type RatesSpec struct {
 	// downloadRatePerSession is how fast a session may download and list, in bytes
 	// per second, from 1Ki to 1Ti, such as 10Mi; a fraction of a byte counts as one.
+	// That of a user, or of anonymous logins, goes before that of the server.
+	// Absent: none of its own.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('1Ki')) && !quantity(string(self)).isGreaterThan(quantity('1Ti'))",message="downloadRatePerSession must be between 1Ki and 1Ti bytes per second, such as 10Mi: leave it out for none of its own"
+	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('1Ki')) && !quantity(string(self)).isGreaterThan(quantity('1Ti'))",message="downloadRatePerSession must be between 1Ki and 1Ti bytes per second, such as 10Mi; leave it out for no limit here"
 	DownloadRatePerSession *resource.Quantity `json:"downloadRatePerSession,omitempty"`
 
 	// uploadRatePerSession is how fast a session may upload, in bytes per second,
-	// from 1Ki to 1Ti, such as 10Mi; a fraction of a byte counts as one.
+	// from 1Ki to 1Ti, such as 10Mi; a fraction of a byte counts as one. That of a
+	// user, or of anonymous logins, goes before that of the server. Absent: none of
+	// its own.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('1Ki')) && !quantity(string(self)).isGreaterThan(quantity('1Ti'))",message="uploadRatePerSession must be between 1Ki and 1Ti bytes per second, such as 10Mi: leave it out for none of its own"
+	// +kubebuilder:validation:XValidation:rule="!quantity(string(self)).isLessThan(quantity('1Ki')) && !quantity(string(self)).isGreaterThan(quantity('1Ti'))",message="uploadRatePerSession must be between 1Ki and 1Ti bytes per second, such as 10Mi; leave it out for no limit here"
 	UploadRatePerSession *resource.Quantity `json:"uploadRatePerSession,omitempty"`
 }
 

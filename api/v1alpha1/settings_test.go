@@ -46,7 +46,7 @@ func TestSettingsAreJudged(t *testing.T) {
 		"rates, the highest":   {user, []set{{"spec.limits", fields("downloadRatePerSession", "1Ti", "uploadRatePerSession", "1Ti")}}, ""},
 		"rates of guests":      {server, []set{{"spec.anonymous", fields("limits", fields("downloadRatePerSession", "1Mi"))}}, ""},
 		"downloads too slow":   {server, []set{{"spec.limits", fields("downloadRatePerSession", "1023")}}, "downloadRatePerSession must be between 1Ki and 1Ti bytes per second, such as 10Mi"},
-		"downloads of nothing": {user, []set{{"spec.limits", fields("downloadRatePerSession", int64(0))}}, "leave it out for none of its own"},
+		"downloads of nothing": {user, []set{{"spec.limits", fields("downloadRatePerSession", int64(0))}}, "leave it out for no limit here"},
 		"downloads too fast":   {user, []set{{"spec.limits", fields("downloadRatePerSession", "2Ti")}}, "downloadRatePerSession must be between 1Ki and 1Ti"},
 		"uploads too slow":     {user, []set{{"spec.limits", fields("uploadRatePerSession", "-10Mi")}}, "uploadRatePerSession must be between 1Ki and 1Ti bytes per second, such as 10Mi"},
 		"uploads too fast":     {server, []set{{"spec.limits", fields("uploadRatePerSession", "2Ti")}}, "uploadRatePerSession must be between 1Ki and 1Ti"},

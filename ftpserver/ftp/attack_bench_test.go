@@ -21,6 +21,7 @@ func (b *bench) goesOn() {
 	if b.config.TLS.Mode != config.TLSRequired && b.config.Passive.ClientAddresses != config.ClientAddressesHidden {
 		b.serves(b.login())
 	}
+	b.nothingHidden()
 }
 
 func (b *bench) serves(c *client) {

@@ -71,7 +71,8 @@ func enumeratedByReplies(t *testing.T) {
 			t.Errorf("%.20q is held back for %v, another for %v", name, delay, delays[0])
 		}
 		c.ended()
-		if !b.log.logged(`msg="Login refused"`, fmt.Sprintf("reason=%q", reason)) && !b.log.logged(`msg="Login refused"`, "reason="+reason) {
+		user := strings.TrimSpace(name[:min(len(name), 20)])
+		if !b.log.logged(`msg="Login refused"`, user, fmt.Sprintf("reason=%q", reason)) && !b.log.logged(`msg="Login refused"`, user, "reason="+reason) {
 			t.Errorf("%.20q: the reason is not logged", name)
 		}
 		c = b.connectFrom(from) // it is locked out by now

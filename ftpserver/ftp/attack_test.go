@@ -13,14 +13,19 @@ import (
 )
 
 // The tests named TestAttack… are a catalogue: each is a class of attacks, and
-// tells what the attacker gets. All end with goesOn or
-// servesOn.
+// tells what the attacker gets. They end with goesOn or servesOn.
 
 // servesOn fails unless somebody can still log in, store a file and fetch it, and
 // nothing of what was tried is left in the storage under a hidden name.
 func (b *bench) servesOn(user string) {
 	b.t.Helper()
 	b.serves(b.loginAs(user))
+	b.nothingHidden()
+}
+
+// nothingHidden fails where the storage holds what no user sees.
+func (b *bench) nothingHidden() {
+	b.t.Helper()
 	must(b.t, filepath.WalkDir(b.root, func(p string, _ fs.DirEntry, err error) error {
 		if err == nil && config.ReservedName(filepath.Base(p)) {
 			b.t.Errorf("left behind: %s", p)

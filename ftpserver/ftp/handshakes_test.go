@@ -154,8 +154,6 @@ func TestHandshakeFailures(t *testing.T) {
 			}
 			_ = c.raw.Close()
 			eventually(t, "the log says why", func() bool { return b.log.logged("TLS handshake failed", tt.advice) })
-			b.log.mu.Lock()
-			defer b.log.mu.Unlock()
 			if strings.Contains(b.log.String(), "see the error") {
 				t.Error("the failure was not understood")
 			}

@@ -80,8 +80,8 @@ func TestIdleSessionsAreSmall(t *testing.T) {
 		login        func(b *bench) *client
 		heap, stacks float64 // KiB, at most
 	}{
-		{"plain", (*bench).login, 2.6, 3},
-		{"TLS", (*bench).loginTLS, 12, 6},
+		{"plain", (*bench).login, 3.5, 3},
+		{"TLS", (*bench).loginTLS, 14, 6},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t, nil)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"io"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,25 +13,6 @@ import (
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
-
-// TestStalls: a client that neither sends nor takes is not waited for for ever.
-func TestStalls(t *testing.T) {
-	inBoth(t, shortStall, func(t *testing.T, b *bench, c *client) {
-		b.largeFile("large")
-		data := c.begin("RETR large")
-		c.expect("426 No progress")
-		_ = data.Close()
-		data = c.begin("STOR up")
-		_, err := data.Write([]byte("a beginning"))
-		must(t, err)
-		c.expect("426 No progress")
-		_ = data.Close()
-		c.do("NOOP", "200")
-		if _, err := os.Stat(filepath.Join(b.home, "up")); err == nil {
-			t.Error("a stalled upload is visible")
-		}
-	})
-}
 
 // stallTime is StallTimeout in the tests of the slow, the shortest there is.
 const stallTime = time.Second
@@ -78,13 +57,6 @@ func (b *bench) deaf() {
 		_ = conn.SetWriteDeadline(time.Now().Add(300 * time.Millisecond))
 		_, err = conn.Write(many)
 	}
-}
-
-// TestDeafClients: who never reads replies is not kept.
-func TestDeafClients(t *testing.T) {
-	b := newBench(t, shortStall)
-	b.deaf()
-	eventually(t, "the session ends", func() bool { return len(b.server.all()) == 0 })
 }
 
 // TestDeafClientsHoldUpNoEnd: nor do they hold up the end of the server.

@@ -34,7 +34,7 @@ func (w *soakWorker) stranger(ctx context.Context) error {
 		if _, _, err := w.wire.expect("connect", 220); err != nil {
 			return err
 		}
-		_, err := w.wire.do("GET / HTTP/1.1", 500)
+		_, err := w.wire.do("GET / HTTP/1.1", 421)
 		return err
 	default:
 		return w.wrongPassword()
@@ -285,14 +285,18 @@ func (w *soakWorker) cutHandshake(ctx context.Context) error {
 	return err
 }
 
-// die ends both connections as the end of a process does: the control
-// connection, which was opened first, first.
+// die ends both connections as the end of a process does, in one order or the other.
 func (w *soakWorker) die(d *soakData) {
 	w.count("deaths", 1)
 	w.closed = true
 	if w.rng.IntN(2) == 0 {
 		reset(w.wire.raw)
 		d.reset()
+		return
+	}
+	if w.rng.IntN(2) == 0 {
+		d.close()
+		_ = w.wire.raw.Close()
 		return
 	}
 	_ = w.wire.raw.Close()

@@ -54,16 +54,6 @@ func (s *System) FailNth(n int, err error) {
 	})
 }
 
-// FailKind has all calls of a kind fail.
-func (s *System) FailKind(kind string, err error) {
-	s.Judge(func(_ int, c Call) error {
-		if c.Kind == kind {
-			return err
-		}
-		return nil
-	})
-}
-
 // Replace has each file that is opened by its name be another one, such as
 // /proc/self/mem, that fails where its bytes are read or written; "" ends that.
 // Directories stay what they are.
