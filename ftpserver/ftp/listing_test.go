@@ -82,6 +82,13 @@ func TestHugeDirectory(t *testing.T) {
 	}
 }
 
+// allocated is all that was ever taken of the heap, in bytes.
+func allocated() int64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.TotalAlloc)
+}
+
 // heap is what is in use, after what is not has been collected.
 func heap() int64 {
 	runtime.GC()
