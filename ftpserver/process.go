@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -113,8 +112,9 @@ func (p *process) listen(c *config.Config) error {
 // before it listens, and need not be told one by one.
 func listenControl(address string) (net.Listener, error) {
 	lc := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, c syscall.RawConn) error {
-		var err error
-		return cmp.Or(c.Control(func(fd uintptr) { err = keepAlive(int(fd)) }), err)
+		var failed error
+		err := c.Control(func(fd uintptr) { failed = keepAlive(int(fd)) })
+		return errors.Join(err, failed)
 	}}
 	return lc.Listen(context.Background(), "tcp", address)
 }

@@ -130,6 +130,11 @@ func (s *session) welcome(c candidate, code int, text string) {
 		s.reply(550, "Your home directory can't be opened: tell the administrator")
 		return
 	}
+	if s.crowdedOut.Load() { // until it was logged in
+		s.server.Metrics.LoginResult("limited")
+		s.goodbyeNow()
+		return
+	}
 	s.cwd = s.fs.Start()
 	if !c.guest { // whoever has shown no password goes on with the count
 		s.failures = 0

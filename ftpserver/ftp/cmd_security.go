@@ -62,6 +62,8 @@ func (s *session) firstProtection() protection {
 func (s *session) startTLS() error {
 	by := s.server.Live.Current().TLS
 	handshake := s.server.controlHandshake(tlsconf.Connection{Host: s.host}, s.id)
+	s.setHandshaking(true)
+	defer s.setHandshaking(false)
 	conn, err := s.ctrl.startTLS(func(c *net.TCPConn) (*tls.Conn, error) {
 		if s.endsNow() { // the deadline that this set is gone
 			return nil, errEnded
@@ -86,6 +88,12 @@ func (s *session) startTLS() error {
 	}
 	s.log.Debug("Control connection secured", args...)
 	return nil
+}
+
+func (s *session) setHandshaking(on bool) {
+	s.mu.Lock()
+	s.handshaking = on
+	s.mu.Unlock()
 }
 
 func (s *session) endsNow() bool {

@@ -220,8 +220,30 @@ func TestReceiveBufferForARate(t *testing.T) {
 	if least := 2 * worth(fast, aheadTime); set < least {
 		t.Errorf("at a high rate the buffer has %d bytes, and needs %d", set, least)
 	}
-	shapeReceiving(c, 1<<40) // more than it can be set to
-	if now := int64(receiveBuffer(t, c)); now != set {
-		t.Errorf("at a rate beyond, the buffer has become %d bytes, and was %d", now, set)
+	shapeReceiving(c, 1<<40) // more than it can be set to: the kernel's choice again
+	if now := int64(receiveBuffer(t, c)); now < set || bufferLocked(t, c) {
+		t.Errorf("at a rate beyond, the buffer has %d bytes, and had %d; it is locked: %v", now, set, bufferLocked(t, c))
+	}
+}
+
+// bufferLocked tells that the kernel may not make the receive buffer larger.
+func bufferLocked(t *testing.T, c *net.TCPConn) bool {
+	t.Helper()
+	lock := 0
+	must(t, withFD(c, func(fd int) { lock, _ = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BUF_LOCK) }))
+	return lock&receiveBufferLock != 0
+}
+
+// TestReceiveBufferIsTheKernels: where no rate has set it, the end of a rate leaves
+// it alone; a client may have been told of more room than could be set.
+func TestReceiveBufferIsTheKernels(t *testing.T) {
+	near, far := socketPair(t)
+	defer func() { _, _ = near.Close(), far.Close() }()
+	c := far.(*net.TCPConn)
+	before := receiveBuffer(t, c)
+	shapeReceiving(c, 1<<40)
+	shapeReceiving(c, 0)
+	if now := receiveBuffer(t, c); now != before || bufferLocked(t, c) {
+		t.Errorf("the buffer has %d bytes, and had %d", now, before)
 	}
 }

@@ -106,6 +106,17 @@ func TestHandshakeTimeout(t *testing.T) {
 	silent.ended()
 }
 
+// TestReloadInAHandshake: new limits don't cut a handshake that goes on.
+func TestReloadInAHandshake(t *testing.T) {
+	b := newBench(t, nil)
+	c := b.connect()
+	c.do("AUTH TLS", "234")
+	<-time.After(sleepAfter + pace) // as long as an idle session is awake
+	b.reload(func(c *config.Config) { c.Limits.IdleTimeout = 2 * config.DefaultIdleTimeout })
+	c.handshake()
+	c.do("SYST", "215")
+}
+
 // TestHandshakeFailures: the log says what whoever runs the server can do. This
 // holds us to the words of crypto/tls, which promises none.
 func TestHandshakeFailures(t *testing.T) {

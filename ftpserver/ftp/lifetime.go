@@ -52,10 +52,14 @@ func (s *session) end(how ending) {
 }
 
 // rearm sets the deadline of the next read of a command from what holds now:
-// the timeouts, a running transfer, an end that was asked for.
+// the timeouts, a running transfer, an end that was asked for. A handshake, and the
+// leave that a client takes, have deadlines of their own.
 func (s *session) rearm() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed || s.handshaking && s.ending == endNot {
+		return
+	}
 	_ = s.ctrl.raw.SetReadDeadline(s.deadline(time.Now()))
 }
 

@@ -115,9 +115,10 @@ func (s *session) setUser(c candidate, fs *vfs.FS) {
 	s.user, s.guest, s.passwordless, s.fs = c.User, c.guest, c.passwordless, fs
 	s.expireAt(c.ExpiresAt)
 	s.mu.Unlock()
-	if fs != nil {
+	switch {
+	case fs != nil:
 		s.server.newcomers.remove(s)
-	} else {
+	case !s.finished:
 		s.server.newcomers.add(s)
 	}
 	if s.secure && fs != nil {

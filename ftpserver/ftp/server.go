@@ -74,7 +74,7 @@ type Server struct {
 	newcomers newcomers
 	// turnedAway are connections beyond the limits that are being told so.
 	turnedAway int
-	listening  map[int]struct{} // the numbers of the control ports
+	listening  map[int]int // how many control ports have a number
 	draining   bool
 	sequence   uint64
 	running    sync.WaitGroup
@@ -90,10 +90,11 @@ func NewServer(o Options) *Server {
 		works:     newWorkGate(),
 		sessions:  map[*session]struct{}{},
 		addresses: map[netip.Prefix]int{},
-		listening: map[int]struct{}{},
+		listening: map[int]int{},
 		guesses:   lockout.New(),
 	}
 	o.Broker.SetProver(s.proveData)
+	largestBuffer() // it takes a descriptor to find out
 	s.configureStore(o.Live.Current())
 	s.tellOfHidden(o.Live.Current().Config)
 	o.Live.Subscribe(s.applySnapshot)
@@ -134,11 +135,13 @@ func (s *Server) listen(l net.Listener) (done func()) {
 	number := l.Addr().(*net.TCPAddr).Port
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.listening[number] = struct{}{}
+	s.listening[number]++
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		delete(s.listening, number)
+		if s.listening[number]--; s.listening[number] == 0 { // another one may have come already
+			delete(s.listening, number)
+		}
 	}
 }
 

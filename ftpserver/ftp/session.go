@@ -87,6 +87,7 @@ type session struct {
 	mu           sync.Mutex
 	state        telemetry.SessionState // see restate
 	closed       bool
+	handshaking  bool     // of the control connection
 	tlsVersion   uint16   // of the control connection; 0: in clear
 	data         dataPort // asked for, not used yet
 	transfer     *transfer
@@ -215,6 +216,9 @@ func (s *session) next() (asleep bool) {
 func (s *session) controlLost() {
 	if t := s.running(); t != nil {
 		t.clientGone()
+	}
+	if s.crowdedOut.Load() {
+		s.finish("crowded out")
 	}
 	s.finish("client closed the connection")
 }

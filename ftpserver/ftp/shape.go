@@ -27,7 +27,12 @@ func shapeSending(c *net.TCPConn, bytesPerSecond int64) {
 	if bytesPerSecond != 0 {
 		most = min(worth(bytesPerSecond, unsentTime), math.MaxInt32)
 	}
-	_ = withFD(c, func(fd int) { _ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, int(most)) })
+	_ = withFD(c, func(fd int) {
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, int(most))
+		if most != 0 { // a portion may be less than a segment, and must not wait to fill one
+			_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_CORK, 0)
+		}
+	})
 }
 
 // shapeReceiving keeps the kernel from making the receive buffer larger than a rate
@@ -44,23 +49,32 @@ func shapeReceiving(c *net.TCPConn, bytesPerSecond int64) {
 	_ = withFD(c, func(fd int) {
 		has, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
 		size := max(needed, int64(has)/2) // as the kernel doubles what it is told (socket(7))
-		switch largest := largestBuffer(); {
-		case bytesPerSecond == 0:
-			setReceiveBuffer(fd, max(size, largest))
-			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BUF_LOCK, 0) // Linux 5.14: from here on the kernel's choice
-		case size <= largest:
-			setReceiveBuffer(fd, size)
+		if bytesPerSecond != 0 && size <= largestBuffer() {
+			setReceiveBuffer(fd, size, 2*size)
+			return
 		}
 		// Where it can't be as large as is needed, only the kernel can make it so: the rate
-		// goes before the burst.
+		// goes before the burst. What it has chosen itself stays.
+		if lock, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BUF_LOCK); err == nil && lock&receiveBufferLock != 0 {
+			setReceiveBuffer(fd, max(int64(has)/2, largestBuffer()), largestWindow)
+			_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BUF_LOCK, lock&^receiveBufferLock) // Linux 5.14
+		}
 	})
 }
 
+const (
+	// receiveBufferLock is that of SO_BUF_LOCK for the receive buffer
+	// (SOCK_RCVBUF_LOCK): the kernel does not change its size.
+	receiveBufferLock = 2
+	// largestWindow is none that TCP could not have (RFC 7323 §2.3).
+	largestWindow = 1 << 30
+)
+
 // setReceiveBuffer makes it as large, for good, and lets the window follow: not every
 // kernel lets it grow beyond what the buffer was before.
-func setReceiveBuffer(fd int, size int64) {
+func setReceiveBuffer(fd int, size, window int64) {
 	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, int(size))
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_WINDOW_CLAMP, int(2*size))
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_WINDOW_CLAMP, int(window))
 }
 
 // largestBuffer is how large a receive buffer may be made, in bytes: net.core.rmem_max,

@@ -241,13 +241,16 @@ const (
 // of the upload is one that a dying client makes too (not TLS close_notify).
 func (s *session) clientStays(t *transfer) bool {
 	if s.ctrl.peerClosed() {
-		return t.waitParked(parkTimeout) && t.quit
+		return t.waitParked(parkTimeout) && t.quit && context.Cause(t.ctx) == nil
+	}
+	if context.Cause(t.ctx) != nil {
+		return false
 	}
 	select {
 	case <-t.parked:
 		return !t.gone
 	default:
-		return context.Cause(t.ctx) == nil
+		return true
 	}
 }
 

@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -242,6 +243,24 @@ func TestQuickUploadIsLookedAt(t *testing.T) {
 	if s.clientStays(quick) {
 		t.Error("a client that is gone is taken for alive")
 	}
+}
+
+// TestCutUploadIsNotPublished: neither when a further command waits already.
+func TestCutUploadIsNotPublished(t *testing.T) {
+	b := newBench(t, nil)
+	c := b.login()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cut := &transfer{ctx: ctx, parked: make(chan struct{})}
+	cut.park(false, false)
+	s := b.server.all()[0]
+	if !s.clientStays(cut) {
+		t.Error("a client whose next command waits is taken for dead")
+	}
+	cancel(errAborted)
+	if s.clientStays(cut) {
+		t.Error("an upload that was aborted would be published")
+	}
+	c.do("NOOP", "200")
 }
 
 // again logs in as the client did before.
