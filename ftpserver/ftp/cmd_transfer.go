@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -212,9 +213,9 @@ func (s *session) receiveData(t *transfer, c dataConn, u *vfs.Upload) error {
 // tls.uploadEnd says, the client must still be there: a plain FIN is what the kernel
 // sends for one that dies.
 func (s *session) judgeEnd(t *transfer, c dataConn, orderly bool) error {
-	if _, secured := c.(*tlsData); secured {
+	if d, secured := c.(*tlsData); secured {
 		s.server.Metrics.UploadEnd(orderly)
-		if err := s.judgeCloseNotify(t, orderly); err != nil {
+		if err := s.judgeCloseNotify(t, d, orderly); err != nil {
 			return err
 		}
 	}
@@ -228,18 +229,25 @@ func (s *session) judgeEnd(t *transfer, c dataConn, orderly bool) error {
 	return nil
 }
 
+// lastWordIsOurs tells that a handshake is over for us before it is for the client.
+func lastWordIsOurs(c *tlsData) bool {
+	state := c.ConnectionState()
+	return state.Version < tls.VersionTLS13 && !state.DidResume
+}
+
 // judgeCloseNotify refuses the end of an upload over TLS that lacks close_notify,
 // as far as tls.uploadEnd demands it. With Auto, a client that has ended an upload
 // with it once will always do so; one that never does is believed. An end before
-// the first byte is not: so does a client end that gives up in the handshake, of
-// which it has not seen the last message, and it would replace a file by nothing.
-func (s *session) judgeCloseNotify(t *transfer, orderly bool) error {
+// the first byte is not, where the last message of the handshake is the server's
+// (TLS 1.2): so does a client end that gives up waiting for it, and it would replace
+// a file by nothing. Some clients end an empty file so over TLS 1.3.
+func (s *session) judgeCloseNotify(t *transfer, c *tlsData, orderly bool) error {
 	if orderly {
 		s.closeNotify = true
 		return nil
 	}
 	policy := s.config().TLS.UploadEnd
-	refused := policy == config.UploadEndStrict || policy == config.UploadEndAuto && (s.closeNotify || t.bytes.Load() == 0)
+	refused := policy == config.UploadEndStrict || policy == config.UploadEndAuto && (s.closeNotify || t.bytes.Load() == 0 && lastWordIsOurs(c))
 	s.log.Info("Upload over TLS ended without close_notify", "path", t.path, "user", s.user.Name,
 		"clientSoftware", s.clientName, "accepted", !refused)
 	if refused {

@@ -330,21 +330,30 @@ func TestUploadEnds(t *testing.T) {
 // TestUploadEndsBeforeItBegins: a client that gives up in the handshake, when the
 // server is done with it, has not said that the file is empty.
 func TestUploadEndsBeforeItBegins(t *testing.T) {
-	for policy, want := range map[config.UploadEnd]string{
-		config.UploadEndAuto: "old", config.UploadEndStrict: "old", config.UploadEndLenient: "",
+	const kept, emptied = "old", ""
+	for policy, want := range map[config.UploadEnd]map[uint16]string{
+		config.UploadEndAuto:    {tls.VersionTLS12: kept, tls.VersionTLS13: emptied},
+		config.UploadEndStrict:  {tls.VersionTLS12: kept, tls.VersionTLS13: kept},
+		config.UploadEndLenient: {tls.VersionTLS12: emptied, tls.VersionTLS13: emptied},
 	} {
-		b := newBench(t, func(c *config.Config) { c.TLS.UploadEnd = policy })
-		c := b.loginTLS()
-		b.file("kept", "old")
-		conn := c.begin("STOR kept")
-		must(t, tcpOf(conn).CloseWrite())
-		reply := c.reply()
-		_ = tcpOf(conn).Close()
-		if got := b.content("kept"); got != want || strings.HasPrefix(reply, "226") != (want == "") {
-			t.Errorf("%s: the file holds %q, reply %s", policy, got, reply)
-		}
-		if reply := c.upload("STOR kept", ""); !strings.HasPrefix(reply, "226") || b.content("kept") != "" {
-			t.Errorf("%s: an empty file with close_notify: %s", policy, reply)
+		for version, want := range want {
+			b := newBench(t, func(c *config.Config) { c.TLS.UploadEnd = policy })
+			c := b.connect()
+			c.tls = b.clientTLS()
+			c.tls.MaxVersion = version
+			c.secure()
+			c.login()
+			b.file("kept", "old")
+			conn := c.begin("STOR kept")
+			must(t, tcpOf(conn).CloseWrite())
+			reply := c.reply()
+			_ = tcpOf(conn).Close()
+			if got := b.content("kept"); got != want || strings.HasPrefix(reply, "226") != (want == emptied) {
+				t.Errorf("%s, %s: the file holds %q, reply %s", policy, tls.VersionName(version), got, reply)
+			}
+			if reply := c.upload("STOR kept", ""); !strings.HasPrefix(reply, "226") || b.content("kept") != "" {
+				t.Errorf("%s: an empty file with close_notify: %s", policy, reply)
+			}
 		}
 	}
 }
