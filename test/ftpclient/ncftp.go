@@ -85,6 +85,8 @@ func ncftpScript(t Target, ops []Operation) string {
 	s.line("set auto-resume yes")
 	if t.Mode == Active {
 		s.line("set passive off")
+	} else { // it keeps what was set before in the home of its user, whatever HOME is
+		s.line("set passive on")
 	}
 	s.line("open", "-u", t.User, "-p", t.Password, "-P", fmt.Sprint(t.Port), t.Host)
 	for _, op := range ops {
