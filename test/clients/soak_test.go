@@ -138,7 +138,10 @@ func (s *soak) configure(c *config.Config) {
 	}
 	c.Passive.Ports = freePorts(s.t, 32)
 	c.Active, c.ModeZ = true, config.ModeZAllow
-	c.Admin.Listen = "127.0.0.1:0"
+	// No client's own port is the same number, of another address of this host: the
+	// server would refuse to connect to it.
+	own := freePorts(s.t, 2)
+	c.Listen, c.Admin.Listen = fmt.Sprintf("127.0.0.1:%d", own[0].Listen), fmt.Sprintf("127.0.0.1:%d", own[1].Listen)
 	c.Limits = config.Limits{
 		IdleTimeout: time.Minute, LoginTimeout: 30 * time.Second, StallTimeout: time.Minute, HandshakeTimeout: time.Minute,
 		FailedLogins: config.FailedLogins{Delay: 10 * time.Millisecond, MaxDelay: 50 * time.Millisecond, LockoutFor: 5 * time.Second},
