@@ -141,6 +141,8 @@ func busy(t *testing.T, v *Verifier) (release func()) {
 	return v.release
 }
 
+// TestCacheForgets sleeps in a bubble of synctest, where that sets the clock ahead
+// and takes no time.
 func TestCacheForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(2, time.Hour)

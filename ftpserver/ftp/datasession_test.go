@@ -19,9 +19,7 @@ import (
 // withBob adds a second user.
 func withBob(edit func(*config.Config)) func(*config.Config) {
 	return func(c *config.Config) {
-		bob := c.Users[0]
-		bob.Name = "bob"
-		c.Users = append(c.Users, bob)
+		addUsers(c, config.User{Name: "bob"})
 		if edit != nil {
 			edit(c)
 		}

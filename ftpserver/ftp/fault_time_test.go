@@ -23,7 +23,7 @@ func TestFaultClockOfTLS(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%s", by, tls.VersionName(version)), func(t *testing.T) {
 				b := newBench(t, nil)
 				set := b.settableClock()
-				c := b.resuming(version)
+				c, _ := b.keepingAs("alice", version)
 				for range 2 {
 					for i := range 3 {
 						if got := c.upload("STOR file", "data"); !strings.HasPrefix(got, "226") {
@@ -35,23 +35,13 @@ func TestFaultClockOfTLS(t *testing.T) {
 					}
 					set(by)
 				}
-				if got := b.resuming(version).upload("STOR file", "data"); !strings.HasPrefix(got, "226") {
+				again, _ := b.keepingAs("alice", version)
+				if got := again.upload("STOR file", "data"); !strings.HasPrefix(got, "226") {
 					t.Errorf("a new session: %s", got)
 				}
 			})
 		}
 	}
-}
-
-// resuming is a session over TLS whose client resumes.
-func (b *bench) resuming(version uint16) *client {
-	b.t.Helper()
-	c := b.connect()
-	c.tls = b.clientTLS()
-	c.tls.MinVersion, c.tls.MaxVersion, c.tls.ClientSessionCache = version, version, tls.NewLRUClientSessionCache(8)
-	c.secure()
-	c.login()
-	return c
 }
 
 // settableClock puts the bench's TLS, and the keys of its tickets, on a clock that

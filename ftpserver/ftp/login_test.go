@@ -15,9 +15,9 @@ import (
 
 // with is another user like the first of the configuration.
 func with(c *config.Config, name string, edit func(*config.User)) {
-	u := config.User{Name: name, PasswordHash: c.Users[0].PasswordHash}
+	u := config.User{Name: name}
 	edit(&u)
-	c.Users = append(c.Users, u)
+	addUsers(c, u)
 }
 
 // TestLoginsThatAreRefused look like a wrong password to the client, and are

@@ -52,7 +52,8 @@ type transfer struct {
 	gone    bool // there is no control connection any more
 }
 
-// job is what a transfer does. Exactly one of run and abandon is called.
+// job is what a transfer does. Exactly one of run and abandon is called, or both
+// where run fails by a defect.
 type job struct {
 	verb, path, direction string
 	// run moves the data and returns an error that transferReply can tell.
@@ -96,7 +97,7 @@ func (s *session) carry(t *transfer, port dataPort, j job) {
 	t.throttle = s.throttle(t.direction, c)
 	stop := context.AfterFunc(t.ctx, func() { _ = c.tcp().Close() })
 	defer stop()
-	err = t.why(j.run(t, c))
+	err = t.why(j.on(t, c))
 	if err != nil {
 		_ = c.tcp().Close()
 	}
@@ -104,6 +105,20 @@ func (s *session) carry(t *transfer, port dataPort, j job) {
 	if err == nil {
 		go lingerClose(c)
 	}
+}
+
+// on runs the job on its data connection. A defect leaves nothing open.
+func (j *job) on(t *transfer, c dataConn) error {
+	ended := false
+	defer func() {
+		if !ended {
+			_ = c.tcp().Close()
+			j.abandon()
+		}
+	}()
+	err := j.run(t, c)
+	ended = true
+	return err
 }
 
 // why replaces the error of a transfer that was cut by the reason for the cut.

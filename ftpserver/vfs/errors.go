@@ -6,15 +6,6 @@ import (
 	"syscall"
 )
 
-// sentinel is an error that is also of a more general kind.
-type sentinel struct {
-	text string
-	kind error
-}
-
-func (s *sentinel) Error() string { return s.text }
-func (s *sentinel) Unwrap() error { return s.kind }
-
 // The errors of this package, beside fs.ErrNotExist, fs.ErrExist,
 // fs.ErrPermission and fs.ErrClosed. All are to be tested with errors.Is.
 var (
@@ -108,6 +99,15 @@ var errnos = map[syscall.Errno]error{
 	syscall.EXDEV:        errDevice,
 	syscall.ELOOP:        ErrLinks,
 }
+
+// sentinel is an error that is also of a more general kind.
+type sentinel struct {
+	text string
+	kind error
+}
+
+func (s *sentinel) Error() string { return s.text }
+func (s *sentinel) Unwrap() error { return s.kind }
 
 // Classify puts an error of reading or writing a file of this package into the
 // package's terms, and drops the path from its text. Errors of other origin

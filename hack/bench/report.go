@@ -161,10 +161,27 @@ func (c *comparison) figure(r row, server string) string {
 	return text
 }
 
+// roundsMeasured tells how many rounds the rows have, which differs where those of
+// an earlier run are kept.
+func (c *comparison) roundsMeasured() string {
+	var all []int
+	for _, samples := range c.values {
+		all = append(all, len(samples))
+	}
+	if len(all) == 0 {
+		return "no rounds"
+	}
+	least, most := slices.Min(all), slices.Max(all)
+	if least == most {
+		return fmt.Sprintf("%d rounds", most)
+	}
+	return fmt.Sprintf("%d to %d rounds", least, most)
+}
+
 func (c *comparison) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured %s on %s; server on processors %s, client on %s; %d rounds", c.begun.Format(time.RFC3339), machine(),
-		c.serverCPUs.String(), c.clientCPUs.String(), c.rounds)
+	fmt.Fprintf(&b, "Measured %s on %s; server on processors %s, client on %s; %s", c.begun.Format(time.RFC3339), machine(),
+		c.serverCPUs.String(), c.clientCPUs.String(), c.roundsMeasured())
 	if c.quick {
 		b.WriteString(", quick")
 	}

@@ -125,6 +125,13 @@ func TestKeep(t *testing.T) {
 			t.Errorf("%s: %v, want first %v", row, got, want)
 		}
 	}
+	if got := c.roundsMeasured(); got != "2 rounds" {
+		t.Errorf("told as %s", got)
+	}
+	c.values[key{"retr-plain-8", servers.Ours}] = samples(1)
+	if got := c.roundsMeasured(); got != "1 to 2 rounds" {
+		t.Errorf("told as %s", got)
+	}
 	other := newComparison(options{dir: dir, quick: true}, nil)
 	if err := other.takeEarlier(); err == nil {
 		t.Error("results of other sizes were taken over")

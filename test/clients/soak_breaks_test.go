@@ -286,8 +286,9 @@ func (w *soakWorker) cutHandshake(ctx context.Context) error {
 }
 
 // die ends both connections, the control connection first. A process that dies may end
-// them in the other order, but at once: a test on a busy machine can't, and a server
-// does not wait for longer than some 20 ms. TestClientKilled kills processes.
+// them in the other order, but within microseconds: on a busy machine a test can't, and
+// the server waits for the second end no longer than the upload took. TestClientKilled
+// kills processes.
 func (w *soakWorker) die(d *soakData) {
 	w.count("deaths", 1)
 	w.closed = true

@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// The tests sleep in bubbles of synctest only: there, to sleep sets the clock ahead
+// and takes no time.
+
 var policy = Policy{
 	Delay: 500 * time.Millisecond, MaxDelay: 8 * time.Second,
 	Lockouts: true, LockoutAfter: 10, AddressLockoutAfter: 100, LockoutFor: 10 * time.Minute,
