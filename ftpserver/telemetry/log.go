@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"time"
 )
 
@@ -35,17 +34,23 @@ func NewLogger(w io.Writer, level, format string) (*slog.Logger, *slog.LevelVar)
 type printable struct{ to io.Writer }
 
 func (p printable) Write(line []byte) (int, error) {
-	out := line
-	for i := 0; i < len(out); i++ {
-		c, n := out[i], 1
-		if c == 0xc2 && i+1 < len(out) { // the first of two bytes
-			c, n = out[i+1], 2
+	var out []byte
+	done := 0 // how much of line is in out
+	for i, n := 0, 1; i < len(line); i += n {
+		c := line[i]
+		n = 1
+		if c == 0xc2 && i+1 < len(line) { // the first of two bytes
+			c, n = line[i+1], 2
 		}
 		if c == 0x7f && n == 1 || 0x80 <= c && c < 0xa0 && n == 2 {
-			out = slices.Concat(out[:i], fmt.Appendf(nil, `\u%04x`, c), out[i+n:])
+			out = fmt.Appendf(append(out, line[done:i]...), `\u%04x`, c)
+			done = i + n
 		}
 	}
-	if _, err := p.to.Write(out); err != nil {
+	if done == 0 {
+		return p.to.Write(line)
+	}
+	if _, err := p.to.Write(append(out, line[done:]...)); err != nil {
 		return 0, err
 	}
 	return len(line), nil

@@ -66,3 +66,20 @@ func TestLevels(t *testing.T) {
 		}
 	}
 }
+
+// TestPrintable: whatever stands in a line, what a terminal would obey is escaped,
+// and all else is as it was.
+func TestPrintable(t *testing.T) {
+	for line, want := range map[string]string{
+		"":                         "",
+		"plain é \u00a0\n":         "plain é \u00a0\n",
+		"\x7f":                     `\u007f`,
+		"a\u009b31mb\u0085\x7fc\n": `a\u009b31mb\u0085\u007fc` + "\n",
+		"cut \xc2":                 "cut \xc2",
+	} {
+		var out strings.Builder
+		if n, err := (printable{&out}).Write([]byte(line)); n != len(line) || err != nil || out.String() != want {
+			t.Errorf("%q is written as %q, %d, %v, want %q", line, out.String(), n, err, want)
+		}
+	}
+}
