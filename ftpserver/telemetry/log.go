@@ -36,9 +36,8 @@ type printable struct{ to io.Writer }
 func (p printable) Write(line []byte) (int, error) {
 	var out []byte
 	done := 0 // how much of line is in out
-	for i, n := 0, 1; i < len(line); i += n {
-		c := line[i]
-		n = 1
+	for i := 0; i < len(line); {
+		c, n := line[i], 1
 		if c == 0xc2 && i+1 < len(line) { // the first of two bytes
 			c, n = line[i+1], 2
 		}
@@ -46,6 +45,7 @@ func (p printable) Write(line []byte) (int, error) {
 			out = fmt.Appendf(append(out, line[done:i]...), `\u%04x`, c)
 			done = i + n
 		}
+		i += n
 	}
 	if done == 0 {
 		return p.to.Write(line)
