@@ -74,13 +74,17 @@ type FTPServerReconciler struct {
 // apply. Nothing here deletes a claim; that verb is what clusters with
 // OwnerReferencesPermissionEnforcement ask of whoever makes a retained claim
 // belong to a server again.
-// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
+// Deployments are deleted once their slot is scaled away and its last pod has
+// ended.
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=services;serviceaccounts;configmaps,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=persistentvolumeclaims,verbs=get;list;watch;create;patch;delete
 //
-// NetworkPolicies: as the other children, and deleted where the spec asks for
-// none any more: one that is left would go on cutting connections.
+// NetworkPolicies and PodDisruptionBudgets: as the other children, and deleted
+// where the spec asks for none any more: one that is left would go on cutting
+// connections, or holding up node drains.
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
 //
 // Secrets: watched as metadata; those that are referenced or its own read by
 // name; its own created and patched. Certificates that a spec gives are copied

@@ -3,8 +3,8 @@ package controllers
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +29,7 @@ type scope struct {
 	// gathered
 	service   *corev1.Service
 	slots     []policy.Slot // those that are to run, in order
+	surplus   []policy.Slot // those that are not, and whose pods have yet to end
 	pods      []*corev1.Pod // of all slots, also of those that are not to run
 	users     []*v1alpha1.FTPUser
 	claimGone bool // the existing claim that the spec names is not there
@@ -75,7 +76,7 @@ func (r *FTPServerReconciler) gather(ctx context.Context, s *scope) error {
 		s.pods = append(s.pods, &pods.Items[i])
 	}
 	slices.SortFunc(s.pods, func(a, b *corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
-	if err := r.gatherSlots(ctx, s); err != nil {
+	if err := r.gatherSlots(ctx, s, in); err != nil {
 		return err
 	}
 	if err := r.gatherUsers(ctx, s, in); err != nil {
@@ -84,25 +85,51 @@ func (r *FTPServerReconciler) gather(ctx context.Context, s *scope) error {
 	return r.gatherClaim(ctx, s)
 }
 
-func (r *FTPServerReconciler) gatherSlots(ctx context.Context, s *scope) error {
+// gatherSlots reads the slots that are to run, and those that have run.
+func (r *FTPServerReconciler) gatherSlots(ctx context.Context, s *scope, in client.InNamespace) error {
+	var deployments appsv1.DeploymentList
+	if err := r.Client.List(ctx, &deployments, in, client.MatchingLabels(render.Labels(s.server.Name))); err != nil {
+		return err
+	}
+	found := map[int]policy.Slot{}
+	for i := range deployments.Items {
+		d := &deployments.Items[i]
+		if number, ok := render.SlotOf(d); ok && d.Name == render.DeploymentName(s.server.Name, number) && metav1.IsControlledBy(d, s.server) {
+			found[number] = policy.Slot{Number: number, Name: d.Name, Deployment: d}
+		}
+	}
+	for _, p := range s.pods {
+		if number, ok := render.SlotOf(p); ok {
+			slot := found[number]
+			slot.Number, slot.Name = number, render.DeploymentName(s.server.Name, number)
+			slot.Pods = append(slot.Pods, p)
+			found[number] = slot
+		}
+	}
 	for i := range render.Replicas(s.server) {
-		slot := policy.Slot{Name: render.DeploymentName(s.server.Name, i)}
-		d := &appsv1.Deployment{}
-		err := r.Client.Get(ctx, s.key(slot.Name), d)
-		if client.IgnoreNotFound(err) != nil {
-			return err
-		}
-		if err == nil && metav1.IsControlledBy(d, s.server) {
-			slot.Deployment = d
-		}
-		for _, p := range s.pods {
-			if p.Labels[render.LabelSlot] == strconv.Itoa(i) {
-				slot.Pods = append(slot.Pods, p)
-			}
+		slot, ok := found[i]
+		if !ok {
+			slot = policy.Slot{Number: i, Name: render.DeploymentName(s.server.Name, i)}
 		}
 		s.slots = append(s.slots, slot)
+		delete(found, i)
+	}
+	for _, number := range slices.Sorted(maps.Keys(found)) {
+		if slot := found[number]; !slot.Ended() {
+			s.surplus = append(s.surplus, slot)
+		}
 	}
 	return nil
+}
+
+// portSlots is how many slots the Service has passive ports for. Those of a slot
+// stay until its last pod has ended.
+func (s *scope) portSlots() int {
+	n := render.Slots(s.server)
+	for _, slot := range s.surplus {
+		n = max(n, slot.Number+1)
+	}
+	return n
 }
 
 func (r *FTPServerReconciler) gatherUsers(ctx context.Context, s *scope, in client.InNamespace) error {
@@ -195,6 +222,15 @@ func (s *scope) wanted() policy.Wanted {
 	return policy.Wanted{Files: s.out.Files, Newer: newer}
 }
 
+// deployments are the slots that have a Deployment, or are to have one.
+func (s *scope) deployments() []int {
+	var out []int
+	for _, slot := range slices.Concat(s.slots, s.surplus) {
+		out = append(out, slot.Number)
+	}
+	return out
+}
+
 // render builds the objects. A spec that the server would refuse is told, not
 // returned: only an edit helps.
 func (r *FTPServerReconciler) render(s *scope) error {
@@ -206,9 +242,11 @@ func (r *FTPServerReconciler) render(s *scope) error {
 	s.out, err = render.Objects(render.Input{
 		Server:            s.server,
 		Image:             r.Image,
+		Slots:             s.portSlots(),
+		Deployments:       s.deployments(),
 		Service:           s.service,
 		PassiveAddresses:  passive,
-		AddressPending:    pending || render.PortsPending(s.server, s.service),
+		AddressPending:    pending || render.PortsPending(s.server, s.service, s.portSlots()),
 		Users:             users,
 		Certificates:      s.certificates,
 		TLS:               s.credentials.tls,

@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -39,7 +40,8 @@ func CacheOptions(namespaces []string) cache.Options {
 			&corev1.ServiceAccount{}: mine,
 			&corev1.ConfigMap{}:      mine,
 
-			&networkingv1.NetworkPolicy{}: mine,
+			&networkingv1.NetworkPolicy{}:   mine,
+			&policyv1.PodDisruptionBudget{}: mine,
 		},
 		DefaultTransform: slim,
 	}

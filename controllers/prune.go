@@ -4,7 +4,9 @@ import (
 	"context"
 	"reflect"
 
+	appsv1 "k8s.io/api/apps/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -20,6 +22,8 @@ import (
 // handed out. Those go with their owner, by garbage collection, or stay.
 var prunable = []client.ObjectList{
 	&networkingv1.NetworkPolicyList{},
+	&policyv1.PodDisruptionBudgetList{},
+	&appsv1.DeploymentList{}, // of slots whose last pod has ended
 }
 
 // prune deletes what the server has made of the prunable kinds and is no longer

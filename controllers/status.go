@@ -58,7 +58,7 @@ func (s *scope) findings() []policy.Named {
 	if s.claimGone {
 		references = append([]policy.Finding{policy.ClaimMissing(s.server.Spec.Storage.Volume.ExistingClaimRef.Name)}, references...)
 	}
-	pendingPorts := render.PortsPending(s.server, s.service)
+	pendingPorts := render.PortsPending(s.server, s.service, s.portSlots())
 	return []policy.Named{
 		{Type: v1alpha1.ConditionAccepted, Finding: policy.ServerAccepted(s.invalid, s.taken, s.leaving, s.rejected)},
 		{Type: v1alpha1.ConditionResolvedRefs, Finding: policy.References(references...)},
@@ -92,14 +92,17 @@ func (s *scope) slotStatus() []v1alpha1.SlotStatus {
 
 func (s *scope) ports() *v1alpha1.ServerPorts {
 	control := render.ControlPort(s.server, s.service)
-	if control == 0 || render.PortsPending(s.server, s.service) {
+	if control == 0 || render.PortsPending(s.server, s.service, s.portSlots()) {
 		return nil
 	}
-	return &v1alpha1.ServerPorts{
+	ports := &v1alpha1.ServerPorts{
 		Control:  control,
 		Implicit: render.ImplicitPort(s.server, s.service),
-		Passive:  render.PassivePorts(s.server, s.service),
 	}
+	for _, p := range render.PassivePorts(s.server, s.service, s.portSlots()) {
+		ports.Passive = append(ports.Passive, p.Number)
+	}
+	return ports
 }
 
 // announce tells of a change of Ready or Stalled by an event, so that there is

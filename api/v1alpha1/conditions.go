@@ -27,14 +27,14 @@ const ConditionStalled = "Stalled"
 // FTPServer reasons: Accepted, InvalidSpec, NameTaken, ChildRejected,
 // ChildLeaving.
 // FTPUser reasons: Accepted, InvalidSpec, ServerNotFound, UsernameConflict,
-// ServerFull, NameTaken, ChildRejected, ChildLeaving.
+// ServerFull, ClientAddressesHidden, NameTaken, ChildRejected, ChildLeaving.
 const ConditionAccepted = "Accepted"
 
 // ConditionResolvedRefs tells whether what the spec refers to is there and
 // usable.
 //
-// FTPServer reasons: ResolvedRefs, ClaimNotFound, CertificateNotFound,
-// InvalidCertificate.
+// FTPServer reasons: ResolvedRefs, ClaimNotFound, VolumeNotShared,
+// CertificateNotFound, InvalidCertificate.
 // FTPUser reasons: ResolvedRefs, SecretNotFound, SecretKeyNotFound,
 // InvalidPassword, and Pending where the password is being made or no server
 // can take the user yet.
@@ -55,11 +55,20 @@ const ConditionCertificatesValid = "CertificatesValid"
 // Reasons: AddressAssigned, AddressPending, ScaledToZero.
 const ConditionAddressAssigned = "AddressAssigned"
 
+// ConditionClientAddressesKnown tells, of an FTPServer, whether the server sees
+// the addresses of its clients, and where it does not, which rules of the spec
+// that go by addresses do without. It is told for information: Ready does not
+// depend on it.
+//
+// Reasons: ClientAddressesPreserved, ClientAddressesHidden.
+const ConditionClientAddressesKnown = "ClientAddressesKnown"
+
 // ConditionWorkloadAvailable tells, of an FTPServer, whether every replica's
 // pod runs the wanted version and is ready. With zero replicas it is True once
 // the last pod has ended.
 //
-// Reasons: WorkloadAvailable, RollingOut, PodNotReady, ScaledToZero.
+// Reasons: WorkloadAvailable, RollingOut, RolloutStopped, PodNotReady,
+// ScalingDown, ScaledToZero.
 const ConditionWorkloadAvailable = "WorkloadAvailable"
 
 // ConditionProgrammed tells whether the running pods have loaded this very
@@ -112,6 +121,10 @@ const (
 	// ReasonUsernameConflict: an older FTPUser has this login on this server and
 	// keeps it.
 	ReasonUsernameConflict Reason = "UsernameConflict"
+	// ReasonClientAddressesHidden: the user has allowedCIDRs, and the server does
+	// not see the addresses of its clients (status.clientAddresses): nobody could
+	// log in.
+	ReasonClientAddressesHidden Reason = "ClientAddressesHidden"
 	// ReasonServerFull: the server's users fill the space there is for them.
 	ReasonServerFull Reason = "ServerFull"
 )
@@ -123,6 +136,9 @@ const (
 	// ReasonClaimNotFound: the PersistentVolumeClaim in
 	// storage.volume.existingClaimRef does not exist.
 	ReasonClaimNotFound Reason = "ClaimNotFound"
+	// ReasonVolumeNotShared: several replicas are asked for, and the claim in
+	// storage.volume.existingClaimRef cannot be mounted by all of them.
+	ReasonVolumeNotShared Reason = "VolumeNotShared"
 	// ReasonSecretNotFound: the Secret with the password does not exist. The
 	// login is refused until it does.
 	ReasonSecretNotFound Reason = "SecretNotFound"
@@ -166,6 +182,13 @@ const (
 	ReasonAddressPending Reason = "AddressPending"
 )
 
+// Reasons of ConditionClientAddressesKnown, beside ReasonClientAddressesHidden.
+const (
+	// ReasonClientAddressesPreserved: the server sees each client's own address,
+	// or that of its NAT.
+	ReasonClientAddressesPreserved Reason = "ClientAddressesPreserved"
+)
+
 // Reasons of ConditionWorkloadAvailable.
 const (
 	// ReasonWorkloadAvailable: every replica's pod is ready.
@@ -173,6 +196,13 @@ const (
 	// ReasonRollingOut: a pod of an older version is being replaced. Sessions in
 	// a transfer are let finish first.
 	ReasonRollingOut Reason = "RollingOut"
+	// ReasonRolloutStopped: a pod of the newest version does not come up; the
+	// message says which and why. The other replicas stay as they were until it
+	// does, or until the spec is corrected.
+	ReasonRolloutStopped Reason = "RolloutStopped"
+	// ReasonScalingDown: a pod that is no longer asked for finishes its
+	// transfers. The condition is True.
+	ReasonScalingDown Reason = "ScalingDown"
 	// ReasonPodNotReady: a pod is missing or not ready; the message says why.
 	ReasonPodNotReady Reason = "PodNotReady"
 	// ReasonScaledToZero: spec.replicas is 0 and nothing runs, as asked.

@@ -50,6 +50,17 @@ type PodSpec struct {
 	// +optional
 	Affinity *corev1.Affinity `json:"affinity,omitempty"`
 
+	// topologySpreadConstraints spread the pods over the cluster; one without a
+	// labelSelector is about the server's pods. Absent: over nodes and zones, as
+	// evenly as can be.
+	//
+	// +optional
+	// +listType=map
+	// +listMapKey=topologyKey
+	// +listMapKey=whenUnsatisfiable
+	// +kubebuilder:validation:MaxItems=16
+	TopologySpreadConstraints []corev1.TopologySpreadConstraint `json:"topologySpreadConstraints,omitempty"`
+
 	// priorityClassName is the pods' priority class. Absent: the cluster's
 	// default.
 	//

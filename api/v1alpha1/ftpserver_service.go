@@ -15,10 +15,47 @@ const (
 	ServiceNodePort ServiceType = "NodePort"
 )
 
-// ServiceSpec configures the Service that clients connect to. On LoadBalancer
-// and NodePort its externalTrafficPolicy is Local: the server sees the client's
-// own address, and checks data connections against it.
+// ExternalTrafficPolicy says which nodes pass on connections from outside the
+// cluster.
 //
+// +kubebuilder:validation:Enum=Cluster;Local
+type ExternalTrafficPolicy string
+
+// The external traffic policies.
+const (
+	// ExternalTrafficCluster: every node, from an address of its own.
+	ExternalTrafficCluster ExternalTrafficPolicy = "Cluster"
+	// ExternalTrafficLocal: the node of the pod, and the client's address stays.
+	ExternalTrafficLocal ExternalTrafficPolicy = "Local"
+)
+
+// SessionAffinity says whether a client's connections stay with one replica.
+//
+// +kubebuilder:validation:Enum=None;ClientIP
+type SessionAffinity string
+
+// The session affinities.
+const (
+	// SessionAffinityNone: each control connection goes to any replica.
+	SessionAffinityNone SessionAffinity = "None"
+	// SessionAffinityClientIP: those of one address to one replica.
+	SessionAffinityClientIP SessionAffinity = "ClientIP"
+)
+
+// IPFamily is IPv4 or IPv6.
+//
+// +kubebuilder:validation:Enum=IPv4;IPv6
+type IPFamily string
+
+// IPFamilyPolicy says whether the Service has addresses of both families.
+//
+// +kubebuilder:validation:Enum=SingleStack;PreferDualStack;RequireDualStack
+type IPFamilyPolicy string
+
+// ServiceSpec configures the Service that clients connect to.
+//
+// +kubebuilder:validation:XValidation:rule="self.type != 'ClusterIP' || !has(self.nodePort)",message="nodePort needs service.type NodePort or LoadBalancer: set the type or remove the field"
+// +kubebuilder:validation:XValidation:rule="!has(self.ipFamilies) || size(self.ipFamilies) < 2 || (has(self.ipFamilyPolicy) && self.ipFamilyPolicy != 'SingleStack')",message="two ipFamilies need ipFamilyPolicy PreferDualStack or RequireDualStack"
 // +kubebuilder:validation:XValidation:rule="self.type == 'LoadBalancer' || !has(self.loadBalancerClass)",message="loadBalancerClass needs service.type LoadBalancer: set the type or remove the field"
 // +kubebuilder:validation:XValidation:rule="self.type == 'LoadBalancer' || !has(self.loadBalancerSourceRanges)",message="loadBalancerSourceRanges needs service.type LoadBalancer: set the type or remove the field"
 // +kubebuilder:validation:XValidation:rule="self.type == 'LoadBalancer' || !has(self.allocateLoadBalancerNodePorts)",message="allocateLoadBalancerNodePorts needs service.type LoadBalancer: set the type or remove the field"
@@ -41,6 +78,58 @@ type ServiceSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	Port int32 `json:"port,omitempty"`
+
+	// nodePort is the control port on the nodes. It must be free, and in the
+	// cluster's range for node ports. Absent: Kubernetes allocates it.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	NodePort *int32 `json:"nodePort,omitempty"`
+
+	// externalTrafficPolicy says, for types LoadBalancer and NodePort, which
+	// nodes pass connections on. Local: only that of the pod. The server sees the
+	// client's own address and checks data connections against it; one replica
+	// only. Cluster: every node, for any number of replicas. The server sees an
+	// address of a node, which may be another for each connection, so that
+	// nothing can go by addresses unless proxyProtocol is set: data connections
+	// then need TLS and a client that resumes its session. Absent: Local.
+	//
+	// +optional
+	// +default="Local"
+	ExternalTrafficPolicy ExternalTrafficPolicy `json:"externalTrafficPolicy,omitempty"`
+
+	// sessionAffinity ClientIP sends the control connections of one address to
+	// one replica, for three hours after the last. Absent: None, each goes to any
+	// replica.
+	//
+	// +optional
+	// +default="None"
+	SessionAffinity SessionAffinity `json:"sessionAffinity,omitempty"`
+
+	// ipFamilies are the families of the Service's addresses; the first is the
+	// main one and does not change. Absent: the cluster's own.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=2
+	// +kubebuilder:validation:XValidation:rule="size(self) < 2 || self[0] != self[1]",message="ipFamilies names a family twice: remove one"
+	IPFamilies []IPFamily `json:"ipFamilies,omitempty"`
+
+	// ipFamilyPolicy says whether the Service has addresses of both families.
+	// Absent: SingleStack.
+	//
+	// +optional
+	IPFamilyPolicy *IPFamilyPolicy `json:"ipFamilyPolicy,omitempty"`
+
+	// proxyProtocol has the server take the client's address from the PROXY
+	// protocol (version 1 or 2) that a load balancer speaks, on control and
+	// passive ports. Turn it on at the load balancer too, usually by an
+	// annotation. Absent: no address is taken from what a client sends.
+	//
+	// +optional
+	ProxyProtocol *ProxyProtocolSpec `json:"proxyProtocol,omitempty"`
 
 	// annotations are added to the Service, for a load balancer's controller.
 	// Absent: none.
@@ -83,6 +172,53 @@ type ServiceSpec struct {
 	// +optional
 	AllocateLoadBalancerNodePorts *bool `json:"allocateLoadBalancerNodePorts,omitempty"`
 }
+
+// ProxyProtocolSpec says whom to believe the address of a client.
+type ProxyProtocolSpec struct {
+	// trusted are the networks that load balancers connect from, as the pods see
+	// them: with externalTrafficPolicy Cluster these are the nodes'. Whoever can
+	// connect from there can claim any address. Of an address that is in several,
+	// the smallest network counts. From elsewhere the protocol is not spoken.
+	//
+	// +required
+	// +listType=map
+	// +listMapKey=cidr
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=32
+	Trusted []ProxySource `json:"trusted,omitempty"`
+}
+
+// ProxySource is a network that load balancers connect from.
+type ProxySource struct {
+	// cidr is the network, such as 10.0.0.0/16.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=43
+	// +kubebuilder:validation:XValidation:rule="isCIDR(self)",message="cidr must be a network such as 10.0.0.0/16"
+	CIDR string `json:"cidr,omitempty"`
+
+	// mode is Required (a connection without the header is closed) or Optional
+	// (clients inside the cluster, who bypass the load balancer, connect from
+	// there too). With Optional, who sends no header waits half a second to be
+	// greeted. Absent: Required.
+	//
+	// +optional
+	Mode ProxyProtocolMode `json:"mode,omitempty"`
+}
+
+// ProxyProtocolMode says whether connections must begin with a header.
+//
+// +kubebuilder:validation:Enum=Required;Optional
+type ProxyProtocolMode string
+
+// The modes.
+const (
+	// ProxyProtocolRequired: they must.
+	ProxyProtocolRequired ProxyProtocolMode = "Required"
+	// ProxyProtocolOptional: they may.
+	ProxyProtocolOptional ProxyProtocolMode = "Optional"
+)
 
 // LabelValue is the value of a label.
 //

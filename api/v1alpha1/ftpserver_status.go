@@ -56,6 +56,13 @@ type FTPServerStatus struct {
 	// +optional
 	Ports *ServerPorts `json:"ports,omitempty"`
 
+	// clientAddresses tells whether the server sees the addresses of its clients.
+	// Hidden: it sees those of something in between, so that nothing can go by
+	// them; the condition ClientAddressesKnown says what follows.
+	//
+	// +optional
+	ClientAddresses ClientAddresses `json:"clientAddresses,omitempty"`
+
 	// users is how many logins the server has: those of FTPUsers that are
 	// accepted and have a password.
 	//
@@ -69,6 +76,19 @@ type FTPServerStatus struct {
 	// +optional
 	CARef *LocalReference `json:"caRef,omitempty"`
 }
+
+// ClientAddresses tells whether the server sees the addresses of its clients.
+//
+// +kubebuilder:validation:Enum=Preserved;Hidden
+type ClientAddresses string
+
+// What it sees.
+const (
+	// ClientAddressesPreserved: each client's own, or that of its NAT.
+	ClientAddressesPreserved ClientAddresses = "Preserved"
+	// ClientAddressesHidden: that of something in between.
+	ClientAddressesHidden ClientAddresses = "Hidden"
+)
 
 // SlotStatus tells of one replica.
 type SlotStatus struct {
@@ -132,10 +152,10 @@ type ServerPorts struct {
 	// +optional
 	Implicit int32 `json:"implicit,omitempty"`
 
-	// passive are the ports of the data connections.
+	// passive are the ports of the data connections, of all replicas.
 	//
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:MaxItems=1024
 	Passive []int32 `json:"passive,omitempty"`
 }

@@ -145,6 +145,14 @@ type ImplicitTLSSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=65535
 	Port int32 `json:"port,omitempty"`
+
+	// nodePort is its number on the nodes. It must be free, and in the cluster's
+	// range for node ports. Absent: Kubernetes allocates it.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	NodePort *int32 `json:"nodePort,omitempty"`
 }
 
 // TLSCertificate is a certificate that is given.

@@ -6,19 +6,29 @@ import (
 
 // FTPServerSpec is the wanted state of an FTPServer.
 //
-// +kubebuilder:validation:XValidation:rule="self.service.port < self.passive.firstPort || self.service.port >= self.passive.firstPort + self.passive.portsPerReplica",message="service.port lies among the passive ports: move passive.firstPort or service.port"
+// +kubebuilder:validation:XValidation:rule="!has(self.passive.slots) || self.replicas <= self.passive.slots",message="replicas is more than passive.slots, the number of replicas that the Service has ports for: raise passive.slots or lower replicas"
+// +kubebuilder:validation:XValidation:rule="(has(self.passive.slots) ? self.passive.slots : (self.replicas > 1 ? self.replicas : 1)) * self.passive.portsPerReplica <= 1024",message="replicas (or passive.slots, where it is set) times passive.portsPerReplica is more than 1024 passive ports: lower passive.portsPerReplica; a few serve many clients"
+// +kubebuilder:validation:XValidation:rule="self.passive.firstPort + (has(self.passive.slots) ? self.passive.slots : (self.replicas > 1 ? self.replicas : 1)) * self.passive.portsPerReplica <= 65536",message="the passive ports would pass 65535: lower passive.firstPort, passive.portsPerReplica or passive.slots"
+// +kubebuilder:validation:XValidation:rule="self.service.port < self.passive.firstPort || self.service.port >= self.passive.firstPort + (has(self.passive.slots) ? self.passive.slots : (self.replicas > 1 ? self.replicas : 1)) * self.passive.portsPerReplica",message="service.port lies among the passive ports: move passive.firstPort or service.port"
 // +kubebuilder:validation:XValidation:rule="self.service.type != 'NodePort' || self.service.port < 30000 || self.service.port > 32767",message="with service.type NodePort, service.port must lie outside of 30000 to 32767, where Kubernetes allocates the passive ports: set it below 30000"
 // +kubebuilder:validation:XValidation:rule="!has(self.tls.implicit) || self.tls.implicit.port != self.service.port",message="tls.implicit.port is service.port as well: choose another, such as 990"
-// +kubebuilder:validation:XValidation:rule="!has(self.tls.implicit) || self.tls.implicit.port < self.passive.firstPort || self.tls.implicit.port >= self.passive.firstPort + self.passive.portsPerReplica",message="tls.implicit.port lies among the passive ports: move passive.firstPort or tls.implicit.port"
+// +kubebuilder:validation:XValidation:rule="!has(self.tls.implicit) || self.tls.implicit.port < self.passive.firstPort || self.tls.implicit.port >= self.passive.firstPort + (has(self.passive.slots) ? self.passive.slots : (self.replicas > 1 ? self.replicas : 1)) * self.passive.portsPerReplica",message="tls.implicit.port lies among the passive ports: move passive.firstPort or tls.implicit.port"
 // +kubebuilder:validation:XValidation:rule="!has(self.tls.implicit) || self.service.type != 'NodePort' || self.tls.implicit.port < 30000 || self.tls.implicit.port > 32767",message="with service.type NodePort, tls.implicit.port must lie outside of 30000 to 32767, where Kubernetes allocates the passive ports: set it below 30000"
+// +kubebuilder:validation:XValidation:rule="!has(self.tls.implicit) || !has(self.tls.implicit.nodePort) || self.service.type != 'ClusterIP'",message="tls.implicit.nodePort needs service.type NodePort or LoadBalancer: set the type or remove the field"
+// +kubebuilder:validation:XValidation:rule="!has(self.passive.firstNodePort) || self.service.type == 'NodePort'",message="passive.firstNodePort needs service.type NodePort: set the type or remove the field"
+// +kubebuilder:validation:XValidation:rule="!has(self.passive.firstNodePort) || self.passive.firstNodePort + (has(self.passive.slots) ? self.passive.slots : (self.replicas > 1 ? self.replicas : 1)) * self.passive.portsPerReplica <= 65536",message="the passive ports would pass 65535: lower passive.firstNodePort, passive.portsPerReplica or passive.slots"
+// +kubebuilder:validation:XValidation:rule="self.replicas <= 1 || self.service.type == 'ClusterIP' || self.service.externalTrafficPolicy == 'Cluster'",message="several replicas behind a LoadBalancer or NodePort need service.externalTrafficPolicy Cluster, as with Local a passive port answers on the node of its pod only; with Cluster the server sees addresses of nodes in place of the clients', unless service.proxyProtocol is set"
+// +kubebuilder:validation:XValidation:rule="self.replicas <= 1 || !has(self.storage.volume) || !has(self.storage.volume.size) || (has(self.storage.volume.accessModes) && 'ReadWriteMany' in self.storage.volume.accessModes)",message="several replicas need a volume that all of them mount: make the FTPServer anew with storage.volume.accessModes [ReadWriteMany] and a storageClassName that offers it"
 type FTPServerSpec struct {
-	// replicas is how many pods serve: 0 or 1. Absent: 1. With 0 nothing runs
-	// and everything is kept.
+	// replicas is how many pods serve, behind one address. Several need storage
+	// that all of them mount, and on a LoadBalancer or NodePort the
+	// externalTrafficPolicy Cluster. With 0 nothing runs and everything is kept.
+	// Absent: 1.
 	//
 	// +optional
 	// +default=1
 	// +kubebuilder:validation:Minimum=0
-	// +kubebuilder:validation:XValidation:rule="self <= 1",message="more than one replica is not supported by this version: set replicas to 1, or to 0 to stop the server"
+	// +kubebuilder:validation:Maximum=64
 	Replicas *int32 `json:"replicas,omitempty"`
 
 	// tls configures FTP over TLS (RFC 4217, AUTH TLS). Absent: required, from
@@ -34,14 +44,14 @@ type FTPServerSpec struct {
 	// address.
 	//
 	// +optional
-	// +default={"portsPerReplica": 8, "firstPort": 30000}
+	// +default={"portsPerReplica": 8, "firstPort": 30000, "unverifiedData": "Refuse"}
 	Passive PassiveSpec `json:"passive,omitzero"`
 
 	// service configures how clients reach the server. Absent: by a ClusterIP,
 	// from inside the cluster only.
 	//
 	// +optional
-	// +default={"type": "ClusterIP", "port": 21}
+	// +default={"type": "ClusterIP", "port": 21, "externalTrafficPolicy": "Local", "sessionAffinity": "None"}
 	Service ServiceSpec `json:"service,omitzero"`
 
 	// storage says where the files are.
@@ -94,10 +104,8 @@ type FTPServerSpec struct {
 }
 
 // PassiveSpec configures the passive ports.
-//
-// +kubebuilder:validation:XValidation:rule="self.firstPort + self.portsPerReplica <= 65536",message="the passive ports would pass 65535: lower passive.firstPort or passive.portsPerReplica"
 type PassiveSpec struct {
-	// portsPerReplica is how many passive ports the server has: how many data
+	// portsPerReplica is how many passive ports each replica has: how many data
 	// connections of one client address can be opened at the same instant. A
 	// port is free again as soon as its data connection is there, so a few serve
 	// many clients. Widening it touches no pod. Absent: 8.
@@ -118,6 +126,36 @@ type PassiveSpec struct {
 	// +kubebuilder:validation:Maximum=65535
 	FirstPort int32 `json:"firstPort,omitempty"`
 
+	// slots is how many replicas the Service has passive ports for. Set it to the
+	// most that ever run where something scales the server, such as a
+	// HorizontalPodAutoscaler: then scaling never changes the Service, and a load
+	// balancer has the ports of a new replica before it starts. Absent: as many
+	// as replicas.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=64
+	Slots *int32 `json:"slots,omitempty"`
+
+	// firstNodePort is the first number of the passive ports with service.type
+	// NodePort, where a firewall has to know them; the others follow it. They
+	// must be free, and in the cluster's range for node ports. Absent:
+	// Kubernetes allocates them.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	FirstNodePort *int32 `json:"firstNodePort,omitempty"`
+
+	// unverifiedData says what becomes of data connections in clear where the
+	// addresses of clients are hidden (status.clientAddresses): nothing tells
+	// whose they are. Refuse answers PASV and EPSV with 425; Allow takes
+	// whoever connects first for the client. Absent: Refuse.
+	//
+	// +optional
+	// +default="Refuse"
+	UnverifiedData UnverifiedData `json:"unverifiedData,omitempty"`
+
 	// addresses are what PASV answers, for example the public address of a NAT
 	// in front of the Service. The first whose clientCIDRs hold the client's
 	// address is taken. They are names of the server's certificate too. Absent:
@@ -129,6 +167,20 @@ type PassiveSpec struct {
 	// +kubebuilder:validation:MaxItems=16
 	Addresses []PassiveAddress `json:"addresses,omitempty"`
 }
+
+// UnverifiedData says what becomes of data connections that nothing verifies.
+//
+// +kubebuilder:validation:Enum=Refuse;Allow
+type UnverifiedData string
+
+// What becomes of them.
+const (
+	// UnverifiedDataRefuse: there are none.
+	UnverifiedDataRefuse UnverifiedData = "Refuse"
+	// UnverifiedDataAllow: they are taken. Only for networks where nobody else
+	// reaches the ports.
+	UnverifiedDataAllow UnverifiedData = "Allow"
+)
 
 // PassiveAddress is an address that PASV may answer.
 type PassiveAddress struct {

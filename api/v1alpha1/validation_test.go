@@ -84,7 +84,7 @@ func TestCreateIsRefused(t *testing.T) {
 		set  []set
 		want string
 	}{
-		"two replicas":                     {server, []set{{"spec.replicas", int64(2)}}, "more than one replica is not supported by this version"},
+		"two replicas of one's volume":     {server, []set{{"spec.replicas", int64(2)}}, "several replicas need a volume that all of them mount"},
 		"negative replicas":                {server, []set{{"spec.replicas", int64(-1)}}, "should be greater than or equal to 0"},
 		"name too long":                    {server, []set{{"metadata.name", strings.Repeat("a", 51)}}, "use at most 50 characters of a-z"},
 		"name with a dot":                  {server, []set{{"metadata.name", "a.b"}}, "use at most 50 characters of a-z"},
@@ -223,16 +223,39 @@ func TestUpdateIsRefused(t *testing.T) {
 
 func TestScaleSubresourceIsBounded(t *testing.T) {
 	ctx := context.Background()
-	obj := object(t, server, set{"metadata.name", "scaled"})
-	if err := kube.Create(ctx, obj); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = kube.Delete(ctx, obj) })
-	scale := client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"replicas":2}}`))
-	refused(t, kube.SubResource("scale").Patch(ctx, obj, scale), "more than one replica is not supported")
-	scale = client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"replicas":0}}`))
-	if err := kube.SubResource("scale").Patch(ctx, obj, scale); err != nil {
-		t.Errorf("scale to 0: %v", err)
+	shared := set{"spec.storage.volume.accessModes", list("ReadWriteMany")}
+	for name, tc := range map[string]struct {
+		set  []set
+		to   int
+		want string
+	}{
+		"to-zero":       {nil, 0, ""},
+		"no-volume":     {nil, 2, "several replicas need a volume that all of them mount"},
+		"shared-volume": {[]set{shared}, 64, ""},
+		"too-many":      {[]set{shared}, 65, "should be less than or equal to 64"},
+		"local":         {[]set{shared, {"spec.service.type", "LoadBalancer"}}, 2, "need service.externalTrafficPolicy Cluster"},
+		"cluster":       {[]set{shared, {"spec.service", fields("type", "LoadBalancer", "externalTrafficPolicy", "Cluster")}}, 2, ""},
+		"slots":         {[]set{shared, {"spec.passive.slots", int64(3)}}, 3, ""},
+		"past-slots":    {[]set{shared, {"spec.passive.slots", int64(3)}}, 4, "raise passive.slots or lower replicas"},
+		"many-ports":    {[]set{shared, {"spec.passive.portsPerReplica", int64(64)}}, 17, "more than 1024 passive ports"},
+		"past-the-end":  {[]set{shared, {"spec.passive.firstPort", int64(65500)}}, 5, "the passive ports would pass 65535"},
+		"onto-control":  {[]set{shared, {"spec.service.port", int64(30008)}}, 2, "service.port lies among the passive ports"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			obj := object(t, server, append(tc.set, set{"metadata.name", "scaled-" + name})...)
+			if err := kube.Create(ctx, obj); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = kube.Delete(ctx, obj) })
+			scale := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, tc.to))
+			err := kube.SubResource("scale").Patch(ctx, obj, scale)
+			if tc.want == "" && err != nil {
+				t.Errorf("scale to %d: %v", tc.to, err)
+			}
+			if tc.want != "" {
+				refused(t, err, tc.want)
+			}
+		})
 	}
 }
 
@@ -249,9 +272,10 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := fmt.Sprintln(*s.Spec.Replicas, s.Spec.TLS, s.Spec.Files, s.Spec.Passive, s.Spec.Service.Type, s.Spec.Service.Port,
+		s.Spec.Service.ExternalTrafficPolicy, s.Spec.Service.SessionAffinity,
 		s.Spec.Storage.Volume.DeletionPolicy, s.Spec.Limits.FailedLogins.Mode, s.Spec.Logging, s.Spec.Pod.RunAsUser, s.Spec.Pod.FSGroup,
 		s.Spec.Pod.Resources.Requests.Cpu(), s.Spec.Pod.Resources.Requests.Memory(), s.Spec.NetworkPolicy, s.Status.ObservedGeneration)
-	want := "1 {Required 1.2  Auto Auto <nil> []} {Atomic Allow  Show {[] []}} {8 30000 []} ClusterIP 21 Retain Lockout {Info} 65532 65532 50m 128Mi {Managed [] []} -1\n"
+	want := "1 {Required 1.2  Auto Auto <nil> []} {Atomic Allow  Show {[] []}} {8 30000 <nil> <nil> Refuse []} ClusterIP 21 Local None Retain Lockout {Info} 65532 65532 50m 128Mi {Managed [] []} -1\n"
 	if got != want {
 		t.Errorf("defaults are\n%s, want\n%s", got, want)
 	}

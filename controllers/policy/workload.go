@@ -13,6 +13,8 @@ import (
 
 // Slot is a replica as it was gathered.
 type Slot struct {
+	Number int
+	// Name is that of its Deployment.
 	Name string
 	// Deployment is nil where there is none yet.
 	Deployment *appsv1.Deployment
@@ -29,6 +31,16 @@ func (s Slot) Live() []*corev1.Pod {
 		}
 	}
 	return out
+}
+
+// Ended tells of a slot that is not to run that nothing of it runs any more, and
+// nothing is about to.
+func (s Slot) Ended() bool {
+	if len(s.Pods) > 0 {
+		return false
+	}
+	d := s.Deployment
+	return d == nil || (ptr.Deref(d.Spec.Replicas, 1) == 0 && d.Status.ObservedGeneration >= d.Generation && d.Status.Replicas == 0)
 }
 
 // WorkloadAvailable judges the slots that are to run. pods are all of the

@@ -130,8 +130,8 @@ func listen(port int) string { return fmt.Sprintf(":%d", port) }
 
 func passive(in Input) config.Passive {
 	p := config.Passive{Addresses: in.PassiveAddresses, AddressPending: in.AddressPending}
-	for i, number := range PassivePorts(in.Server, in.Service) {
-		p.Ports = append(p.Ports, config.PassivePort{Slot: 0, Listen: passiveListen + i, Announce: int(number)})
+	for _, port := range PassivePorts(in.Server, in.Service, in.Slots) {
+		p.Ports = append(p.Ports, config.PassivePort{Slot: port.Slot, Listen: passiveListen + port.Index, Announce: int(port.Number)})
 	}
 	return p
 }

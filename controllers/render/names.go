@@ -99,6 +99,9 @@ func CAConfigMapName(server string) string { return server + "-ca" }
 // NetworkPolicyName is the NetworkPolicy of the pods.
 func NetworkPolicyName(server string) string { return server + "-ftp" }
 
+// DisruptionBudgetName is the PodDisruptionBudget of the pods.
+func DisruptionBudgetName(server string) string { return server + "-ftp" }
+
 // PasswordSecretName is the Secret with the password made for an FTPUser.
 func PasswordSecretName(user string) string { return user + "-password" }
 
@@ -134,6 +137,12 @@ func SlotSelector(server string, slot int) map[string]string {
 	m := ServiceSelector(server)
 	m[LabelSlot] = strconv.Itoa(slot)
 	return m
+}
+
+// SlotOf is the number of the slot that an object belongs to, by its label.
+func SlotOf(o metav1.Object) (number int, ok bool) {
+	number, err := strconv.Atoi(o.GetLabels()[LabelSlot])
+	return number, err == nil && number >= 0
 }
 
 // Labels select what was made for a server.

@@ -21,6 +21,12 @@ type Input struct {
 	Server *v1alpha1.FTPServer
 	// Image is the server's image where the spec names none.
 	Image string
+	// Slots is how many slots the Service has passive ports for: at least as many
+	// as Slots tells, and those of which a pod still runs.
+	Slots int
+	// Deployments are the slots that have a Deployment, in order: those that are
+	// to run, and others whose pods have yet to end.
+	Deployments []int
 	// Service is the live Service, nil if there is none: Kubernetes allocates
 	// node ports on it.
 	Service *corev1.Service
@@ -82,7 +88,12 @@ func Objects(in Input) (Output, error) {
 	for _, u := range users {
 		out.Objects = append(out.Objects, u)
 	}
-	out.Objects = append(out.Objects, deployment(in, 0))
+	if b := disruptionBudget(in.Server); b != nil {
+		out.Objects = append(out.Objects, b)
+	}
+	for _, slot := range in.Deployments {
+		out.Objects = append(out.Objects, deployment(in, slot))
+	}
 	out.Files = files(configSecret, tlsSecret, users, certificateFiles(in))
 	return out, nil
 }

@@ -31,8 +31,11 @@ func input(change ...func(*render.Input)) render.Input {
 	s := &v1alpha1.FTPServer{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "files", UID: "0f0f"}}
 	s.Spec.Replicas = ptr.To[int32](1)
 	s.Spec.TLS = v1alpha1.TLSSpec{Mode: v1alpha1.TLSRequired, MinVersion: "1.2", DataSessions: v1alpha1.DataSessionsAuto, UploadEnd: v1alpha1.UploadEndAuto}
-	s.Spec.Passive = v1alpha1.PassiveSpec{PortsPerReplica: 2, FirstPort: 30000}
-	s.Spec.Service = v1alpha1.ServiceSpec{Type: v1alpha1.ServiceClusterIP, Port: 21}
+	s.Spec.Passive = v1alpha1.PassiveSpec{PortsPerReplica: 2, FirstPort: 30000, UnverifiedData: v1alpha1.UnverifiedDataRefuse}
+	s.Spec.Service = v1alpha1.ServiceSpec{
+		Type: v1alpha1.ServiceClusterIP, Port: 21,
+		ExternalTrafficPolicy: v1alpha1.ExternalTrafficLocal, SessionAffinity: v1alpha1.SessionAffinityNone,
+	}
 	s.Spec.Storage.Volume = &v1alpha1.VolumeSpec{Size: ptr.To(resource.MustParse("1Gi")), DeletionPolicy: v1alpha1.DeletionRetain}
 	s.Spec.Files = v1alpha1.FilesSpec{Uploads: v1alpha1.UploadsAtomic, Overwrite: v1alpha1.OverwriteAllow, Hidden: v1alpha1.HiddenShow}
 	s.Spec.Limits.FailedLogins.Mode = v1alpha1.FailedLoginsLockout
@@ -41,6 +44,8 @@ func input(change ...func(*render.Input)) render.Input {
 	s.Spec.Pod.Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("50m")}
 	in := render.Input{
 		Server:            s,
+		Slots:             1,
+		Deployments:       []int{0},
 		Image:             "example.com/ftpserver:1",
 		PassiveAddresses:  []config.PassiveAddress{{Address: "10.96.0.7"}},
 		TLS:               pki.KeyPair{Cert: []byte("tls cert"), Key: []byte("tls key")},
@@ -69,6 +74,7 @@ func tuned(in *render.Input) {
 		LoadBalancerClass:             ptr.To("example.com/lb"),
 		LoadBalancerSourceRanges:      []string{"203.0.113.0/24"},
 		AllocateLoadBalancerNodePorts: ptr.To(false),
+		ExternalTrafficPolicy:         v1alpha1.ExternalTrafficLocal,
 	}
 	s.Storage.Volume = &v1alpha1.VolumeSpec{ExistingClaimRef: &v1alpha1.LocalReference{Name: "theirs"}}
 	s.Limits = v1alpha1.LimitsSpec{SessionsPerReplica: 9, SessionsPerAddress: 3, IdleTimeout: &metav1.Duration{Duration: time.Minute},
@@ -302,6 +308,14 @@ func TestCertificateNames(t *testing.T) {
 	}
 }
 
+func numbers(ports []render.PassivePort) []int32 {
+	var out []int32
+	for _, p := range ports {
+		out = append(out, p.Number)
+	}
+	return out
+}
+
 // A port that is new while others are moved to their node ports must not get the
 // number that one of those leaves: it would inherit its node port.
 func TestNewPassivePortKeepsOffOldNumbers(t *testing.T) {
@@ -314,7 +328,7 @@ func TestNewPassivePortKeepsOffOldNumbers(t *testing.T) {
 		{Name: "s0p0", Port: 30000, NodePort: 32728},
 		{Name: "s0p1", Port: 30001, NodePort: 30003},
 	}}}
-	if got, want := render.PassivePorts(s, live), []int32{32728, 30003, 30002, 30004}; !slices.Equal(got, want) {
+	if got, want := numbers(render.PassivePorts(s, live, 1)), []int32{32728, 30003, 30002, 30004}; !slices.Equal(got, want) {
 		t.Errorf("the ports are %v, want %v", got, want)
 	}
 }
@@ -331,7 +345,7 @@ func TestImplicitPort(t *testing.T) {
 	if got := render.ImplicitPort(in.Server, in.Service); got != 0 {
 		t.Errorf("none is allocated, and it is %d", got)
 	}
-	if got, want := render.PassivePorts(in.Server, in.Service), []int32{30001, 30000, 2001}; !slices.Equal(got, want) {
+	if got, want := numbers(render.PassivePorts(in.Server, in.Service, 1)), []int32{30001, 30000, 2001}; !slices.Equal(got, want) {
 		t.Errorf("passive ports are %v, want %v", got, want)
 	}
 	in.Service.Spec.Ports = append(in.Service.Spec.Ports, corev1.ServicePort{Name: "ftps", NodePort: 31990})

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"fmt"
 	"maps"
 
 	corev1 "k8s.io/api/core/v1"
@@ -11,21 +10,11 @@ import (
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 )
 
-// The numbers that a passive port may have (spec.passive.firstPort).
-const (
-	firstPort = 1024
-	lastPort  = 65535
-)
-
 // ControlPortName is the name of the control port, on Service and container.
 const ControlPortName = "ftp"
 
 // ImplicitPortName is the name of the Service's port for implicit TLS.
 const ImplicitPortName = "ftps"
-
-// PassivePortName names passive port i of a slot, on Service and container. By
-// it Kubernetes routes the public port to the one slot that declares it.
-func PassivePortName(slot, i int) string { return fmt.Sprintf("s%dp%d", slot, i) }
 
 // service is what clients connect to.
 func service(in Input) *corev1.Service {
@@ -41,8 +30,13 @@ func service(in Input) *corev1.Service {
 	}
 	svc.Labels = merged(spec.Labels, svc.Labels)
 	svc.Annotations = maps.Clone(spec.Annotations)
+	svc.Spec.SessionAffinity = corev1.ServiceAffinity(spec.SessionAffinity)
+	for _, f := range spec.IPFamilies {
+		svc.Spec.IPFamilies = append(svc.Spec.IPFamilies, corev1.IPFamily(f))
+	}
+	svc.Spec.IPFamilyPolicy = (*corev1.IPFamilyPolicy)(spec.IPFamilyPolicy)
 	if spec.Type != v1alpha1.ServiceClusterIP {
-		svc.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicyLocal
+		svc.Spec.ExternalTrafficPolicy = corev1.ServiceExternalTrafficPolicy(spec.ExternalTrafficPolicy)
 	}
 	if spec.Type == v1alpha1.ServiceLoadBalancer {
 		svc.Spec.LoadBalancerClass = spec.LoadBalancerClass
@@ -53,15 +47,16 @@ func service(in Input) *corev1.Service {
 }
 
 func servicePorts(in Input) []corev1.ServicePort {
-	nodePorts := nodePorts(in)
-	out := []corev1.ServicePort{servicePort(ControlPortName, in.Server.Spec.Service.Port, nodePorts)}
-	if implicit := in.Server.Spec.TLS.Implicit; implicit != nil {
-		p := servicePort(ImplicitPortName, implicit.Port, nodePorts)
+	s := in.Server
+	numbers := nodePorts(in)
+	out := []corev1.ServicePort{servicePort(ControlPortName, s.Spec.Service.Port, numbers)}
+	if implicit := s.Spec.TLS.Implicit; implicit != nil {
+		p := servicePort(ImplicitPortName, implicit.Port, numbers)
 		p.TargetPort = intstr.FromInt32(implicitListen)
 		out = append(out, p)
 	}
-	for i, number := range PassivePorts(in.Server, in.Service) {
-		out = append(out, servicePort(PassivePortName(0, i), number, nodePorts))
+	for _, p := range PassivePorts(s, in.Service, in.Slots) {
+		out = append(out, servicePort(p.Name(), p.Number, numbers))
 	}
 	return out
 }
@@ -76,14 +71,25 @@ func servicePort(name string, number int32, nodePorts map[string]int32) corev1.S
 	}
 }
 
-// nodePorts are those that Kubernetes has allocated, by port name. They are
-// asked for again with type NodePort only: there they are what clients are
-// told, elsewhere they are Kubernetes' own affair.
+// nodePorts are those to ask for, by port name: what the spec gives, and with
+// type NodePort what Kubernetes has allocated, as that is what clients are told.
+// Elsewhere allocated ones are Kubernetes' own affair.
 func nodePorts(in Input) map[string]int32 {
-	if in.Server.Spec.Service.Type != v1alpha1.ServiceNodePort {
-		return nil
+	spec := in.Server.Spec
+	out := map[string]int32{}
+	if spec.Service.Type == v1alpha1.ServiceNodePort {
+		maps.Copy(out, allocated(in.Service))
+		for _, p := range givenNodePorts(in.Server, in.Slots) {
+			out[p.Name()] = p.Number
+		}
 	}
-	return allocated(in.Service)
+	if n := spec.Service.NodePort; n != nil {
+		out[ControlPortName] = *n
+	}
+	if i := spec.TLS.Implicit; i != nil && i.NodePort != nil {
+		out[ImplicitPortName] = *i.NodePort
+	}
+	return out
 }
 
 func allocated(svc *corev1.Service) map[string]int32 {
@@ -97,57 +103,6 @@ func allocated(svc *corev1.Service) map[string]int32 {
 		}
 	}
 	return out
-}
-
-// PassivePorts are the public numbers of slot 0's passive ports: firstPort and
-// on, or with type NodePort those that Kubernetes has allocated, so that one
-// number fits clients inside and outside. Until it has, a number is taken that
-// no other port of the Service has, nor had: a new port of an old one's number
-// would inherit its node port, which is still in use.
-func PassivePorts(s *v1alpha1.FTPServer, live *corev1.Service) []int32 {
-	out := make([]int32, s.Spec.Passive.PortsPerReplica)
-	nodePorts := map[string]int32{}
-	if s.Spec.Service.Type == v1alpha1.ServiceNodePort {
-		nodePorts = allocated(live)
-	}
-	taken := map[int32]bool{s.Spec.Service.Port: true}
-	if implicit := s.Spec.TLS.Implicit; implicit != nil {
-		taken[implicit.Port] = true
-	}
-	if len(nodePorts) > 0 {
-		for _, p := range live.Spec.Ports {
-			taken[p.NodePort], taken[p.Port] = true, true
-		}
-	}
-	next := s.Spec.Passive.FirstPort
-	for i := range out {
-		if n, ok := nodePorts[PassivePortName(0, i)]; ok {
-			out[i] = n
-			continue
-		}
-		for taken[next] || next > lastPort {
-			if next++; next > lastPort {
-				next = firstPort
-			}
-		}
-		out[i] = next
-		next++
-	}
-	return out
-}
-
-// PortsPending tells that Kubernetes has yet to allocate a passive port's number.
-func PortsPending(s *v1alpha1.FTPServer, live *corev1.Service) bool {
-	if s.Spec.Service.Type != v1alpha1.ServiceNodePort {
-		return false
-	}
-	nodePorts := allocated(live)
-	for i := range int(s.Spec.Passive.PortsPerReplica) {
-		if nodePorts[PassivePortName(0, i)] == 0 {
-			return true
-		}
-	}
-	return false
 }
 
 // ControlPort is the number that clients outside connect to.
