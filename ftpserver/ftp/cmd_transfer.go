@@ -219,10 +219,10 @@ func (s *session) judgeEnd(t *transfer, c dataConn, orderly bool) error {
 			return err
 		}
 	}
+	t.into.Flush() // which takes time that need not be waited then
 	if !orderly {
 		s.giveTime(t)
 	}
-	t.into.Flush() // which takes time: the later the look, the more it tells
 	if !s.clientStays(t) {
 		return errUploaderGone
 	}
