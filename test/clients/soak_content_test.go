@@ -10,6 +10,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
+	"time"
 )
 
 // soakContent is what a file holds, told in a few words: pieces, each the
@@ -69,13 +71,28 @@ type soakFile struct {
 	may []soakContent
 	// partial: what arrived of an upload may be kept beside it.
 	partial bool
+	// history are the last changes, for people.
+	history []string
 }
 
 // is tells that the content is known, and is this.
-func (f *soakFile) is(c soakContent) { f.may, f.partial = []soakContent{c}, false }
+func (f *soakFile) is(c soakContent) {
+	f.may, f.partial = []soakContent{c}, false
+	f.note("holds", c)
+}
 
 // maybe tells that the content may also be this.
-func (f *soakFile) maybe(c soakContent) { f.may, f.partial = append(f.may, c), true }
+func (f *soakFile) maybe(c soakContent) {
+	f.may, f.partial = append(f.may, c), true
+	f.note("may hold", c)
+}
+
+func (f *soakFile) note(what string, c soakContent) {
+	line := fmt.Sprintf("%s %s %d bytes (absent: %t)", time.Now().UTC().Format(time.RFC3339Nano), what, c.size(), c == nil)
+	if f.history = append(f.history, line); len(f.history) > 8 {
+		f.history = f.history[1:]
+	}
+}
 
 // known returns the content, if it is known and the file is there.
 func (f *soakFile) known() (soakContent, bool) {
@@ -103,7 +120,8 @@ func (f *soakFile) saw(name string, found []byte) error {
 	for _, c := range f.may {
 		sizes = append(sizes, c.size())
 	}
-	return fmt.Errorf("%s holds %d bytes (absent: %t) that nobody has sent so; it may have %v", name, len(found), found == nil, sizes)
+	return fmt.Errorf("%s holds %d bytes (absent: %t) that nobody has sent so; it may have %v. Before:\n%s",
+		name, len(found), found == nil, sizes, strings.Join(f.history, "\n"))
 }
 
 // onDisk compares with what the file holds now.

@@ -14,6 +14,7 @@ type soakLog struct {
 
 	mu    sync.Mutex
 	lines []string
+	about map[string][]string // the last of each user and path
 }
 
 // look keeps of the log what other helpers wait for.
@@ -30,7 +31,20 @@ func (l *soakLog) look(line string, e entry) bool {
 	if l.lines = append(l.lines, line); len(l.lines) > 400 {
 		l.lines = slices.Clone(l.lines[200:])
 	}
+	if path := e.text("path"); path != "" {
+		key := e.text("user") + path
+		if l.about[key] = append(l.about[key], line); len(l.about[key]) > 8 {
+			l.about[key] = l.about[key][1:]
+		}
+	}
 	return e.message() == "Serving"
+}
+
+// of are the last lines about a file of a user.
+func (l *soakLog) of(user, path string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.about[user+path], "")
 }
 
 func (l *soakLog) last() string {

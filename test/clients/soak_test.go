@@ -102,7 +102,7 @@ func newSoak(t *testing.T, seed uint64, long bool) *soak {
 		t: t, seed: seed, rng: mrand.New(mrand.NewPCG(seed, 1<<32)), long: long,
 		counts: map[string]int64{}, passwords: map[string]string{}, partials: map[string]bool{},
 	}
-	s.log.s = s
+	s.log.s, s.log.about = s, map[string][]string{}
 	s.server = newServer(t, config.TLSOptional, s.configure)
 	s.server.look = s.log.look
 	s.base = s.server.cfg
@@ -307,7 +307,7 @@ func (s *soak) checkFiles() {
 		for name, f := range w.files {
 			s.count("files compared", 1)
 			if err := f.onDisk(s.server.home(w.user, name)); err != nil {
-				s.t.Errorf("%s: %v", w.name, err)
+				s.t.Errorf("%s: %v\nIn the log:\n%s", w.name, err, s.log.of(w.user, name))
 			}
 		}
 	}
