@@ -35,13 +35,13 @@ type scope struct {
 	claimGone bool // the existing claim that the spec names is not there
 
 	// decided and made
-	addresses   policy.Addresses
+	addresses policy.Addresses
 	// sourcesHidden tells that connections come from addresses that are not the
 	// clients'; clientAddresses whether the server knows those all the same.
 	sourcesHidden   bool
 	clientAddresses v1alpha1.ClientAddresses
-	accepted    map[types.UID]policy.Finding
-	credentials credentials
+	accepted        map[types.UID]policy.Finding
+	credentials     credentials
 	// carried are the Secrets, by name, that keep what was made for them before,
 	// as they were read: nil where there was none.
 	carried      map[string]*corev1.Secret

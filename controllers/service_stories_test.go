@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,10 +31,11 @@ func consistent(t *testing.T, server *v1alpha1.FTPServer) *corev1.Service {
 	t.Helper()
 	var svc corev1.Service
 	eventually(t, func() error {
-		if err := kube.Get(t.Context(), client.ObjectKeyFromObject(server), server); err != nil {
+		key := client.ObjectKeyFromObject(server)
+		written := client.ObjectKey{Namespace: key.Namespace, Name: render.ConfigSecretName(key.Name)}
+		if err := errors.Join(kube.Get(t.Context(), key, server), kube.Get(t.Context(), key, &svc), kube.Get(t.Context(), written, &corev1.Secret{})); err != nil {
 			return err
 		}
-		get(t, server.Namespace, server.Name, &svc)
 		return agrees(server, &svc, serverConfig(t, server.Namespace, server.Name))
 	})
 	return &svc

@@ -44,7 +44,7 @@ func on(ips ...string) func(*corev1.Pod) {
 	}
 }
 
-func ending(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{} }
+func ending(p *corev1.Pod) { p.DeletionTimestamp = &noon }
 
 // cutOff is what is told of a pod whose node is not heard of any more.
 func cutOff(p *corev1.Pod) {
@@ -91,13 +91,13 @@ func TestFindAddresses(t *testing.T) {
 
 		"node of the pod": {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(one(on("192.0.2.7", "2001:db8::7")))},
 			"[192.0.2.7 2001:db8::7]", "[192.0.2.7]"},
-		"no pod yet":         {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(nil)}, "[] pending", "[] pending"},
-		"none is to run":     {policy.Reach{Type: nodePort, Service: live(nodePort), Told: ips("192.0.2.7")}, "[] pending", "[] pending"},
-		"the pod is ending":  {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(one(on("192.0.2.7"), ending))}, "[192.0.2.7]", "[192.0.2.7]"},
-		"the next one":       {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(append(one(on("192.0.2.7"), ending), one(on("192.0.2.8"))...))}, "[192.0.2.8]", "[192.0.2.8]"},
-		"between two pods":   {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(one()), Told: ips("192.0.2.7")}, "[192.0.2.7] pending", "[] pending"},
-		"the node is lost":   {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(one(on("192.0.2.7"), cutOff)), Told: ips("192.0.2.7")}, "[192.0.2.7] pending", "[] pending"},
-		"an evicted pod":     {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(one(on("192.0.2.7"), ended))}, "[] pending", "[] pending"},
+		"no pod yet":          {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(nil)}, "[] pending", "[] pending"},
+		"none is to run":      {policy.Reach{Type: nodePort, Service: live(nodePort), Told: ips("192.0.2.7")}, "[] pending", "[] pending"},
+		"the pod is ending":   {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(one(on("192.0.2.7"), ending))}, "[192.0.2.7]", "[192.0.2.7]"},
+		"the next one":        {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(append(one(on("192.0.2.7"), ending), one(on("192.0.2.8"))...))}, "[192.0.2.8]", "[192.0.2.8]"},
+		"between two pods":    {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(one()), Told: ips("192.0.2.7")}, "[192.0.2.7] pending", "[] pending"},
+		"the node is lost":    {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(one(on("192.0.2.7"), cutOff)), Told: ips("192.0.2.7")}, "[192.0.2.7] pending", "[] pending"},
+		"an evicted pod":      {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(one(on("192.0.2.7"), ended))}, "[] pending", "[] pending"},
 		"told of a ClusterIP": {policy.Reach{Type: clusterIP, Service: live(nodePort), Slots: slots(one()), Told: ips("10.0.0.1")}, "[] pending outdated", "[] pending"},
 
 		"any node, in order": {policy.Reach{Type: nodePort, Service: two, Slots: slots(one(on("192.0.2.10", "2001:db8::a")), one(on("192.0.2.9", "2001:db8::9")), one(on("192.0.2.9", "2001:db8::9")))},

@@ -24,17 +24,17 @@ func TestClientAddresses(t *testing.T) {
 		svc    *corev1.Service
 		hidden bool
 	}{
-		"inside":                             {clusterIP, through, live(clusterIP), false},
-		"inside, no Service":                 {clusterIP, through, nil, false},
-		"node of the pod":                    {nodePort, local, live(nodePort), false},
-		"any node":                           {nodePort, through, live(nodePort, throughCluster), true},
-		"balancer, node of the pod":          {balancer, local, live(balancer), false},
-		"balancer, any node":                 {balancer, through, live(balancer, throughCluster), true},
-		"balancer that routes":               {balancer, local, live(balancer, mode(corev1.LoadBalancerIPModeVIP)), false},
-		"balancer that connects":             {balancer, local, live(balancer, mode(corev1.LoadBalancerIPModeProxy)), true},
-		"balancer that connects to any node": {balancer, through, live(balancer, throughCluster, mode(corev1.LoadBalancerIPModeProxy)), true},
-		"any node, no Service yet":           {balancer, through, nil, true},
-		"about to be any node":               {nodePort, through, live(nodePort), true},
+		"inside":                                {clusterIP, through, live(clusterIP), false},
+		"inside, no Service":                    {clusterIP, through, nil, false},
+		"node of the pod":                       {nodePort, local, live(nodePort), false},
+		"any node":                              {nodePort, through, live(nodePort, throughCluster), true},
+		"balancer, node of the pod":             {balancer, local, live(balancer), false},
+		"balancer, any node":                    {balancer, through, live(balancer, throughCluster), true},
+		"balancer that routes":                  {balancer, local, live(balancer, mode(corev1.LoadBalancerIPModeVIP)), false},
+		"balancer that connects":                {balancer, local, live(balancer, mode(corev1.LoadBalancerIPModeProxy)), true},
+		"balancer that connects to any node":    {balancer, through, live(balancer, throughCluster, mode(corev1.LoadBalancerIPModeProxy)), true},
+		"any node, no Service yet":              {balancer, through, nil, true},
+		"about to be any node":                  {nodePort, through, live(nodePort), true},
 		"any node until the Service is changed": {nodePort, local, live(nodePort, throughCluster), true},
 		"inside, once the Service is changed":   {clusterIP, local, live(nodePort, throughCluster), true},
 	} {
@@ -75,12 +75,12 @@ func TestClientAddressesKnown(t *testing.T) {
 		edit func(*v1alpha1.FTPServerSpec)
 		want string
 	}{
-		"defaults":        {plain, func(*v1alpha1.FTPServerSpec) {}, "resumes lockout users"},
-		"no guessing":     {plain, func(s *v1alpha1.FTPServerSpec) { s.Limits.FailedLogins.Mode = v1alpha1.FailedLoginsDelay }, "resumes users"},
-		"any session":     {plain, func(s *v1alpha1.FTPServerSpec) { s.TLS.DataSessions = v1alpha1.DataSessionsOptional }, "any session lockout users"},
-		"plain FTP":       {plain, func(s *v1alpha1.FTPServerSpec) { s.TLS.Mode = v1alpha1.TLSDisabled }, "clear refused lockout users"},
-		"either":          {plain, func(s *v1alpha1.FTPServerSpec) { s.TLS.Mode = v1alpha1.TLSOptional }, "resumes clear refused lockout users"},
-		"data in clear":   {plain, func(s *v1alpha1.FTPServerSpec) { s.TLS.DataProtection = v1alpha1.DataProtectionOptional }, "resumes clear refused lockout users"},
+		"defaults":      {plain, func(*v1alpha1.FTPServerSpec) {}, "resumes lockout users"},
+		"no guessing":   {plain, func(s *v1alpha1.FTPServerSpec) { s.Limits.FailedLogins.Mode = v1alpha1.FailedLoginsDelay }, "resumes users"},
+		"any session":   {plain, func(s *v1alpha1.FTPServerSpec) { s.TLS.DataSessions = v1alpha1.DataSessionsOptional }, "any session lockout users"},
+		"plain FTP":     {plain, func(s *v1alpha1.FTPServerSpec) { s.TLS.Mode = v1alpha1.TLSDisabled }, "clear refused lockout users"},
+		"either":        {plain, func(s *v1alpha1.FTPServerSpec) { s.TLS.Mode = v1alpha1.TLSOptional }, "resumes clear refused lockout users"},
+		"data in clear": {plain, func(s *v1alpha1.FTPServerSpec) { s.TLS.DataProtection = v1alpha1.DataProtectionOptional }, "resumes clear refused lockout users"},
 		"whoever is first": {plain, func(s *v1alpha1.FTPServerSpec) {
 			s.TLS.Mode, s.Passive.UnverifiedData = v1alpha1.TLSDisabled, v1alpha1.UnverifiedDataAllow
 		}, "clear taken lockout users"},

@@ -11,7 +11,7 @@ import (
 // is in one. That others have to wait for an address keeps nobody waiting who has
 // one of its own.
 func TestPassiveAddress(t *testing.T) {
-	b := newBench(t, nil)
+	b := newBench(t, func(c *config.Config) { c.Passive.Ports = freePorts(t, 32) }) // each is named once
 	ours := config.PassiveAddress{Address: "192.0.2.1", ClientCIDRs: []string{"127.0.0.0/8"}}
 	others := config.PassiveAddress{Address: "192.0.2.2", ClientCIDRs: []string{"10.0.0.0/8"}}
 	all := config.PassiveAddress{Address: "192.0.2.3"}
