@@ -161,6 +161,7 @@ func TestNodePortsWantedTwice(t *testing.T) {
 	create(t, loser)
 	runPods(t, ns, "files")
 	reaches(t, loser, kstatus.CurrentStatus)
+	get(t, ns, "files", loser)
 	reached := *loser.Status.DeepCopy()
 	announced := serverConfig(t, ns, "files").Passive
 	change(t, loser, wants)
@@ -229,6 +230,7 @@ func TestAddressThatAnotherHas(t *testing.T) {
 	ns := namespace(t)
 	server := newServer(ns, "files", func(s *v1alpha1.FTPServer) { s.Spec.Service.Type = v1alpha1.ServiceLoadBalancer })
 	create(t, server)
+	runPods(t, ns, "files")
 	consistent(t, server)
 	eventually(t, func() error {
 		var svc corev1.Service
