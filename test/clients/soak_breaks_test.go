@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func asReply(err error) int {
@@ -285,8 +287,8 @@ func (w *soakWorker) cutHandshake(ctx context.Context) error {
 	return err
 }
 
-// die ends both connections, the control connection first. A process that dies may end
-// them in the other order, but within microseconds: on a busy machine a test can't, and
+// die ends both connections, for the server the control connection first. A process that
+// dies may end them in the other order, but within microseconds: on a busy machine a test can't, and
 // the server waits for the second end no longer than the upload took. TestClientKilled
 // kills processes.
 func (w *soakWorker) die(d *soakData) {
@@ -297,8 +299,30 @@ func (w *soakWorker) die(d *soakData) {
 		d.reset()
 		return
 	}
-	_ = w.wire.raw.Close()
+	hangUp(w.wire.raw)
 	d.close()
+	_ = w.wire.raw.Close()
+}
+
+// hangUp ends what is sent, and waits until the server's kernel has the end: where a
+// machine is busy, an end that is sent first can come last, by as long as a thread of
+// the kernel waits for a processor.
+func hangUp(c *net.TCPConn) {
+	_ = c.CloseWrite()
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return
+	}
+	for acknowledged, start := false, time.Now(); !acknowledged && time.Since(start) < soakPatience; {
+		err = raw.Control(func(fd uintptr) {
+			info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+			acknowledged = err != nil || info.State != unix.BPF_TCP_FIN_WAIT1
+		})
+		if err != nil {
+			return
+		}
+		time.Sleep(100 * time.Microsecond) // nothing tells when it is
+	}
 }
 
 func (w *soakWorker) dieUploading(context.Context) error {
