@@ -8,6 +8,16 @@ ask() { timeout 10 "$cluster" client "$nodekit" ask "$@"; }
 # ask_inside HOST:PORT: as a pod.
 ask_inside() { kubectl exec -i daemonset/peers -- /nodekit ask "$@"; }
 
+# hold HOST:PORT opens a connection that stays, with its ends in held, until end_held.
+hold() {
+	coproc held { "$cluster" client "$nodekit" ask "$1" 2>/dev/null; }
+}
+
+end_held() {
+	kill "$held_PID" 2>/dev/null || true
+	wait "$held_PID" 2>/dev/null || true
+}
+
 answers() { [[ $(echo hello | ask "$1") == *$'hello\nend' ]]; }
 silent() { ! answers "$1"; }
 
@@ -105,10 +115,10 @@ test_source_ranges() {
 }
 
 test_ports_change() {
-	local address line held
+	local address line
 	step "ports come and go, and connections stay"
 	address=$(address_of header-v1)
-	coproc held { "$cluster" client "$nodekit" ask "$address:80"; }
+	hold "$address:80"
 	read -r -t 30 line <&"${held[0]}" # who it seems to be
 	echo one >&"${held[1]}"
 	read -r -t 30 line <&"${held[0]}" # the header
@@ -119,6 +129,5 @@ test_ports_change() {
 	wait_for 30 "the port to go" silent "$address:81"
 	echo two >&"${held[1]}"
 	read -r -t 30 line <&"${held[0]}" && [[ $line == two ]] || fail "the connection was cut: $line"
-	kill "$held_PID" 2>/dev/null || true
-	wait "$held_PID" 2>/dev/null || true
+	end_held
 }

@@ -18,7 +18,7 @@ test_dual_stack() {
 		fail "not what a proxy sends: $(printf %q "$reply")"
 	step "the client's own IPv6 address, where the policy is Local"
 	kubectl patch service plain -p '{"spec":{"externalTrafficPolicy":"Local"}}' >/dev/null
-	address=$(addresses_of plain | grep -m1 :)
+	address=$(addresses_of plain | awk '/:/ && !found++') # reads all, unlike grep -m1
 	wait_for 30 "the client's own address" seen_as "[$address]:80" "[$client_address6]"
 	step "node ports and ClusterIPs of both families"
 	both_ways

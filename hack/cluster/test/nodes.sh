@@ -2,7 +2,7 @@
 # A node that dies and comes back, before the servers of testdata/peers.yaml.
 
 test_node_dies() {
-	local address line held
+	local address line
 	step "a node dies, and nobody hears of it"
 	no "node 1 was killed" "$cluster" kill-node 1
 	kubectl label pods -l app=peers --field-selector spec.nodeName=n2 far=yes >/dev/null
@@ -10,7 +10,7 @@ test_node_dies() {
 	kubectl set selector service far far=yes >/dev/null
 	address=$(node_address 2):$(kubectl get service far -o jsonpath='{.spec.ports[0].nodePort}')
 	wait_for 30 "the pod of node 2" answers "$address"
-	coproc held { "$cluster" client "$nodekit" ask "$address"; }
+	hold "$address"
 	read -r -t 30 line <&"${held[0]}" || fail "no connection"
 	"$cluster" kill-node 2
 	no "status misses a dead node" "$cluster" status
@@ -27,8 +27,7 @@ test_node_dies() {
 	kubectl rollout status daemonset/peers --timeout=120s >/dev/null
 	wait_for 60 "the pod of node 2" answers "$address"
 	"$cluster" status >/dev/null
-	kill "$held_PID" 2>/dev/null || true
-	wait "$held_PID" 2>/dev/null || true
+	end_held
 }
 
 node_not_ready() { kubectl get node "$1" --no-headers | grep -w NotReady; }
