@@ -56,8 +56,18 @@ nothing_left() {
 }
 
 # living finds processes by their command line, a way that down does not use. A
-# dead process that its parent has not collected has none.
-living() { pgrep -f "$state/|$inside/.*|/$cgroup/"; }
+# dead process that its parent has not collected has none. Those of a cluster of
+# another name look the same.
+living() {
+	local pid ours=()
+	for pid in $(pgrep -f "$state/|$inside/.*|/$cgroup/"); do
+		[[ ! -e /proc/$pid ]] || elsewhere "$pid" || ours+=("$pid")
+	done
+	((${#ours[@]}))
+}
+
+# elsewhere PID: it is in the cgroup of another cluster.
+elsewhere() { grep -sE '/ftp-operator-[0-9a-f]{12}/' "/proc/$1/cgroup" | grep -qvF "/$cgroup/"; }
 
 identity() { kubectl get namespace kube-system -o jsonpath='{.metadata.uid}'; }
 
