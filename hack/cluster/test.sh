@@ -19,10 +19,16 @@ cluster=$here/cluster
 . "$here/lib/cgroups.sh"
 # shellcheck source=lib/addons.sh
 . "$here/lib/addons.sh"
-for part in life addresses balancers dualstack nodes; do
-	# shellcheck source=/dev/null
-	. "$here/test/$part.sh"
-done
+# shellcheck source=test/life.sh
+. "$here/test/life.sh"
+# shellcheck source=test/addresses.sh
+. "$here/test/addresses.sh"
+# shellcheck source=test/balancers.sh
+. "$here/test/balancers.sh"
+# shellcheck source=test/dualstack.sh
+. "$here/test/dualstack.sh"
+# shellcheck source=test/nodes.sh
+. "$here/test/nodes.sh"
 
 step() { echo "=== $*"; }
 

@@ -2,9 +2,9 @@
 # What a cloud would bring: DNS, volumes, and addresses for load balancers.
 
 start_addons() {
-	local command
-	mapfile -t command < <(addons_command)
-	start addons "${command[@]}"
+	local words
+	mapfile -t words < <(addons_command)
+	start addons "${words[@]}"
 	kubectl apply -f "$here/manifests" >/dev/null
 }
 

@@ -25,15 +25,15 @@ told_none() { ! told; }
 address_of() { kubectl get service "$1" -o jsonpath="{.status.loadBalancer.ingress[${2:-0}].ip}"; }
 
 test_ownership() {
-	local old service command
+	local old service words
 	step "an address is not given twice, not even by a new controller, and goes with the Service's type"
 	wait_for 10 "two addresses" told_different 2
 	old=$(told)
 	kill -KILL "$(cat "$state/run/addons.pid")"
 	no "status misses a dead daemon" "$cluster" status
 	# By hand, since "up" would make a new cluster of a broken one.
-	mapfile -t command < <(addons_command)
-	"${command[@]}" >/dev/null 2>&1 &
+	mapfile -t words < <(addons_command)
+	"${words[@]}" >/dev/null 2>&1 &
 	addons=$!
 	kubectl create service loadbalancer third --tcp=80 >/dev/null
 	wait_for 10 "a third address" told_different 3
