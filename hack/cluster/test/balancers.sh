@@ -14,8 +14,8 @@ hold() {
 }
 
 end_held() {
-	kill "$held_PID" 2>/dev/null || true
-	wait "$held_PID" 2>/dev/null || true
+	kill "${held_PID:-}" 2>/dev/null || true # bash unsets it when the connection has ended
+	wait "${held_PID:-}" 2>/dev/null || true
 }
 
 answers() { [[ $(echo hello | ask "$1") == *$'hello\nend' ]]; }
