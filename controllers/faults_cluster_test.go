@@ -86,6 +86,9 @@ func (c *cluster) tick(ctx context.Context) (moved bool, err error) {
 			return true, err
 		}
 	}
+	if bound, err := c.bind(ctx); err != nil || bound {
+		return true, err
+	}
 	var deployments appsv1.DeploymentList
 	if err := kube.List(ctx, &deployments, client.InNamespace(c.namespace)); err != nil {
 		return false, err
@@ -121,6 +124,25 @@ func (c *cluster) tick(ctx context.Context) (moved bool, err error) {
 		}
 	}
 	return moved, nil
+}
+
+// bind does what the volume controller would.
+func (c *cluster) bind(ctx context.Context) (bound bool, err error) {
+	var claims corev1.PersistentVolumeClaimList
+	if err := kube.List(ctx, &claims, client.InNamespace(c.namespace)); err != nil {
+		return false, err
+	}
+	for i := range claims.Items {
+		claim := &claims.Items[i]
+		if claim.Status.Phase == corev1.ClaimBound || !claim.DeletionTimestamp.IsZero() {
+			continue
+		}
+		bound, claim.Status.Phase = true, corev1.ClaimBound
+		if err := kube.Status().Update(ctx, claim); err != nil {
+			return true, err
+		}
+	}
+	return bound, nil
 }
 
 // stop tells a pod to end, and once it has finished its transfers ends it.

@@ -260,7 +260,7 @@ func (w *world) read(name string, into client.Object) bool {
 
 // childrenOf are the objects that a server consists of, as names and kinds.
 func childrenOf(s *v1alpha1.FTPServer) []client.Object {
-	in := render.Input{Server: s, Image: testImage}
+	in := render.Input{Server: s, Image: testImage, Slots: render.Slots(s)}
 	for slot := range render.Replicas(s) {
 		in.Deployments = append(in.Deployments, render.SlotDeployment{Slot: slot, Replicas: 1})
 	}

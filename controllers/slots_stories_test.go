@@ -215,7 +215,7 @@ func TestScalingWithinSlots(t *testing.T) {
 		w.scale(n)
 		w.settle()
 		serverReady(w)
-		if len(w.deploymentsNow()) != max(n, 1) {
+		if len(w.deploymentsNow()) != n {
 			t.Errorf("with %d replicas there are %d Deployments", n, len(w.deploymentsNow()))
 		}
 	}
