@@ -116,11 +116,7 @@ func (c *chaos) step() {
 		}
 	case what < 15:
 		c.did = append(c.did, "the cache hears of all")
-		behind, err := newLag(c.t.Context(), c.namespace)
-		if err != nil {
-			c.t.Fatal(err)
-		}
-		c.wire.behind = behind
+		c.lags()
 	case what < 17:
 		image := []string{"example.com/a", "example.com/b", "example.com/" + brokenImage}[c.random.IntN(3)]
 		c.did = append(c.did, image)
@@ -151,6 +147,58 @@ func shared(replicas int32) func(*v1alpha1.FTPServer) {
 		s.Spec.Replicas = &replicas
 		s.Spec.Storage.Volume.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}
 	}
+}
+
+// A cache that does not know yet that a pod was ended gives no reason to end
+// another, also where the spec asks for something else meanwhile, and where the
+// operator that ended it is gone.
+func TestStaleCacheEndsNoSecondPod(t *testing.T) {
+	t.Parallel()
+	w := serverOf(t, 3)
+	w.set(func(s *v1alpha1.FTPServer) { s.Spec.Pod.Image = "example.com/b" })
+	w.pass("server/" + theServer)
+	w.still() // the first replica is of b, and serves
+	w.lags()
+	w.pass("server/" + theServer)
+	if image := w.deploymentsNow()["files-1"].Spec.Template.Spec.Containers[0].Image; image != "example.com/b" {
+		t.Fatalf("the second is of %s", image)
+	}
+	w.set(func(s *v1alpha1.FTPServer) { s.Spec.Pod.Image = "" })
+	for range 3 {
+		w.pass("server/" + theServer)
+		w.boot()
+	}
+	if image := w.deploymentsNow()["files-0"].Spec.Template.Spec.Containers[0].Image; image != "example.com/b" {
+		t.Errorf("the first is of %s", image)
+	}
+	w.wire.behind = nil
+	w.settle()
+	serverReady(w)
+}
+
+// A replica that the cache still has as broken, and that serves by now, is not
+// renewed by that.
+func TestStaleCacheRenewsNoPodThatServes(t *testing.T) {
+	t.Parallel()
+	w := serverOf(t, 3)
+	w.set(func(s *v1alpha1.FTPServer) { s.Spec.Pod.Image = "example.com/" + brokenImage })
+	w.settle()
+	second := w.rival()
+	w.lags()
+	w.set(func(s *v1alpha1.FTPServer) { s.Spec.Pod.Image = "example.com/b" })
+	second.pass("server/" + theServer)
+	w.still()
+	second.pass("server/" + theServer) // which ends the pod of the second
+	w.set(func(s *v1alpha1.FTPServer) { s.Spec.Pod.Image = "example.com/c" })
+	w.pass("server/" + theServer)
+	for name, want := range map[string]string{"files-0": "example.com/b", "files-1": "example.com/b", "files-2": testImage} {
+		if image := w.deploymentsNow()[name].Spec.Template.Spec.Containers[0].Image; image != want {
+			t.Errorf("%s is of %s, want %s", name, image, want)
+		}
+	}
+	w.wire.behind = nil
+	w.settle()
+	serverReady(w)
 }
 
 // With calls that fail, a cache that lags, and an operator that is restarted at

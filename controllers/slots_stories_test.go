@@ -350,11 +350,7 @@ func TestDriftIsPutRightOneAtATime(t *testing.T) {
 	for _, name := range []string{"files-0", "files-1"} {
 		edit(w, name, w.deploymentsNow()[name], func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "example.com/theirs" })
 	}
-	for moved, err := true, error(nil); moved; {
-		if moved, err = w.cluster.tick(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
+	w.still()
 	w.boot()
 	w.settle()
 	serverReady(w)

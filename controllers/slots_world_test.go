@@ -120,6 +120,31 @@ func (w *world) tells(status metav1.ConditionStatus, reason v1alpha1.Reason, wor
 	}
 }
 
+// still has Kubernetes do all that it finds to do, while no operator runs.
+func (w *world) still() {
+	w.t.Helper()
+	for range maxPasses {
+		moved, err := w.cluster.tick(w.t.Context())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if !moved {
+			return
+		}
+	}
+	w.t.Fatal("the cluster does not come to rest")
+}
+
+// lags has the operator's cache be as it is now from here on.
+func (w *world) lags() {
+	w.t.Helper()
+	behind, err := newLag(w.t.Context(), w.namespace)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.wire.behind = behind
+}
+
 // rests finds that neither this operator nor one that has just begun writes
 // anything.
 func (w *world) rests() {

@@ -61,7 +61,7 @@ func (s Slot) up() bool {
 // down is in the middle, and Kubernetes soon says of which it is.
 func (s Slot) down() bool {
 	d := s.Deployment
-	return d != nil && observed(d) && d.Status.AvailableReplicas == 0 && !s.servesNow()
+	return d != nil && d.Status.AvailableReplicas == 0 && !s.servesNow()
 }
 
 func (s Slot) servesNow() bool { return slices.ContainsFunc(s.Live(), PodReady) }
