@@ -129,7 +129,7 @@ func (c *cluster) tick(ctx context.Context) (moved bool, err error) {
 // bind does what the volume controller would.
 func (c *cluster) bind(ctx context.Context) (bound bool, err error) {
 	var claims corev1.PersistentVolumeClaimList
-	if err := kube.List(ctx, &claims, client.InNamespace(c.namespace)); err != nil {
+	if err := kube.List(ctx, &claims, client.InNamespace(c.namespace), client.HasLabels{render.LabelServer}); err != nil {
 		return false, err
 	}
 	for i := range claims.Items {

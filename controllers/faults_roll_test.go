@@ -205,7 +205,7 @@ func TestStaleCacheRenewsNoPodThatServes(t *testing.T) {
 // any point, no second slot is ended while another is not back; and in the end
 // all slots run what the spec asks for.
 func TestRollAmongFaults(t *testing.T) {
-	seeds := uint64(4)
+	seeds := uint64(3)
 	if os.Getenv("FTP_TEST_FULL") == "1" {
 		seeds = 60
 	}
