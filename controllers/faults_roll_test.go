@@ -154,26 +154,31 @@ func shared(replicas int32) func(*v1alpha1.FTPServer) {
 // operator that ended it is gone.
 func TestStaleCacheEndsNoSecondPod(t *testing.T) {
 	t.Parallel()
-	w := serverOf(t, 3)
-	w.set(func(s *v1alpha1.FTPServer) { s.Spec.Pod.Image = "example.com/b" })
-	w.pass("server/" + theServer)
-	w.still() // the first replica is of b, and serves
-	w.lags()
-	w.pass("server/" + theServer)
-	if image := w.deploymentsNow()["files-1"].Spec.Template.Spec.Containers[0].Image; image != "example.com/b" {
-		t.Fatalf("the second is of %s", image)
+	for name, then := range map[string]string{"back to the first": "", "on to a third": "example.com/c"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := serverOf(t, 3)
+			w.set(func(s *v1alpha1.FTPServer) { s.Spec.Pod.Image = "example.com/b" })
+			w.pass("server/" + theServer)
+			w.still() // the first replica is of b, and serves
+			w.lags()
+			w.pass("server/" + theServer)
+			if image := w.deploymentsNow()["files-1"].Spec.Template.Spec.Containers[0].Image; image != "example.com/b" {
+				t.Fatalf("the second is of %s", image)
+			}
+			w.set(func(s *v1alpha1.FTPServer) { s.Spec.Pod.Image = then })
+			for range 3 {
+				w.pass("server/" + theServer)
+				w.boot()
+			}
+			if image := w.deploymentsNow()["files-0"].Spec.Template.Spec.Containers[0].Image; image != "example.com/b" {
+				t.Errorf("the first is of %s", image)
+			}
+			w.wire.behind = nil
+			w.settle()
+			serverReady(w)
+		})
 	}
-	w.set(func(s *v1alpha1.FTPServer) { s.Spec.Pod.Image = "" })
-	for range 3 {
-		w.pass("server/" + theServer)
-		w.boot()
-	}
-	if image := w.deploymentsNow()["files-0"].Spec.Template.Spec.Containers[0].Image; image != "example.com/b" {
-		t.Errorf("the first is of %s", image)
-	}
-	w.wire.behind = nil
-	w.settle()
-	serverReady(w)
 }
 
 // A replica that the cache still has as broken, and that serves by now, is not
