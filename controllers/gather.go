@@ -81,14 +81,14 @@ func (r *FTPServerReconciler) gather(ctx context.Context, s *scope) error {
 	if err := r.gatherClaim(ctx, s); err != nil {
 		return err
 	}
-	if err := r.gatherSlots(ctx, s, in); err != nil {
+	if err := r.gatherSlots(ctx, s); err != nil {
 		return err
 	}
 	return r.gatherUsers(ctx, s, in)
 }
 
 // gatherSlots reads the slots that are to run, and those that have run.
-func (r *FTPServerReconciler) gatherSlots(ctx context.Context, s *scope, in client.InNamespace) error {
+func (r *FTPServerReconciler) gatherSlots(ctx context.Context, s *scope) error {
 	deployments, err := s.deploymentsIn(ctx, r.Client)
 	if err != nil {
 		return err

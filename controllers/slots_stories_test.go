@@ -238,7 +238,7 @@ func TestScaledUpWhileDraining(t *testing.T) {
 	for name, tc := range map[string]struct{ before, between int }{"a replica of two": {2, 1}, "the only one": {1, 0}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := serverOf(t, int32(tc.before)) //nolint:gosec // 1 or 2
+			w := serverOf(t, int32(tc.before))
 			w.cluster.draining = true
 			last := render.DeploymentName(theServer, tc.before-1)
 			old := w.podsOf()[last]
