@@ -223,7 +223,7 @@ func versions(t *testing.T, namespace string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	for _, kind := range []string{
-		"apps/v1/Deployment", "v1/Service", "v1/Secret", "v1/ConfigMap", "v1/ServiceAccount", "networking.k8s.io/v1/NetworkPolicy", "v1/PersistentVolumeClaim", "v1/Pod",
+		"apps/v1/Deployment", "v1/Service", "v1/Secret", "v1/ConfigMap", "v1/ServiceAccount", "networking.k8s.io/v1/NetworkPolicy", "policy/v1/PodDisruptionBudget", "v1/PersistentVolumeClaim", "v1/Pod",
 		"ftp-operator.io/v1alpha1/FTPServer", "ftp-operator.io/v1alpha1/FTPUser", "events.k8s.io/v1/Event",
 	} {
 		var list metav1.PartialObjectMetadataList

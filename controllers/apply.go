@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"sync"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -31,6 +33,7 @@ const absent = "1"
 type applied struct {
 	uid             types.UID
 	resourceVersion string
+	generation      int64 // moves with the spec, and not with the status
 	content         [sha256.Size]byte
 }
 
@@ -71,19 +74,14 @@ func onto(found client.Object) target {
 // is a conflict where something else is in the target's place: nothing is
 // written, and the next pass judges what is there.
 func (a *applier) apply(ctx context.Context, owner *v1alpha1.FTPServer, obj client.Object, base target) (client.Object, error) {
-	body, err := json.Marshal(obj)
+	u, content, err := rendered(obj)
 	if err != nil {
 		return nil, err
 	}
-	want := applied{content: sha256.Sum256(body)}
-	u := &unstructured.Unstructured{}
-	if err := json.Unmarshal(body, &u.Object); err != nil {
-		return nil, err
-	}
-	unstructured.RemoveNestedField(u.Object, "status")
+	want := applied{content: content}
 	if found := base.found; found != nil {
-		want.uid, want.resourceVersion = found.GetUID(), found.GetResourceVersion()
-		if a.last(owner, u) == want {
+		want.uid, want.resourceVersion, want.generation = found.GetUID(), found.GetResourceVersion(), found.GetGeneration()
+		if a.last(owner, u.GetKind(), u.GetName()) == want {
 			return found, nil
 		}
 	}
@@ -99,9 +97,54 @@ func (a *applier) apply(ctx context.Context, owner *v1alpha1.FTPServer, obj clie
 	if err := a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), options...); err != nil {
 		return nil, err
 	}
-	want.uid, want.resourceVersion = u.GetUID(), u.GetResourceVersion()
+	want.uid, want.resourceVersion, want.generation = u.GetUID(), u.GetResourceVersion(), u.GetGeneration()
 	a.keep(owner, u, want)
 	return u, nil
+}
+
+// rendered is an object as it is sent, and what identifies its content.
+func rendered(obj client.Object) (*unstructured.Unstructured, [sha256.Size]byte, error) {
+	body, err := json.Marshal(obj)
+	if err != nil {
+		return nil, [sha256.Size]byte{}, err
+	}
+	u := &unstructured.Unstructured{}
+	if err := json.Unmarshal(body, &u.Object); err != nil {
+		return nil, [sha256.Size]byte{}, err
+	}
+	unstructured.RemoveNestedField(u.Object, "status")
+	return u, sha256.Sum256(body), nil
+}
+
+// untouched tells that nobody has changed the spec of a Deployment since this
+// process has written it.
+func (a *applier) untouched(owner *v1alpha1.FTPServer, d *appsv1.Deployment) bool {
+	last := a.last(owner, "Deployment", d.Name)
+	return last.uid == d.UID && last.generation == d.Generation
+}
+
+// changesTemplate asks the API server whether to apply a Deployment onto what was
+// found would change the pod template, and so replace the pod. Nothing is
+// written.
+func (a *applier) changesTemplate(ctx context.Context, want, found *appsv1.Deployment) (bool, error) {
+	u, _, err := rendered(want)
+	if err != nil {
+		return false, err
+	}
+	u.SetUID(found.UID)
+	u.SetResourceVersion(found.ResourceVersion)
+	err = a.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(u), client.FieldOwner(fieldOwner), client.ForceOwnership, client.DryRunAll)
+	if err != nil {
+		return false, err
+	}
+	would, err := asDeployment(u)
+	return err == nil && !equality.Semantic.DeepEqual(would.Spec.Template, found.Spec.Template), err
+}
+
+// asDeployment is a Deployment in its own type.
+func asDeployment(u *unstructured.Unstructured) (*appsv1.Deployment, error) {
+	d := &appsv1.Deployment{}
+	return d, runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, d)
 }
 
 // find looks in the cache first, and asks the API server where the cache knows
@@ -162,10 +205,10 @@ func (a *applier) metadata(obj client.Object) (*metav1.PartialObjectMetadata, er
 	return m, nil
 }
 
-func (a *applier) last(owner *v1alpha1.FTPServer, u *unstructured.Unstructured) applied {
+func (a *applier) last(owner *v1alpha1.FTPServer, kind, name string) applied {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.kept[client.ObjectKeyFromObject(owner)][u.GetKind()+"/"+u.GetName()]
+	return a.kept[client.ObjectKeyFromObject(owner)][kind+"/"+name]
 }
 
 func (a *applier) keep(owner *v1alpha1.FTPServer, u *unstructured.Unstructured, last applied) {

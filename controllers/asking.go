@@ -7,6 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/ftp-operator/ftp-operator/controllers/policy"
 )
 
 const (
@@ -75,7 +77,7 @@ func (a *asking) free(namespace string) {
 // pause is until when a silent pod is left alone. One that has become ready
 // since is likely to answer now.
 func (a *asking) pause(s silence, pod *corev1.Pod) time.Time {
-	if soon := s.last.Add(askAgainFirst); ready(pod) && !s.ready && soon.Before(s.until) {
+	if soon := s.last.Add(askAgainFirst); policy.PodReady(pod) && !s.ready && soon.Before(s.until) {
 		return soon
 	}
 	return s.until
@@ -86,7 +88,7 @@ func (a *asking) pause(s silence, pod *corev1.Pod) time.Time {
 func (a *asking) note(server client.ObjectKey, pod *corev1.Pod, problem string, now time.Time) (again time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s := silence{problem: problem, ready: ready(pod), last: now}
+	s := silence{problem: problem, ready: policy.PodReady(pod), last: now}
 	if problem != "" {
 		s.count = a.pods[server][pod.UID].count + 1
 		again = wait.Jitter(askAgainAfter(s.count), 0.2)

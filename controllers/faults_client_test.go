@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -53,6 +54,9 @@ type wire struct {
 	fired bool
 	dead  bool
 	stop  context.CancelFunc
+
+	// behind is what the cache has of Deployments and pods, where it lags.
+	behind *lag
 
 	// between is called before each call, with its index in calls.
 	between func(at int)
@@ -131,6 +135,9 @@ func (w *wire) cached() client.WithWatch {
 	funcs := w.funcs()
 	funcs.Get = func(ctx context.Context, _ client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 		return w.call(false, "Get", fmt.Sprintf("%T %s", o, key.Name), func() error {
+			if d, ok := o.(*appsv1.Deployment); ok && w.behind != nil {
+				return w.behind.get(key, d)
+			}
 			// Not as the operator: what the cache reads by list and watch, it may
 			// have no right to get.
 			err := kube.Get(ctx, key, o, opts...)
@@ -141,7 +148,12 @@ func (w *wire) cached() client.WithWatch {
 		})
 	}
 	funcs.List = func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
-		return w.call(false, "List", fmt.Sprintf("%T", list), func() error { return listIndexed(ctx, c, list, opts...) })
+		return w.call(false, "List", fmt.Sprintf("%T", list), func() error {
+			if w.behind != nil && w.behind.list(list) {
+				return nil
+			}
+			return listIndexed(ctx, c, list, opts...)
+		})
 	}
 	return interceptor.NewClient(operatorKube, funcs)
 }
@@ -195,7 +207,11 @@ func (w *wire) funcs() interceptor.Funcs {
 			return w.write("Patch", o, func() error { return c.Patch(ctx, o, p, opts...) })
 		},
 		Apply: func(ctx context.Context, c client.WithWatch, a runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-			return w.write("Apply", appliedObject(a), func() error { return c.Apply(ctx, a, opts...) })
+			o := appliedObject(a)
+			if len((&client.ApplyOptions{}).ApplyOptions(opts).DryRun) > 0 {
+				return w.call(false, "Try to apply", objectName(o), func() error { return c.Apply(ctx, a, opts...) })
+			}
+			return w.write("Apply", o, func() error { return c.Apply(ctx, a, opts...) })
 		},
 		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption) error {
 			return w.write("Patch "+sub, o, func() error { return c.SubResource(sub).Patch(ctx, o, p, opts...) })

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -26,14 +27,23 @@ type cluster struct {
 	started   int
 	// garbage tells that an owner was deleted.
 	garbage bool
+	// draining has pods that are told to end go on with their transfers.
+	draining bool
+	// problem is told of what must not be.
+	problem func(format string, args ...any)
 
 	mu   sync.Mutex
 	pods map[types.UID]*ranPod
 }
 
+// brokenImage is in the name of images that no node can pull.
+const brokenImage = "broken"
+
 // ranPod is a pod that runs.
 type ranPod struct {
 	host     string
+	ip       string
+	slot     string // the name of its Deployment
 	template string
 	poked    string
 	token    string
@@ -52,7 +62,7 @@ func (c *cluster) Status(ctx context.Context, t probe.Target) (*config.Status, e
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range c.pods {
-		if p.host != t.Host {
+		if p.host != t.Host || p.ip != t.IP {
 			continue
 		}
 		if t.Token == "" || t.Token != p.token {
@@ -76,6 +86,9 @@ func (c *cluster) tick(ctx context.Context) (moved bool, err error) {
 			return true, err
 		}
 	}
+	if bound, err := c.bind(ctx); err != nil || bound {
+		return true, err
+	}
 	var deployments appsv1.DeploymentList
 	if err := kube.List(ctx, &deployments, client.InNamespace(c.namespace)); err != nil {
 		return false, err
@@ -84,33 +97,66 @@ func (c *cluster) tick(ctx context.Context) (moved bool, err error) {
 	if err := kube.List(ctx, &pods, client.InNamespace(c.namespace)); err != nil {
 		return false, err
 	}
-	unwanted := map[string]*corev1.Pod{}
+	bySlot := map[string][]*corev1.Pod{}
 	for i := range pods.Items {
-		unwanted[pods.Items[i].Labels[render.LabelServer]+"-"+pods.Items[i].Labels[render.LabelSlot]] = &pods.Items[i]
+		slot := pods.Items[i].Labels[render.LabelServer] + "-" + pods.Items[i].Labels[render.LabelSlot]
+		bySlot[slot] = append(bySlot[slot], &pods.Items[i])
 	}
 	for i := range deployments.Items {
 		d := &deployments.Items[i]
 		if d.Labels[render.LabelServer] == "" {
 			continue // somebody else's
 		}
-		pod := unwanted[d.Name]
-		delete(unwanted, d.Name)
-		did, err := c.roll(ctx, d, pod)
+		did, err := c.roll(ctx, d, bySlot[d.Name])
 		if err != nil {
 			return false, fmt.Errorf("%s: %w", d.Name, err)
 		}
+		delete(bySlot, d.Name)
 		moved = moved || did
 	}
-	for _, pod := range unwanted {
-		moved = true
-		if err := c.end(ctx, pod); err != nil {
-			return false, err
+	for _, pods := range bySlot { // of Deployments that are gone
+		for _, pod := range pods {
+			did, err := c.stop(ctx, pod)
+			if err != nil {
+				return false, err
+			}
+			moved = moved || did
 		}
 	}
 	return moved, nil
 }
 
-// end ends a pod and what runs in it.
+// bind does what the volume controller would.
+func (c *cluster) bind(ctx context.Context) (bound bool, err error) {
+	var claims corev1.PersistentVolumeClaimList
+	if err := kube.List(ctx, &claims, client.InNamespace(c.namespace), client.HasLabels{render.LabelServer}); err != nil {
+		return false, err
+	}
+	for i := range claims.Items {
+		claim := &claims.Items[i]
+		if claim.Status.Phase == corev1.ClaimBound || !claim.DeletionTimestamp.IsZero() {
+			continue
+		}
+		bound, claim.Status.Phase = true, corev1.ClaimBound
+		if err := kube.Status().Update(ctx, claim); err != nil {
+			return true, err
+		}
+	}
+	return bound, nil
+}
+
+// stop tells a pod to end, and once it has finished its transfers ends it.
+func (c *cluster) stop(ctx context.Context, pod *corev1.Pod) (moved bool, err error) {
+	if pod.DeletionTimestamp.IsZero() {
+		return true, client.IgnoreNotFound(kube.Delete(ctx, pod))
+	}
+	if c.draining {
+		return false, nil
+	}
+	return true, c.end(ctx, pod)
+}
+
+// end ends a pod and what runs in it, at once.
 func (c *cluster) end(ctx context.Context, pod *corev1.Pod) error {
 	c.mu.Lock()
 	delete(c.pods, pod.UID)
@@ -118,26 +164,46 @@ func (c *cluster) end(ctx context.Context, pod *corev1.Pod) error {
 	return client.IgnoreNotFound(kube.Delete(ctx, pod, client.GracePeriodSeconds(0)))
 }
 
-// roll replaces, starts, ends or refreshes the pod of a Deployment.
-func (c *cluster) roll(ctx context.Context, d *appsv1.Deployment, pod *corev1.Pod) (moved bool, err error) {
+// roll replaces, starts, ends or refreshes the pods of a Deployment. As in
+// Kubernetes, Recreate waits for pods of another template to end, and not for
+// those of the same.
+func (c *cluster) roll(ctx context.Context, d *appsv1.Deployment, pods []*corev1.Pod) (moved bool, err error) {
 	template, err := json.Marshal(d.Spec.Template)
 	if err != nil {
 		return false, err
 	}
-	if pod != nil {
-		ran := c.pods[pod.UID]
-		switch {
-		case ran == nil || ran.template != string(template) || *d.Spec.Replicas == 0:
-			return true, c.end(ctx, pod)
-		case ran.poked != pod.Annotations[render.AnnotationPoked]:
-			return true, c.load(ctx, d, pod, string(template))
+	live, older, ending := (*corev1.Pod)(nil), false, false
+	for _, pod := range pods {
+		ran := c.ran(pod)
+		other := ran == nil || ran.template != string(template)
+		if !pod.DeletionTimestamp.IsZero() || other || *d.Spec.Replicas == 0 {
+			older, ending = older || other, true
+			did, err := c.stop(ctx, pod)
+			if err != nil || did {
+				return true, err
+			}
+			continue
 		}
-		return c.report(ctx, d, 1)
+		live = pod
 	}
-	if *d.Spec.Replicas == 0 {
-		return c.report(ctx, d, 0)
+	switch {
+	case live == nil && *d.Spec.Replicas > 0 && !older:
+		if ending {
+			c.problem("%s: a pod is started while one of the slot still ends", d.Name)
+		}
+		return true, c.run(ctx, d, string(template))
+	case live == nil:
+		return c.report(ctx, d, nil)
+	case c.ran(live).poked != live.Annotations[render.AnnotationPoked]:
+		return true, c.load(ctx, d, live, string(template))
 	}
-	return true, c.run(ctx, d, string(template))
+	return c.report(ctx, d, live)
+}
+
+func (c *cluster) ran(pod *corev1.Pod) *ranPod {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pods[pod.UID]
 }
 
 func (c *cluster) run(ctx context.Context, d *appsv1.Deployment, template string) error {
@@ -149,20 +215,30 @@ func (c *cluster) run(ctx context.Context, d *appsv1.Deployment, template string
 		},
 		Spec: d.Spec.Template.Spec,
 	}
+	pod.Spec.NodeName = "node" // so that it ends when it is told to, and not at once
 	if err := kube.Create(ctx, pod); err != nil {
 		return err
 	}
+	ip := fmt.Sprintf("127.1.%d.%d", c.started/250, c.started%250+1)
 	pod.Status = corev1.PodStatus{
 		Phase: corev1.PodRunning,
-		PodIP: "127.0.0.1", PodIPs: []corev1.PodIP{{IP: "127.0.0.1"}},
+		PodIP: ip, PodIPs: []corev1.PodIP{{IP: ip}},
 		HostIP: "192.0.2.7", HostIPs: []corev1.HostIP{{IP: "192.0.2.7"}},
 		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+	}
+	if broken(pod) {
+		pod.Status.Phase, pod.Status.Conditions[0].Status = corev1.PodPending, corev1.ConditionFalse
+		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.ContainerName, State: corev1.ContainerState{
+			Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "no such image"},
+		}}}
 	}
 	if err := kube.Status().Update(ctx, pod); err != nil {
 		return err
 	}
 	return c.load(ctx, d, pod, template)
 }
+
+func broken(pod *corev1.Pod) bool { return strings.Contains(pod.Spec.Containers[0].Image, brokenImage) }
 
 // load has a pod read the Secrets as they are now.
 func (c *cluster) load(ctx context.Context, d *appsv1.Deployment, pod *corev1.Pod, template string) error {
@@ -172,7 +248,7 @@ func (c *cluster) load(ctx context.Context, d *appsv1.Deployment, pod *corev1.Po
 		return err
 	}
 	p := &ranPod{
-		host: host(c.namespace, server), template: template,
+		host: host(c.namespace, server), ip: pod.Status.PodIP, slot: d.Name, template: template,
 		poked: pod.Annotations[render.AnnotationPoked], token: string(s.Data[render.KeyStatusToken]),
 	}
 	var err error
@@ -185,12 +261,18 @@ func (c *cluster) load(ctx context.Context, d *appsv1.Deployment, pod *corev1.Po
 	return nil
 }
 
-// report writes the status of a Deployment that has acted on its newest template.
-func (c *cluster) report(ctx context.Context, d *appsv1.Deployment, pods int32) (moved bool, err error) {
-	want := appsv1.DeploymentStatus{
-		ObservedGeneration: d.Generation, Replicas: pods, UpdatedReplicas: pods, ReadyReplicas: pods, AvailableReplicas: pods,
+// report writes the status of a Deployment that has acted on its newest template,
+// and has a pod of it or none.
+func (c *cluster) report(ctx context.Context, d *appsv1.Deployment, pod *corev1.Pod) (moved bool, err error) {
+	want := appsv1.DeploymentStatus{ObservedGeneration: d.Generation, Conditions: d.Status.Conditions}
+	if pod != nil {
+		want.Replicas, want.UpdatedReplicas = 1, 1
+		if !broken(pod) {
+			want.ReadyReplicas, want.AvailableReplicas = 1, 1
+		}
 	}
-	if d.Status.ObservedGeneration == want.ObservedGeneration && d.Status.AvailableReplicas == pods {
+	was := d.Status
+	if was.ObservedGeneration == want.ObservedGeneration && was.Replicas == want.Replicas && was.AvailableReplicas == want.AvailableReplicas {
 		return false, nil
 	}
 	d.Status = want
@@ -200,7 +282,7 @@ func (c *cluster) report(ctx context.Context, d *appsv1.Deployment, pods int32) 
 // childKinds are the kinds of which servers and users have children.
 var childKinds = []string{
 	"apps/v1/Deployment", "v1/Service", "v1/Secret", "v1/ConfigMap", "v1/ServiceAccount", "v1/PersistentVolumeClaim",
-	"networking.k8s.io/v1/NetworkPolicy",
+	"networking.k8s.io/v1/NetworkPolicy", "policy/v1/PodDisruptionBudget",
 }
 
 // collect deletes what belongs to an owner that is gone.

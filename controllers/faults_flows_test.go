@@ -139,6 +139,17 @@ var flows = []flow{
 			w.settle()
 		}
 	}, serverReady},
+	{"roll and scale", func(w *world) {
+		w.create(w.newServer(shared(3)))
+		w.settle()
+	}, func(w *world) {
+		w.set(func(s *v1alpha1.FTPServer) { s.Spec.Pod.Image = "example.com/new" })
+		w.settle()
+		w.scale(1)
+		w.settle()
+		w.scale(2)
+		w.settle()
+	}, serverReady},
 	{"prune", serverOnly, func(w *world) {
 		var s v1alpha1.FTPServer
 		w.read(theServer, &s)

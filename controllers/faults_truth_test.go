@@ -96,43 +96,54 @@ func (w *world) checkRuns(s *v1alpha1.FTPServer) {
 		w.problem("server: Ready with the configuration: %v", err)
 		return
 	}
-	if c.Log.Level != string(s.Spec.Logging.Level) || len(c.Passive.Ports) != int(s.Spec.Passive.PortsPerReplica) || string(c.TLS.Mode) != string(s.Spec.TLS.Mode) {
+	ports := render.Slots(s) * int(s.Spec.Passive.PortsPerReplica) // more while surplus slots drain
+	if c.Log.Level != string(s.Spec.Logging.Level) || len(c.Passive.Ports) < ports || string(c.TLS.Mode) != string(s.Spec.TLS.Mode) {
 		w.problem("server: Ready with an older configuration: %+v", c)
 	}
-	var d appsv1.Deployment
-	w.read(render.DeploymentName(s.Name, 0), &d)
-	image := s.Spec.Pod.Image
-	if image == "" {
-		image = testImage
-	}
 	if render.Replicas(s) == 0 {
-		if w.cluster.pod() != nil {
+		if len(w.cluster.running("")) > 0 {
 			w.problem("server: Ready, and the pod that is to end still runs")
 		}
 		return
-	}
-	if d.Status.ObservedGeneration != d.Generation || d.Spec.Template.Spec.Containers[0].Image != image {
-		w.problem("server: Ready with an older Deployment")
 	}
 	now, err := loaded(w.t.Context(), probe.Target{Host: host(w.namespace, s.Name), Token: string(secret.Data[render.KeyStatusToken])}, current)
 	if err != nil {
 		w.problem("server: Ready: %v", err)
 		return
 	}
-	pod := w.cluster.pod()
-	if pod == nil || fmt.Sprint(pod.loaded.Files) != fmt.Sprint(now.Files) {
-		w.problem("server: Ready, and the pod has not loaded what there is: %+v", pod)
+	for slot := range render.Replicas(s) {
+		w.checkSlot(s, render.DeploymentName(s.Name, slot), fmt.Sprint(now.Files))
 	}
 }
 
-// pod is the one that runs, or nil.
-func (c *cluster) pod() *ranPod {
+// checkSlot finds that a replica runs as the spec asks, with those files.
+func (w *world) checkSlot(s *v1alpha1.FTPServer, name, files string) {
+	var d appsv1.Deployment
+	w.read(name, &d)
+	image := s.Spec.Pod.Image
+	if image == "" {
+		image = testImage
+	}
+	if d.Status.ObservedGeneration != d.Generation || d.Spec.Template.Spec.Containers[0].Image != image {
+		w.problem("server: Ready with an older Deployment %s", name)
+	}
+	pods := w.cluster.running(name)
+	if len(pods) != 1 || fmt.Sprint(pods[0].loaded.Files) != files {
+		w.problem("server: Ready, and of %s one has not loaded what there is: %+v", name, pods)
+	}
+}
+
+// running are the pods that run, of one slot or, with "", of all.
+func (c *cluster) running(slot string) []*ranPod {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	var out []*ranPod
 	for _, p := range c.pods {
-		return p
+		if slot == "" || p.slot == slot {
+			out = append(out, p)
+		}
 	}
-	return nil
+	return out
 }
 
 // checkUser holds a status that was just written against what is so.
@@ -151,8 +162,10 @@ func (w *world) checkUser(told *v1alpha1.FTPUser) {
 		return
 	}
 	digest, err := entry.Digest()
-	if pod := w.cluster.pod(); err != nil || pod != nil && pod.loaded.Users[u.Username()] != digest {
-		w.problem("user %s: Ready, and the pod has not loaded it: %v", u.Name, err)
+	for _, pod := range w.cluster.running("") {
+		if err != nil || pod.loaded.Users[u.Username()] != digest {
+			w.problem("user %s: Ready, and a pod of %s has not loaded it: %v", u.Name, pod.slot, err)
+		}
 	}
 	ref := passwordRef(&u)
 	var secret corev1.Secret
@@ -249,7 +262,7 @@ func (w *world) read(name string, into client.Object) bool {
 func childrenOf(s *v1alpha1.FTPServer) []client.Object {
 	in := render.Input{Server: s, Image: testImage, Slots: render.Slots(s)}
 	for slot := range render.Replicas(s) {
-		in.Deployments = append(in.Deployments, slot)
+		in.Deployments = append(in.Deployments, render.SlotDeployment{Slot: slot, Replicas: 1})
 	}
 	out, err := render.Objects(in)
 	if err != nil {

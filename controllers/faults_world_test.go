@@ -39,6 +39,7 @@ type world struct {
 
 	mu       sync.Mutex
 	secrets  map[string]string // what is made once, as it was first written
+	taken    map[string]bool   // slots whose pod was ended for a newer one that does not serve yet
 	problems []string
 }
 
@@ -48,10 +49,11 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
 		t: t, namespace: namespace(t), wire: &wire{at: -1}, clock: &testClock{},
-		timers: map[string]time.Time{}, secrets: map[string]string{},
+		timers: map[string]time.Time{}, secrets: map[string]string{}, taken: map[string]bool{},
 	}
 	w.cluster = newCluster(w.namespace)
-	w.wire.wrote = w.wrote
+	w.cluster.problem = w.problem
+	w.wire.wrote, w.wire.before = w.wrote, w.checkRoll
 	w.boot()
 	t.Cleanup(w.leave)
 	return w
@@ -63,6 +65,7 @@ func (w *world) rival() *world {
 		t: w.t, namespace: w.namespace, wire: &wire{at: -1}, cluster: w.cluster, clock: w.clock,
 		timers: map[string]time.Time{}, secrets: map[string]string{},
 	}
+	r.wire.before = w.checkRoll
 	r.wire.wrote = func(verb string, o client.Object) {
 		w.wrote(verb, o) // one book of what is made once, and of what is said
 		r.changed = true

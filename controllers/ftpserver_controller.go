@@ -141,6 +141,9 @@ func (r *FTPServerReconciler) act(ctx context.Context, s *scope) error {
 		if err := r.hashPasswords(ctx, s); err != nil {
 			return &stepError{"read the passwords", err}
 		}
+		if err := r.roll(ctx, s); err != nil {
+			return &stepError{"look at the replicas", err}
+		}
 		if err := r.render(s); err != nil {
 			return &stepError{"render the objects", err}
 		}

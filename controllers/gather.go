@@ -27,12 +27,12 @@ type scope struct {
 	server *v1alpha1.FTPServer
 
 	// gathered
-	service   *corev1.Service
-	slots     []policy.Slot // those that are to run, in order
-	surplus   []policy.Slot // those that are not, and whose pods have yet to end
-	pods      []*corev1.Pod // of all slots, also of those that are not to run
-	users     []*v1alpha1.FTPUser
-	claimGone bool // the existing claim that the spec names is not there
+	service *corev1.Service
+	slots   []policy.Slot                 // those that are to run, in order
+	surplus []policy.Slot                 // those that are not, and whose pods have yet to end
+	pods    []*corev1.Pod                 // of all slots, also of those that are not to run
+	claim   *corev1.PersistentVolumeClaim // the existing one that the spec names; nil where it is not there
+	users   []*v1alpha1.FTPUser
 
 	// decided and made
 	addresses policy.Addresses
@@ -40,6 +40,7 @@ type scope struct {
 	// clients'; clientAddresses whether the server knows those all the same.
 	sourcesHidden   bool
 	clientAddresses v1alpha1.ClientAddresses
+	rollout         policy.Rollout
 	accepted        map[types.UID]policy.Finding
 	credentials     credentials
 	// carried are the Secrets, by name, that keep what was made for them before,
@@ -57,6 +58,7 @@ type scope struct {
 	taken    []string // children whose names are somebody else's
 	rejected []string // what the API server said of children
 	leaving  []string // children, ours or of that name, that are being deleted
+	portless bool     // the Service was rejected: it may lack ports that slots need
 
 	// observed
 	answers  []policy.Answer
@@ -80,43 +82,43 @@ func (r *FTPServerReconciler) gather(ctx context.Context, s *scope) error {
 		s.pods = append(s.pods, &pods.Items[i])
 	}
 	slices.SortFunc(s.pods, func(a, b *corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
-	if err := r.gatherSlots(ctx, s, in); err != nil {
+	if err := r.gatherClaim(ctx, s); err != nil {
 		return err
 	}
-	if err := r.gatherUsers(ctx, s, in); err != nil {
+	if err := r.gatherSlots(ctx, s); err != nil {
 		return err
 	}
-	return r.gatherClaim(ctx, s)
+	return r.gatherUsers(ctx, s, in)
 }
 
 // gatherSlots reads the slots that are to run, and those that have run.
-func (r *FTPServerReconciler) gatherSlots(ctx context.Context, s *scope, in client.InNamespace) error {
-	var deployments appsv1.DeploymentList
-	if err := r.Client.List(ctx, &deployments, in, client.MatchingLabels(render.Labels(s.server.Name))); err != nil {
+func (r *FTPServerReconciler) gatherSlots(ctx context.Context, s *scope) error {
+	deployments, err := s.deploymentsIn(ctx, r.Client)
+	if err != nil {
 		return err
 	}
 	found := map[int]policy.Slot{}
-	for i := range deployments.Items {
-		d := &deployments.Items[i]
-		if number, ok := render.SlotOf(d); ok && d.Name == render.DeploymentName(s.server.Name, number) && metav1.IsControlledBy(d, s.server) {
-			found[number] = policy.Slot{Number: number, Name: d.Name, Deployment: d}
+	at := func(number int) policy.Slot {
+		if slot, ok := found[number]; ok {
+			return slot
 		}
+		return policy.Slot{Number: number, Name: render.DeploymentName(s.server.Name, number), Deployment: deployments[number]}
+	}
+	for number := range deployments {
+		found[number] = at(number)
 	}
 	for _, p := range s.pods {
 		if number, ok := render.SlotOf(p); ok {
-			slot := found[number]
-			slot.Number, slot.Name = number, render.DeploymentName(s.server.Name, number)
+			slot := at(number)
 			slot.Pods = append(slot.Pods, p)
 			found[number] = slot
 		}
 	}
 	for i := range render.Replicas(s.server) {
-		slot, ok := found[i]
-		if !ok {
-			slot = policy.Slot{Number: i, Name: render.DeploymentName(s.server.Name, i)}
+		if slot := at(i); i == 0 || slot.Deployment != nil || s.mayBeShared() {
+			s.slots = append(s.slots, slot)
+			delete(found, i)
 		}
-		s.slots = append(s.slots, slot)
-		delete(found, i)
 	}
 	for _, number := range slices.Sorted(maps.Keys(found)) {
 		if slot := found[number]; !slot.Ended() {
@@ -124,6 +126,22 @@ func (r *FTPServerReconciler) gatherSlots(ctx context.Context, s *scope, in clie
 		}
 	}
 	return nil
+}
+
+// deploymentsIn reads the Deployments of the slots, by number.
+func (s *scope) deploymentsIn(ctx context.Context, from client.Reader) (map[int]*appsv1.Deployment, error) {
+	var list appsv1.DeploymentList
+	if err := from.List(ctx, &list, client.InNamespace(s.server.Namespace), client.MatchingLabels(render.Labels(s.server.Name))); err != nil {
+		return nil, err
+	}
+	found := map[int]*appsv1.Deployment{}
+	for i := range list.Items {
+		d := &list.Items[i]
+		if number, ok := render.SlotOf(d); ok && d.Name == render.DeploymentName(s.server.Name, number) && metav1.IsControlledBy(d, s.server) {
+			found[number] = d
+		}
+	}
+	return found, nil
 }
 
 // portSlots is how many slots the Service has passive ports for. Those of a slot
@@ -151,13 +169,33 @@ func (r *FTPServerReconciler) gatherUsers(ctx context.Context, s *scope, in clie
 }
 
 func (r *FTPServerReconciler) gatherClaim(ctx context.Context, s *scope) error {
-	v := s.server.Spec.Storage.Volume
-	if v == nil || v.ExistingClaimRef == nil {
+	ref := s.claimRef()
+	if ref == nil {
 		return nil
 	}
-	err := r.Client.Get(ctx, s.key(v.ExistingClaimRef.Name), &corev1.PersistentVolumeClaim{})
-	s.claimGone = err != nil
+	claim := &corev1.PersistentVolumeClaim{}
+	err := r.Client.Get(ctx, s.key(ref.Name), claim)
+	if err == nil {
+		s.claim = claim
+	}
 	return client.IgnoreNotFound(err)
+}
+
+// claimRef is the claim that the spec refers to, or nil.
+func (s *scope) claimRef() *v1alpha1.LocalReference {
+	if v := s.server.Spec.Storage.Volume; v != nil {
+		return v.ExistingClaimRef
+	}
+	return nil
+}
+
+// claimGone tells that the claim that the spec refers to is not there.
+func (s *scope) claimGone() bool { return s.claimRef() != nil && s.claim == nil }
+
+// mayBeShared tells whether another slot may be made, on the volume that there
+// is. Of a new volume the schema has seen to it.
+func (s *scope) mayBeShared() bool {
+	return s.claimRef() == nil || policy.VolumeShared(s.server, s.claim)
 }
 
 // decide draws the conclusions that rendering needs.
@@ -229,15 +267,6 @@ func (s *scope) wanted() policy.Wanted {
 	return policy.Wanted{Files: s.out.Files, Newer: newer}
 }
 
-// deployments are the slots that have a Deployment, or are to have one.
-func (s *scope) deployments() []int {
-	var out []int
-	for _, slot := range slices.Concat(s.slots, s.surplus) {
-		out = append(out, slot.Number)
-	}
-	return out
-}
-
 // render builds the objects. A spec that the server would refuse is told, not
 // returned: only an edit helps.
 func (r *FTPServerReconciler) render(s *scope) error {
@@ -249,6 +278,7 @@ func (r *FTPServerReconciler) render(s *scope) error {
 	s.out, err = render.Objects(render.Input{
 		Server:            s.server,
 		Image:             r.Image,
+		SharedVolume:      policy.VolumeShared(s.server, s.claim),
 		Slots:             s.portSlots(),
 		Deployments:       s.deployments(),
 		Service:           s.service,

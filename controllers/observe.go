@@ -55,7 +55,7 @@ func (r *FTPServerReconciler) ask(ctx context.Context, s *scope, slot string, po
 	done, twice, problem, in := r.asking.turn(client.ObjectKeyFromObject(s.server), pod, r.Now())
 	if done != nil {
 		var err error
-		if a.Status, err = r.question(ctx, s, pod, twice && ready(pod)); err != nil {
+		if a.Status, err = r.question(ctx, s, pod, twice && policy.PodReady(pod)); err != nil {
 			problem = err.Error()
 		}
 		in = done(problem, r.Now())
@@ -66,7 +66,7 @@ func (r *FTPServerReconciler) ask(ctx context.Context, s *scope, slot string, po
 		return a, in // to find out whether it stays silent
 	}
 	a.Problem = problem
-	if !ready(pod) {
+	if !policy.PodReady(pod) {
 		return a, 0 // that it has become ready wakes us
 	}
 	return a, in
@@ -134,7 +134,7 @@ func (s *scope) behind() []*corev1.Pod {
 				if a.Pod != pod.Name || policy.Loaded(a, s.out.Files).OK() {
 					continue
 				}
-				if a.Status != nil || ready(pod) {
+				if a.Status != nil || policy.PodReady(pod) {
 					out = append(out, pod)
 				}
 			}
@@ -156,15 +156,6 @@ func (s *scope) caughtUp(pod *corev1.Pod) bool {
 // answered tells that a pod has answered.
 func (s *scope) answered(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(s.answers, func(a policy.Answer) bool { return a.Pod == pod.Name && a.Status != nil })
-}
-
-func ready(pod *corev1.Pod) bool {
-	for _, c := range pod.Status.Conditions {
-		if c.Type == corev1.PodReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }
 
 // verdicts are what the server's pass found of each user.

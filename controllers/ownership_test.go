@@ -36,9 +36,9 @@ func TestDriftIsCorrected(t *testing.T) {
 	change(t, &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "files-config"}}, func(s *corev1.Secret) {
 		s.Data["config.v2.yaml"] = []byte("listen: nowhere")
 	})
-	change(t, &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "files-0"}}, func(d *appsv1.Deployment) {
-		d.Spec.Template.Spec.Containers[0].Image = "other"
-	})
+	drifted := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "files-0"}}
+	change(t, drifted, func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "other" })
+	reportDeployment(t, drifted, 1) // as Kubernetes acts on it first
 	remove(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "files-ca"}})
 	eventually(t, func() error {
 		var svc corev1.Service

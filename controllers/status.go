@@ -58,10 +58,7 @@ func onlyOnto(before client.Object) client.Patch {
 }
 
 func (s *scope) findings() []policy.Named {
-	references := s.references
-	if s.claimGone {
-		references = append([]policy.Finding{policy.ClaimMissing(s.server.Spec.Storage.Volume.ExistingClaimRef.Name)}, references...)
-	}
+	references := append(s.claimFindings(), s.references...)
 	pendingPorts := render.PortsPending(s.server, s.service, s.portSlots())
 	return []policy.Named{
 		{Type: v1alpha1.ConditionAccepted, Finding: policy.ServerAccepted(s.invalid, s.taken, s.leaving, s.rejected)},
@@ -69,9 +66,20 @@ func (s *scope) findings() []policy.Named {
 		{Type: v1alpha1.ConditionCertificatesValid, Finding: s.validity},
 		{Type: v1alpha1.ConditionAddressAssigned, Finding: policy.AddressAssigned(s.server, len(s.slots), s.addresses, pendingPorts)},
 		{Type: v1alpha1.ConditionClientAddressesKnown, Finding: policy.ClientAddressesKnown(s.server.Spec, s.service), Advisory: true},
-		{Type: v1alpha1.ConditionWorkloadAvailable, Finding: policy.WorkloadAvailable(s.slots, s.pods)},
+		{Type: v1alpha1.ConditionWorkloadAvailable, Finding: policy.WorkloadAvailable(s.slots, s.surplus, s.pods)},
 		{Type: v1alpha1.ConditionProgrammed, Finding: s.programmed()},
 	}
+}
+
+// claimFindings are what is wrong with the claim that the spec refers to.
+func (s *scope) claimFindings() []policy.Finding {
+	switch n := render.Replicas(s.server); {
+	case s.claimGone():
+		return []policy.Finding{policy.ClaimMissing(s.claimRef().Name)}
+	case n > 1 && !s.mayBeShared():
+		return []policy.Finding{policy.VolumeNotShared(s.claim, n)}
+	}
+	return nil
 }
 
 // livePods counts the pods that are not ending.

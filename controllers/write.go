@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -33,8 +34,11 @@ func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
 		s.out = render.Output{} // so that no pod is measured by it
 		return nil
 	}
+	if err := r.allocate(ctx, s, found); err != nil {
+		return err
+	}
 	for i, obj := range s.out.Objects {
-		if found[i] != nil && leaving(found[i]) != nil {
+		if found[i] != nil && leaving(found[i]) != nil || s.tooEarly(obj) {
 			continue
 		}
 		now, err := r.applyOne(ctx, s, obj, found[i])
@@ -45,6 +49,8 @@ func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
 		case err == nil:
 		case rejected(err):
 			s.rejected = append(s.rejected, policy.Rejection(called(obj), err.Error()))
+			_, isService := obj.(*corev1.Service)
+			s.portless = s.portless || isService
 		default:
 			return &stepError{"apply " + called(obj), err}
 		}
@@ -52,11 +58,56 @@ func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
 	return r.prune(ctx, s)
 }
 
+// allocate has Kubernetes allocate the node ports that passive ports still lack,
+// and renders once more with them: no configuration is ever without, in which
+// PASV would be refused to all for as long. A Service that is rejected is
+// rejected once more, and told of, when it is applied in its turn.
+func (r *FTPServerReconciler) allocate(ctx context.Context, s *scope, found []client.Object) error {
+	if !render.PortsPending(s.server, s.service, s.portSlots()) {
+		return nil
+	}
+	i := slices.IndexFunc(s.out.Objects, func(o render.Object) bool { _, is := o.(*corev1.Service); return is })
+	if found[i] != nil && leaving(found[i]) != nil {
+		return nil
+	}
+	now, err := r.applyOne(ctx, s, s.out.Objects[i], found[i])
+	if rejected(err) {
+		return nil
+	}
+	if err != nil {
+		return &stepError{"apply " + called(s.out.Objects[i]), err}
+	}
+	if u, raw := now.(*unstructured.Unstructured); raw {
+		svc := &corev1.Service{}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, svc); err != nil {
+			return err
+		}
+		now, s.service = svc, svc
+	}
+	found[i] = now
+	return r.render(s)
+}
+
+// tooEarly tells of the first Deployment of a slot whose ports the Service does
+// not have, as it was rejected: clients would be led to a pod whose data
+// connections lead nowhere.
+func (s *scope) tooEarly(obj render.Object) bool {
+	if _, ok := obj.(*appsv1.Deployment); !ok || !s.portless {
+		return false
+	}
+	slot := s.slotOf(obj.GetName())
+	return slot != nil && slot.Number > 0 && slot.Deployment == nil
+}
+
 // applyOne writes one object. A Secret with what was made for it before is
 // written onto the very version that this was read from, or where there was
 // none: another operator, whose lease is lost and who does not know it yet, may
-// have made the same meanwhile, and what it has handed out stays.
+// have made the same meanwhile, and what it has handed out stays. A Deployment is
+// written onto the version that was judged, as its pod may end for it.
 func (r *FTPServerReconciler) applyOne(ctx context.Context, s *scope, obj render.Object, found client.Object) (client.Object, error) {
+	if _, isDeployment := obj.(*appsv1.Deployment); isDeployment {
+		return r.applier.apply(ctx, s.server, obj, s.judged(obj.GetName()))
+	}
 	read, carried := s.carried[obj.GetName()]
 	if _, isSecret := obj.(*corev1.Secret); !carried || !isSecret {
 		return r.applier.apply(ctx, s.server, obj, onto(found))
@@ -106,22 +157,28 @@ func called(obj render.Object) string {
 // that was gathered may not know of the newest template, and would be told as
 // available.
 func (s *scope) follow(now client.Object) error {
-	d, ok := now.(*appsv1.Deployment)
-	if u, raw := now.(*unstructured.Unstructured); raw && u.GetKind() == "Deployment" {
-		d, ok = &appsv1.Deployment{}, true
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, d); err != nil {
-			return err
-		}
+	u, raw := now.(*unstructured.Unstructured)
+	if !raw || u.GetKind() != "Deployment" {
+		return nil // it was not written, and is in its slot already
 	}
-	if !ok {
-		return nil
+	d, err := asDeployment(u)
+	if err != nil {
+		return err
 	}
-	for i := range s.slots {
-		if s.slots[i].Name == d.Name {
-			s.slots[i].Deployment = d
-		}
+	if slot := s.slotOf(d.Name); slot != nil {
+		slot.Deployment = d
+		slot.Outdated = slot.Outdated && !s.renews(*slot)
 	}
 	return nil
+}
+
+// judged is the Deployment of a slot as the pass has judged it.
+func (s *scope) judged(name string) target {
+	slot := s.slotOf(name)
+	if slot == nil || slot.Deployment == nil {
+		return target{}
+	}
+	return target{found: slot.Deployment, uid: slot.Deployment.UID, version: slot.Deployment.ResourceVersion}
 }
 
 // rejected tells that the API server, or a policy in it, will not have the

@@ -53,7 +53,7 @@ func cutOff(p *corev1.Pod) {
 	}
 }
 
-func slots(pods ...[]*corev1.Pod) (out []policy.Slot) {
+func slotsOf(pods ...[]*corev1.Pod) (out []policy.Slot) {
 	for i, p := range pods {
 		out = append(out, policy.Slot{Number: i, Pods: p})
 	}
@@ -89,26 +89,26 @@ func TestFindAddresses(t *testing.T) {
 			"[2001:db8::1]", "[]"},
 		"still of another type": {policy.Reach{Type: nodePort, Service: live(clusterIP)}, "[10.0.0.1 fd00::1] outdated", "[10.0.0.1]"},
 
-		"node of the pod": {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(one(on("192.0.2.7", "2001:db8::7")))},
+		"node of the pod": {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slotsOf(one(on("192.0.2.7", "2001:db8::7")))},
 			"[192.0.2.7 2001:db8::7]", "[192.0.2.7]"},
-		"no pod yet":          {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(nil)}, "[] pending", "[] pending"},
+		"no pod yet":          {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slotsOf(nil)}, "[] pending", "[] pending"},
 		"none is to run":      {policy.Reach{Type: nodePort, Service: live(nodePort), Told: ips("192.0.2.7")}, "[] pending", "[] pending"},
-		"the pod is ending":   {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(one(on("192.0.2.7"), ending))}, "[192.0.2.7]", "[192.0.2.7]"},
-		"the next one":        {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(append(one(on("192.0.2.7"), ending), one(on("192.0.2.8"))...))}, "[192.0.2.8]", "[192.0.2.8]"},
-		"between two pods":    {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(one()), Told: ips("192.0.2.7")}, "[192.0.2.7] pending", "[] pending"},
-		"the node is lost":    {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(one(on("192.0.2.7"), cutOff)), Told: ips("192.0.2.7")}, "[192.0.2.7] pending", "[] pending"},
-		"an evicted pod":      {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slots(one(on("192.0.2.7"), ended))}, "[] pending", "[] pending"},
-		"told of a ClusterIP": {policy.Reach{Type: clusterIP, Service: live(nodePort), Slots: slots(one()), Told: ips("10.0.0.1")}, "[] pending outdated", "[] pending"},
+		"the pod is ending":   {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slotsOf(one(on("192.0.2.7"), ending))}, "[192.0.2.7]", "[192.0.2.7]"},
+		"the next one":        {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slotsOf(append(one(on("192.0.2.7"), ending), one(on("192.0.2.8"))...))}, "[192.0.2.8]", "[192.0.2.8]"},
+		"between two pods":    {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slotsOf(one()), Told: ips("192.0.2.7")}, "[192.0.2.7] pending", "[] pending"},
+		"the node is lost":    {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slotsOf(one(on("192.0.2.7"), cutOff)), Told: ips("192.0.2.7")}, "[192.0.2.7] pending", "[] pending"},
+		"an evicted pod":      {policy.Reach{Type: nodePort, Service: live(nodePort), Slots: slotsOf(one(on("192.0.2.7"), ended))}, "[] pending", "[] pending"},
+		"told of a ClusterIP": {policy.Reach{Type: clusterIP, Service: live(nodePort), Slots: slotsOf(one()), Told: ips("10.0.0.1")}, "[] pending outdated", "[] pending"},
 
-		"any node, in order": {policy.Reach{Type: nodePort, Service: two, Slots: slots(one(on("192.0.2.10", "2001:db8::a")), one(on("192.0.2.9", "2001:db8::9")), one(on("192.0.2.9", "2001:db8::9")))},
+		"any node, in order": {policy.Reach{Type: nodePort, Service: two, Slots: slotsOf(one(on("192.0.2.10", "2001:db8::a")), one(on("192.0.2.9", "2001:db8::9")), one(on("192.0.2.9", "2001:db8::9")))},
 			"[192.0.2.9 2001:db8::9 192.0.2.10 2001:db8::a]", "[192.0.2.9 192.0.2.10]"},
-		"a slot between two pods": {policy.Reach{Type: nodePort, Service: two, Slots: slots(one(), one(on("192.0.2.9"))), Told: ips("192.0.2.8", "192.0.2.9")},
+		"a slot between two pods": {policy.Reach{Type: nodePort, Service: two, Slots: slotsOf(one(), one(on("192.0.2.9"))), Told: ips("192.0.2.8", "192.0.2.9")},
 			"[192.0.2.8 192.0.2.9]", "[192.0.2.8 192.0.2.9]"},
-		"a slot has moved": {policy.Reach{Type: nodePort, Service: two, Slots: slots(append(one(on("192.0.2.8"), ending), one(on("192.0.2.7"))...), one(on("192.0.2.9"))), Told: ips("192.0.2.8", "192.0.2.9")},
+		"a slot has moved": {policy.Reach{Type: nodePort, Service: two, Slots: slotsOf(append(one(on("192.0.2.8"), ending), one(on("192.0.2.7"))...), one(on("192.0.2.9"))), Told: ips("192.0.2.8", "192.0.2.9")},
 			"[192.0.2.7 192.0.2.9]", "[192.0.2.7 192.0.2.9]"},
-		"one of two nodes is lost": {policy.Reach{Type: nodePort, Service: two, Slots: slots(one(on("192.0.2.8"), cutOff), one(on("192.0.2.9"))), Told: ips("192.0.2.8", "192.0.2.9")},
+		"one of two nodes is lost": {policy.Reach{Type: nodePort, Service: two, Slots: slotsOf(one(on("192.0.2.8"), cutOff), one(on("192.0.2.9"))), Told: ips("192.0.2.8", "192.0.2.9")},
 			"[192.0.2.9]", "[192.0.2.9]"},
-		"no slot has a pod": {policy.Reach{Type: nodePort, Service: two, Slots: slots(one(), one())}, "[] pending", "[] pending"},
+		"no slot has a pod": {policy.Reach{Type: nodePort, Service: two, Slots: slotsOf(one(), one())}, "[] pending", "[] pending"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := policy.FindAddresses(tc.reach)
@@ -148,7 +148,7 @@ func TestMoreAddressesThanTold(t *testing.T) {
 	for i := range 64 {
 		nodes = append(nodes, one(on(fmt.Sprintf("192.0.2.%d", 100+i))))
 	}
-	got := policy.FindAddresses(policy.Reach{Type: v1alpha1.ServiceNodePort, Service: live(v1alpha1.ServiceNodePort, throughCluster), Slots: slots(nodes...)})
+	got := policy.FindAddresses(policy.Reach{Type: v1alpha1.ServiceNodePort, Service: live(v1alpha1.ServiceNodePort, throughCluster), Slots: slotsOf(nodes...)})
 	if len(got.List) != 32 || got.List[0].Value != "192.0.2.100" {
 		t.Errorf("told are %v", got.List)
 	}
@@ -216,7 +216,7 @@ func TestAddressAssigned(t *testing.T) {
 			s.Spec.Service.Type = tc.kind
 			reach := policy.Reach{Type: tc.kind, Service: tc.svc}
 			if tc.replicas > 0 {
-				reach.Slots = slots(one())
+				reach.Slots = slotsOf(one())
 			}
 			got := policy.AddressAssigned(s, tc.replicas, policy.FindAddresses(reach), tc.pendingPorts)
 			if got.Reason != tc.reason || !strings.Contains(got.Message, tc.message) || tc.not != "" && strings.Contains(got.Message, tc.not) {

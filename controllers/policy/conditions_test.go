@@ -5,10 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers/policy"
@@ -76,75 +74,6 @@ func pod(name string, change ...func(*corev1.Pod)) *corev1.Pod {
 		f(p)
 	}
 	return p
-}
-
-func deployment(observed int64, updated, available int32) *appsv1.Deployment {
-	d := &appsv1.Deployment{}
-	d.Generation = 2
-	d.Spec.Replicas = ptr.To[int32](1)
-	d.Status = appsv1.DeploymentStatus{ObservedGeneration: observed, UpdatedReplicas: updated, AvailableReplicas: available}
-	return d
-}
-
-func TestSlotAvailable(t *testing.T) {
-	waiting := func(p *corev1.Pod) {
-		p.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{
-			Waiting: &corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "no such image"},
-		}}}
-	}
-	homeless := func(p *corev1.Pod) {
-		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0/3 nodes"}}
-	}
-	failing := deployment(2, 0, 0)
-	failing.Status.Conditions = []appsv1.DeploymentCondition{{
-		Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: "quota",
-	}}
-	for name, tc := range map[string]struct {
-		slot    policy.Slot
-		reason  v1alpha1.Reason
-		message string
-	}{
-		"no Deployment":      {policy.Slot{Name: "f-0"}, v1alpha1.ReasonRollingOut, "has yet to act"},
-		"not acted on":       {policy.Slot{Deployment: deployment(1, 1, 1)}, v1alpha1.ReasonRollingOut, "has yet to act"},
-		"old pod still ends": {policy.Slot{Deployment: deployment(2, 0, 0), Pods: []*corev1.Pod{pod("p")}}, v1alpha1.ReasonRollingOut, "finishes its transfers"},
-		"no pod":             {policy.Slot{Deployment: deployment(2, 0, 0)}, v1alpha1.ReasonPodNotReady, "has no pod yet"},
-		"no pod allowed":     {policy.Slot{Deployment: failing}, v1alpha1.ReasonPodNotReady, "quota"},
-		"image":              {policy.Slot{Deployment: deployment(2, 1, 0), Pods: []*corev1.Pod{pod("p", waiting)}}, v1alpha1.ReasonPodNotReady, "ImagePullBackOff: no such image"},
-		"no node":            {policy.Slot{Deployment: deployment(2, 1, 0), Pods: []*corev1.Pod{pod("p", homeless)}}, v1alpha1.ReasonPodNotReady, "0/3 nodes"},
-		"not ready":          {policy.Slot{Deployment: deployment(2, 1, 0), Pods: []*corev1.Pod{pod("p")}}, v1alpha1.ReasonPodNotReady, "p is not ready"},
-		"ready":              {policy.Slot{Deployment: deployment(2, 1, 1), Pods: []*corev1.Pod{pod("p")}}, v1alpha1.ReasonWorkloadAvailable, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := policy.SlotAvailable(tc.slot)
-			if got.Reason != tc.reason || !strings.Contains(got.Message, tc.message) {
-				t.Errorf("got %+v", got)
-			}
-		})
-	}
-}
-
-// With nothing to run, the last pod must have ended; one that has, and was left
-// lying, does not count.
-func TestWorkloadThatIsToEnd(t *testing.T) {
-	pod := func(phase corev1.PodPhase) []*corev1.Pod {
-		return []*corev1.Pod{{Status: corev1.PodStatus{Phase: phase}}}
-	}
-	for name, tc := range map[string]struct {
-		pods []*corev1.Pod
-		want v1alpha1.Reason
-	}{
-		"none":     {nil, v1alpha1.ReasonScaledToZero},
-		"runs":     {pod(corev1.PodRunning), v1alpha1.ReasonRollingOut},
-		"to start": {pod(corev1.PodPending), v1alpha1.ReasonRollingOut},
-		"evicted":  {pod(corev1.PodFailed), v1alpha1.ReasonScaledToZero},
-		"ended":    {pod(corev1.PodSucceeded), v1alpha1.ReasonScaledToZero},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := policy.WorkloadAvailable(nil, tc.pods); got.Reason != tc.want {
-				t.Errorf("got %+v, want %s", got, tc.want)
-			}
-		})
-	}
 }
 
 func TestServerAccepted(t *testing.T) {

@@ -55,6 +55,7 @@ var needsEdit = []v1alpha1.Reason{
 	v1alpha1.ReasonUsernameConflict,
 	v1alpha1.ReasonClientAddressesHidden,
 	v1alpha1.ReasonServerFull,
+	v1alpha1.ReasonVolumeNotShared,
 	v1alpha1.ReasonSecretKeyNotFound,
 	v1alpha1.ReasonInvalidPassword,
 	v1alpha1.ReasonUnsupportedByServer,

@@ -2,107 +2,128 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/utils/ptr"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 )
 
-// Slot is a replica as it was gathered.
-type Slot struct {
-	Number int
-	// Name is that of its Deployment.
-	Name string
-	// Deployment is nil where there is none yet.
-	Deployment *appsv1.Deployment
-	// Pods are the slot's, also those that are ending.
-	Pods []*corev1.Pod
-}
+// urgency orders what may be wrong with a slot: of several slots, the one that
+// needs somebody most is told of.
+var urgency = []v1alpha1.Reason{v1alpha1.ReasonRolloutStopped, v1alpha1.ReasonPodNotReady, v1alpha1.ReasonRollingOut}
 
-// Live are the pods that are not ending.
-func (s Slot) Live() []*corev1.Pod {
-	var out []*corev1.Pod
-	for _, p := range s.Pods {
-		if p.DeletionTimestamp.IsZero() {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-// Ended tells of a slot that is not to run that nothing of it runs any more, and
-// nothing is about to.
-func (s Slot) Ended() bool {
-	if len(s.Pods) > 0 {
-		return false
-	}
-	d := s.Deployment
-	return d == nil || (ptr.Deref(d.Spec.Replicas, 1) == 0 && d.Status.ObservedGeneration >= d.Generation && d.Status.Replicas == 0)
-}
-
-// WorkloadAvailable judges the slots that are to run. pods are all of the
-// server's: with no slot to run, the last of them has to end first.
-func WorkloadAvailable(slots []Slot, pods []*corev1.Pod) Finding {
+// WorkloadAvailable judges the slots that are to run, and surplus ones whose
+// pods have yet to end. pods are all of the server's: with no slot to run, the
+// last of them has to end first.
+func WorkloadAvailable(slots, surplus []Slot, pods []*corev1.Pod) Finding {
 	if len(slots) == 0 {
-		for _, p := range pods {
-			if p.Status.Phase != corev1.PodSucceeded && p.Status.Phase != corev1.PodFailed {
-				return no(v1alpha1.ReasonRollingOut, fmt.Sprintf("The pod %s finishes its transfers and ends, as spec.replicas is 0", p.Name))
-			}
-		}
-		return yes(v1alpha1.ReasonScaledToZero, "No pod runs, as spec.replicas is 0")
+		return scaledToZero(pods)
 	}
-	for _, s := range slots {
-		if f := SlotAvailable(s); !f.OK() {
-			return f
+	waiting := names(slices.DeleteFunc(slices.Clone(slots), func(s Slot) bool { return !s.Outdated || !s.up() }))
+	if worst, found := worstOf(slots, len(waiting) > 0); found {
+		if worst.Reason == v1alpha1.ReasonRolloutStopped && len(waiting) > 0 {
+			worst.Message += ". As they were stay " + strings.Join(waiting, ", ")
 		}
+		return worst
+	}
+	if len(waiting) > 0 {
+		return no(v1alpha1.ReasonRollingOut, "Yet to be replaced, one at a time: "+strings.Join(waiting, ", "))
+	}
+	if len(surplus) > 0 {
+		return yes(v1alpha1.ReasonScalingDown, fmt.Sprintf(
+			"Every replica's pod is ready. No longer asked for, and finishing their transfers: %s", strings.Join(names(surplus), ", ")))
 	}
 	return yes(v1alpha1.ReasonWorkloadAvailable, "Every replica's pod is ready")
 }
 
-// SlotAvailable judges one slot: its Deployment has acted on its newest
-// template, and the pod of it is ready.
+// worstOf is what is found of the slot that needs somebody most, of those that
+// are not up. waits tells that others wait for it to be renewed themselves: what
+// fails then has stopped the rollout, also where it had come up before.
+func worstOf(slots []Slot, waits bool) (worst Finding, found bool) {
+	for _, s := range slots {
+		f := SlotAvailable(s)
+		if f.OK() || (s.Outdated && s.up()) {
+			continue
+		}
+		if f.Reason == v1alpha1.ReasonPodNotReady && waits && !s.Outdated {
+			if _, fails := trouble(s); fails {
+				f.Reason = v1alpha1.ReasonRolloutStopped
+			}
+		}
+		if !found || slices.Index(urgency, f.Reason) < slices.Index(urgency, worst.Reason) {
+			worst, found = f, true
+		}
+	}
+	return worst, found
+}
+
+func scaledToZero(pods []*corev1.Pod) Finding {
+	for _, p := range pods {
+		if !PodEnded(p) {
+			return no(v1alpha1.ReasonRollingOut, fmt.Sprintf("The pod %s finishes its transfers and ends, as spec.replicas is 0", p.Name))
+		}
+	}
+	return yes(v1alpha1.ReasonScaledToZero, "No pod runs, as spec.replicas is 0")
+}
+
+func names(slots []Slot) []string {
+	out := make([]string, len(slots))
+	for i, s := range slots {
+		out[i] = s.Name
+	}
+	return out
+}
+
+// SlotAvailable judges one slot that is to run: its Deployment has the newest
+// template and has acted on it, and the pod of it is ready.
 func SlotAvailable(s Slot) Finding {
 	d := s.Deployment
 	switch {
-	case d == nil || d.Status.ObservedGeneration < d.Generation:
+	case d == nil || !observed(d):
 		return no(v1alpha1.ReasonRollingOut, fmt.Sprintf("Kubernetes has yet to act on the Deployment %s", s.Name))
-	case d.Status.UpdatedReplicas < ptr.Deref(d.Spec.Replicas, 1) && len(s.Pods) > 0:
+	case d.Status.UpdatedReplicas == 0 && len(s.running()) > 0:
 		return no(v1alpha1.ReasonRollingOut, fmt.Sprintf("A pod of %s finishes its transfers before the new one starts", s.Name))
-	case d.Status.AvailableReplicas < ptr.Deref(d.Spec.Replicas, 1):
-		return no(v1alpha1.ReasonPodNotReady, podProblem(s))
+	case d.Status.UpdatedReplicas == 0, d.Status.AvailableReplicas == 0:
+		return notUp(s)
+	case s.Outdated:
+		return no(v1alpha1.ReasonRollingOut, fmt.Sprintf("The pod of %s is yet to be replaced", s.Name))
 	}
 	return yes(v1alpha1.ReasonWorkloadAvailable, "")
 }
 
-// notReady says what keeps a pod from being ready.
-func notReady(p *corev1.Pod) string {
-	for _, c := range p.Status.ContainerStatuses {
-		if w := c.State.Waiting; w != nil {
-			return strings.TrimSuffix(fmt.Sprintf("The pod %s waits: %s: %s", p.Name, w.Reason, w.Message), ": ")
-		}
+// notUp is the finding for a slot without a pod that serves. A rollout has
+// stopped as soon as Kubernetes says that the new pod fails; until then it may
+// still come up. What came up before, and then went down, is no rollout.
+func notUp(s Slot) Finding {
+	message, fails := trouble(s)
+	switch {
+	case rolledOut(s.Deployment) || (fails && s.Outdated):
+		return no(v1alpha1.ReasonPodNotReady, message)
+	case fails:
+		return no(v1alpha1.ReasonRolloutStopped, fmt.Sprintf("The replica %s does not come up: %s", s.Name, message))
 	}
-	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-			return fmt.Sprintf("The pod %s finds no node: %s", p.Name, c.Message)
-		}
-	}
-	return fmt.Sprintf("The pod %s is not ready", p.Name)
+	return no(v1alpha1.ReasonRollingOut, message)
 }
 
-// podProblem says what keeps the slot's pod from being ready.
-func podProblem(s Slot) string {
-	if live := s.Live(); len(live) > 0 {
-		return notReady(live[0])
-	}
-	if d := s.Deployment; d != nil {
-		for _, c := range d.Status.Conditions {
-			if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
-				return fmt.Sprintf("The Deployment %s cannot make its pod: %s", s.Name, c.Message)
-			}
+// rolledOut tells that a pod of the newest template has been available before.
+// https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#complete-deployment
+func rolledOut(d *appsv1.Deployment) bool {
+	c := progressing(d)
+	return c != nil && c.Status == corev1.ConditionTrue && c.Reason == "NewReplicaSetAvailable"
+}
+
+func progressing(d *appsv1.Deployment) *appsv1.DeploymentCondition {
+	return deploymentCondition(d, appsv1.DeploymentProgressing)
+}
+
+func deploymentCondition(d *appsv1.Deployment, kind appsv1.DeploymentConditionType) *appsv1.DeploymentCondition {
+	for i, c := range d.Status.Conditions {
+		if c.Type == kind {
+			return &d.Status.Conditions[i]
 		}
 	}
-	return fmt.Sprintf("The Deployment %s has no pod yet", s.Name)
+	return nil
 }

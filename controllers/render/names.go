@@ -31,6 +31,10 @@ const (
 // refresh its volumes.
 const AnnotationPoked = "ftp-operator.io/poked"
 
+// AnnotationTemplate is on the Deployments: what identifies the pod template that
+// they were rendered with.
+const AnnotationTemplate = "ftp-operator.io/template"
+
 // AnnotationRotated is on the Secret with a generated password: the value of
 // v1alpha1.AnnotationRotatePassword that the password was made for.
 const AnnotationRotated = "ftp-operator.io/rotated"

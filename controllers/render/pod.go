@@ -36,7 +36,7 @@ func podSpec(in Input, slot int) corev1.PodSpec {
 		TerminationGracePeriodSeconds: ptr.To(int64(gracePeriod(in.Server).Seconds())),
 		ImagePullSecrets:              pullSecrets(p.ImagePullSecrets),
 		NodeSelector:                  nodeSelector(p.NodeSelector),
-		Tolerations:                   p.Tolerations,
+		Tolerations:                   tolerations(in),
 		Affinity:                      p.Affinity,
 		TopologySpreadConstraints:     spread(in.Server),
 		PriorityClassName:             p.PriorityClassName,

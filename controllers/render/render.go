@@ -24,9 +24,11 @@ type Input struct {
 	// Slots is how many slots the Service has passive ports for: at least as many
 	// as Slots tells, and those of which a pod still runs.
 	Slots int
-	// Deployments are the slots that have a Deployment, in order: those that are
-	// to run, and others whose pods have yet to end.
-	Deployments []int
+	// Deployments are those of the slots, in order: of those that are to run, and
+	// of others whose pods have yet to end.
+	Deployments []SlotDeployment
+	// SharedVolume tells that pods on several nodes can mount the volume.
+	SharedVolume bool
 	// Service is the live Service, nil if there is none: Kubernetes allocates
 	// node ports on it.
 	Service *corev1.Service
@@ -95,7 +97,7 @@ func Objects(in Input) (Output, error) {
 		out.Objects = append(out.Objects, b)
 	}
 	for _, slot := range in.Deployments {
-		out.Objects = append(out.Objects, deployment(in, slot))
+		out.Objects = append(out.Objects, Deployment(in, slot))
 	}
 	out.Files = files(configSecret, tlsSecret, users, certificateFiles(in))
 	return out, nil

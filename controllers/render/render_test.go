@@ -45,7 +45,7 @@ func input(change ...func(*render.Input)) render.Input {
 	in := render.Input{
 		Server:            s,
 		Slots:             1,
-		Deployments:       []int{0},
+		Deployments:       []render.SlotDeployment{{Slot: 0, Replicas: 1}},
 		Image:             "example.com/ftpserver:1",
 		PassiveAddresses:  []config.PassiveAddress{{Address: "10.96.0.7"}},
 		TLS:               pki.KeyPair{Cert: []byte("tls cert"), Key: []byte("tls key")},
@@ -133,6 +133,17 @@ func nodePort(in *render.Input) {
 	}}}
 }
 
+// several replicas, with ports for one more, on node ports that the spec gives.
+func several(in *render.Input) {
+	s := &in.Server.Spec
+	s.Replicas, s.Passive.Slots, s.Passive.FirstNodePort = ptr.To[int32](3), ptr.To[int32](4), ptr.To[int32](31000)
+	s.Service.Type, s.Service.NodePort, s.Service.ExternalTrafficPolicy = v1alpha1.ServiceNodePort, ptr.To[int32](30021), v1alpha1.ExternalTrafficCluster
+	s.TLS.Implicit = &v1alpha1.ImplicitTLSSpec{Port: 990, NodePort: ptr.To[int32](30990)}
+	s.Storage.Volume.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}
+	in.SharedVolume, in.Slots = true, 4
+	in.Deployments = []render.SlotDeployment{{Slot: 0, Replicas: 1}, {Slot: 1, Replicas: 1}, {Slot: 2, Replicas: 1}}
+}
+
 func given(in *render.Input) {
 	for _, name := range []string{"web", "partners"} {
 		in.Server.Spec.TLS.Certificates = append(in.Server.Spec.TLS.Certificates,
@@ -150,8 +161,10 @@ func TestGolden(t *testing.T) {
 		"guarded":  guarded,
 		"given":    given,
 		"strict":   strict,
+		"several":  several,
 		"stopped": func(in *render.Input) {
 			in.Server.Spec.Replicas = ptr.To[int32](0)
+			in.Deployments[0].Replicas = 0
 			in.Server.Spec.Storage.Volume.DeletionPolicy = v1alpha1.DeletionDelete
 		},
 	} {

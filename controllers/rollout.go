@@ -1,0 +1,115 @@
+package controllers
+
+import (
+	"context"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/ftp-operator/ftp-operator/controllers/policy"
+	"github.com/ftp-operator/ftp-operator/controllers/render"
+)
+
+// roll decides which slots get the newest pod template in this pass. Before a pod
+// that serves is ended for it, it judges what the API server has, and not what
+// the cache has: that may be of before the last pod was ended, by this process or
+// by the one before it. What is written is then written onto the very version
+// that was judged.
+func (r *FTPServerReconciler) roll(ctx context.Context, s *scope) error {
+	if err := r.judge(ctx, s); err != nil || s.rollout.Down == nil {
+		return err
+	}
+	now, err := s.deploymentsIn(ctx, r.Live)
+	if err != nil {
+		return err
+	}
+	for i := range s.slots {
+		s.slots[i].Deployment = now[s.slots[i].Number]
+	}
+	for i := range s.surplus {
+		s.surplus[i].Deployment = now[s.surplus[i].Number]
+	}
+	return r.judge(ctx, s)
+}
+
+// judge finds which slots are outdated, and decides by that.
+func (r *FTPServerReconciler) judge(ctx context.Context, s *scope) error {
+	for i := range s.slots {
+		if err := r.compare(ctx, s, &s.slots[i]); err != nil {
+			return err
+		}
+	}
+	s.rollout = policy.Roll(s.slots, s.claimGone())
+	return nil
+}
+
+// compare finds whether a slot is outdated: its Deployment was rendered with
+// another template than the newest, or somebody has changed it since. The latter
+// is outdated as well: to put it right replaces the pod.
+func (r *FTPServerReconciler) compare(ctx context.Context, s *scope, slot *policy.Slot) error {
+	d := slot.Deployment
+	if d == nil {
+		slot.Outdated = false
+		return nil
+	}
+	want := render.Deployment(s.template(r.Image), render.SlotDeployment{Slot: slot.Number, Replicas: 1})
+	slot.Outdated = render.TemplateHash(d) != render.TemplateHash(want)
+	if slot.Outdated || !d.DeletionTimestamp.IsZero() || r.applier.untouched(s.server, d) {
+		return nil
+	}
+	changed, err := r.applier.changesTemplate(ctx, want, d)
+	if err != nil || !changed {
+		return client.IgnoreNotFound(err)
+	}
+	slot.Deployment = d.DeepCopy()
+	delete(slot.Deployment.Annotations, render.AnnotationTemplate) // so that it stays known until it is put right
+	slot.Outdated = true
+	return nil
+}
+
+// template is all that the pod templates follow from.
+func (s *scope) template(image string) render.Input {
+	return render.Input{Server: s.server, Image: image, SharedVolume: policy.VolumeShared(s.server, s.claim)}
+}
+
+// deployments are those of the slots that are to run, and of others whose pods
+// have yet to end.
+func (s *scope) deployments() []render.SlotDeployment {
+	var out []render.SlotDeployment
+	for _, slot := range s.slots {
+		d := render.SlotDeployment{Slot: slot.Number, Replicas: 1}
+		if slot.Draining() {
+			d.Replicas = 0
+		}
+		if slot.Outdated && !s.renews(slot) {
+			d.Kept = slot.Deployment
+		}
+		out = append(out, d)
+	}
+	for _, slot := range s.surplus {
+		if slot.Deployment != nil {
+			out = append(out, render.SlotDeployment{Slot: slot.Number, Kept: slot.Deployment})
+		}
+	}
+	return out
+}
+
+func (s *scope) renews(slot policy.Slot) bool {
+	for _, n := range s.rollout.Renew {
+		if n == slot.Number {
+			return true
+		}
+	}
+	return false
+}
+
+// slotOf is the slot whose Deployment has the name, among all that have one.
+func (s *scope) slotOf(deployment string) *policy.Slot {
+	for _, slots := range [][]policy.Slot{s.slots, s.surplus} {
+		for i := range slots {
+			if slots[i].Name == deployment {
+				return &slots[i]
+			}
+		}
+	}
+	return nil
+}
