@@ -3,6 +3,7 @@ module github.com/ftp-operator/ftp-operator
 go 1.26.0
 
 require (
+	github.com/pires/go-proxyproto v0.15.0
 	github.com/fsnotify/fsnotify v1.10.1
 	github.com/go-crypt/x v0.4.17
 	github.com/go-logr/logr v1.4.3
@@ -29,6 +30,7 @@ require (
 )
 
 require (
+	github.com/pires/go-proxyproto v0.15.0
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/davecgh/go-spew v1.1.2-0.20180830191138-d8f796af33cc // indirect
