@@ -325,7 +325,7 @@ func TestProxyAllowedCIDRs(t *testing.T) {
 // TestProxyPassiveAddress: PASV tells what is configured for the client's network,
 // else the address that the client has connected to.
 func TestProxyPassiveAddress(t *testing.T) {
-	b := newProxied(t, config.ProxyRequired, nil)
+	b := newProxied(t, config.ProxyRequired, func(c *config.Config) { c.Passive.Ports = freePorts(t, 12) })
 	c := b.loginBy(header(1, farClient))
 	c.do("PASV", "227 Entering passive mode (198,51,100,1,")
 	nowhere := b.loginBy("PROXY TCP4 " + farClient + " 0.0.0.0 40000 21\r\n")

@@ -18,6 +18,14 @@ type kindOfWorld struct {
 	announcing bool
 }
 
+// steps are those of a schedule: more, where there are more sessions.
+func (k kindOfWorld) steps() int {
+	if k.announcing {
+		return 600
+	}
+	return 250
+}
+
 var kindsOfWorlds = []kindOfWorld{
 	{name: "in clear"},
 	{name: "TLS", private: true},
@@ -46,7 +54,7 @@ func TestContentTellsItsOwner(t *testing.T) {
 		for seed := range schedules {
 			t.Run(fmt.Sprint(kind.name, seed), func(t *testing.T) {
 				w := newWorld(t, seed, kind)
-				for range 250 {
+				for range kind.steps() {
 					w.step()
 				}
 				w.finish()
@@ -62,7 +70,7 @@ func TestSchedulesReachEverything(t *testing.T) {
 		got := map[string]int{}
 		for seed := range uint64(20) {
 			w := newWorld(t, 1000+seed, kind)
-			for range 250 {
+			for range kind.steps() {
 				w.step()
 			}
 			w.finish()

@@ -70,8 +70,12 @@ const sharedAddress, hostAddress = "127.0.0.2", "127.0.0.%d"
 func newWorld(t *testing.T, seed uint64, kind kindOfWorld) *world {
 	w := &world{t: t, r: rand.New(rand.NewPCG(seed, 1)), b: newBench(t, 4), kindOfWorld: kind}
 	w.b.SetProver(proveFake)
-	for i := range 6 {
-		user := fmt.Sprintf("user-%d", i/2) // two sessions each
+	each := 2 // sessions of a user
+	if kind.announcing {
+		each = 4 // two come each way
+	}
+	for i := range 3 * each {
+		user := fmt.Sprintf("user-%d", i/each)
 		w.members = append(w.members, &member{request: request(sharedAddress, user), shared: true})
 	}
 	for i := range 2 {

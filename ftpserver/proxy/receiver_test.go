@@ -446,9 +446,15 @@ func TestAwaitLooksOnceMore(t *testing.T) {
 // TestTrust: the smallest network counts, and the stricter of two that are the same.
 func TestTrust(t *testing.T) {
 	required, optional := config.ProxyRequired, config.ProxyOptional
-	sources := []config.ProxySource{
+	var sources []config.ProxySource
+	for _, s := range []struct {
+		cidr string
+		mode config.ProxyMode
+	}{
 		{"10.0.0.0/8", required}, {"10.1.0.0/16", optional}, {"10.1.2.0/24", required}, {"10.1.2.7/32", optional},
 		{"::ffff:192.0.2.0/120", optional}, {"2001:db8::/32", optional}, {"2001:DB8::1/32", required}, {"not a network", required},
+	} {
+		sources = append(sources, config.ProxySource{CIDR: s.cidr, Mode: s.mode})
 	}
 	for from, want := range map[string]config.ProxyMode{
 		"10.9.9.9": required, "10.1.9.9": optional, "10.1.2.9": required, "10.1.2.7": optional,
@@ -480,9 +486,16 @@ func TestComplaints(t *testing.T) {
 	}
 }
 
-// TestForeignAddress: what is no address of TCP is none.
-func TestForeignAddress(t *testing.T) {
-	if got := addrPort(&net.UnixAddr{}); got.IsValid() {
-		t.Errorf("%v", got)
+// TestAddresses: one of IPv4 is one, also where a socket of both families writes it as
+// one of IPv6; what is none of TCP is none.
+func TestAddresses(t *testing.T) {
+	for want, a := range map[string]net.Addr{
+		"10.0.0.1:21":      &net.TCPAddr{IP: net.ParseIP("::ffff:10.0.0.1").To16(), Port: 21},
+		"[fe80::1]:21":     &net.TCPAddr{IP: net.ParseIP("fe80::1"), Zone: "eth0", Port: 21},
+		"invalid AddrPort": &net.UnixAddr{},
+	} {
+		if got := addrPort(a); got.String() != want {
+			t.Errorf("%v is %v", a, got)
+		}
 	}
 }

@@ -80,7 +80,7 @@ func haproxy(t *testing.T, s *server, speak string) {
 func TestHAProxy(t *testing.T) {
 	t.Parallel()
 	for _, speak := range []string{"send-proxy", "send-proxy-v2"} {
-		for _, client := range []ftpclient.Client{ftpclient.Curl{}, ftpclient.Lftp{}} {
+		for _, client := range []ftpclient.Client{ftpclient.Curl{}, ftpclient.LFTP{}} {
 			for _, security := range []ftpclient.TLS{ftpclient.TLSNone, ftpclient.TLS13} {
 				t.Run(fmt.Sprintf("%s/%s/%s", speak, client.Name(), security), func(t *testing.T) {
 					t.Parallel()
