@@ -214,6 +214,9 @@ func TestBrokenHeadersAreRefused(t *testing.T) {
 				b.eventually("it is told of", func() bool {
 					return b.counted("refused") == 1 && strings.Contains(b.logged(), "level=WARN") && strings.Contains(b.logged(), "see what the load balancer sends")
 				})
+				if strings.Contains(b.logged(), "not the rest in") {
+					t.Error("the rest was waited for, and could not come")
+				}
 			})
 		}
 	}
