@@ -454,7 +454,7 @@ func TestTrust(t *testing.T) {
 		cidr string
 		mode config.ProxyMode
 	}{
-		{"10.0.0.0/8", required}, {"10.1.0.0/16", optional}, {"10.1.2.0/24", required}, {"10.1.2.7/32", optional},
+		{"10.1.2.0/24", required}, {"10.0.0.0/8", required}, {"10.1.2.7/32", optional}, {"10.1.0.0/16", optional},
 		{"::ffff:192.0.2.0/120", optional}, {"2001:db8::/32", optional}, {"2001:DB8::1/32", required}, {"not a network", required},
 	} {
 		sources = append(sources, config.ProxySource{CIDR: s.cidr, Mode: s.mode})
