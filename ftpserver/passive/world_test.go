@@ -400,8 +400,12 @@ func (w *world) settle() {
 		for _, q := range w.b.queue {
 			queued += q.Len()
 		}
+		waits := w.b.clock.active(QueueTime)
+		for _, h := range w.b.places { // whose time may happen to be as long
+			waits -= h.count(func(e *entry) bool { return e.timer.(*fakeTimer).d == QueueTime })
+		}
 		w.b.mu.Unlock()
-		return queued == asking && w.b.clock.active(QueueTime) == asking
+		return queued == asking && waits == asking
 	})
 	w.look()
 	for _, m := range w.members {
@@ -453,6 +457,7 @@ func (w *world) answered(m *member) bool {
 func (w *world) finish() {
 	for len(w.unheard) > 0 {
 		w.hear()
+		w.settle()
 	}
 	w.pass(QueueTime)
 	for _, m := range w.members {
