@@ -245,6 +245,10 @@ func TestProxyWhereAddressesAreHidden(t *testing.T) {
 	if string(stored) != "bob's" || b.content("mine") != "alice's" {
 		t.Errorf("%q, %q", stored, b.content("mine"))
 	}
+	there := len(b.server.all())
+	far.leave()
+	eventually(t, "it is gone", func() bool { return len(b.server.all()) == there-1 })
+	b.loginBy(header(2, farClient))
 }
 
 // hiddenBob is bob, from an address of which nothing is known, with a client that resumes.
