@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
@@ -188,11 +189,16 @@ func TestProxyDoesNotHoldUpOthers(t *testing.T) {
 
 // TestProxyDrain: who waits for a header when the server ends is sent away.
 func TestProxyDrain(t *testing.T) {
-	b := newProxied(t, config.ProxyOptional, nil)
+	b := newBenchWith(t, parts{proxySilence: time.Hour}, trusting(config.ProxyOptional, "127.0.0.1/32"))
 	silent := b.dialFrom("127.0.0.1", b.address)
-	eventually(t, "it is there", func() bool { return b.server.controlFrom.Waiting() == 1 })
+	b.dialFrom("127.0.0.1", fmt.Sprintf("127.0.0.1:%d", b.config.Passive.Ports[0].Listen))
+	waiting := func(n int) func() bool {
+		return func() bool { return b.server.controlFrom.Waiting() == n && b.server.dataFrom.Waiting() == n }
+	}
+	eventually(t, "both are there", waiting(1))
 	b.server.Drain(t.Context())
-	if got := heard(silent); strings.Contains(got, "220") {
+	eventually(t, "nobody waits any more", waiting(0))
+	if got := heard(silent); got != "" {
 		t.Errorf("%q", got)
 	}
 }
