@@ -40,9 +40,8 @@ func spoofedFromElsewhere(t *testing.T) {
 		"\r\n" + header(1, farClient), "NOOP\r\n" + header(1, farClient), strings.ToLower(header(1, farClient)),
 	} {
 		conn := b.dialFrom("127.0.0.66", b.address)
-		_, err := io.WriteString(conn, sent+login)
-		must(t, err)
-		must(t, conn.CloseWrite())
+		_, _ = io.WriteString(conn, sent+login) // which may be cut
+		_ = conn.CloseWrite()
 		if got := heard(conn); strings.Contains(got, "\r\n230") {
 			t.Errorf("%q got in: %q", sent, got)
 		}
