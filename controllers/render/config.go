@@ -86,13 +86,14 @@ func settings(s *v1alpha1.FTPServer, sourcesHidden bool) config.Config {
 		clients = config.ClientAddressesHidden
 	}
 	return config.Config{
-		Listen:    listen(controlListen),
-		Passive:   config.Passive{ClientAddresses: clients, UnverifiedData: config.UnverifiedData(s.Spec.Passive.UnverifiedData)},
-		TLS:       tls(s.Spec.TLS),
-		Storage:   storage(s.Spec.Files),
-		UsersDir:  usersDir,
-		Anonymous: anonymous(s.Spec.Anonymous),
-		Limits:    limits(s),
+		Listen:        listen(controlListen),
+		Passive:       config.Passive{ClientAddresses: clients, UnverifiedData: config.UnverifiedData(s.Spec.Passive.UnverifiedData)},
+		TLS:           tls(s.Spec.TLS),
+		Storage:       storage(s.Spec.Files),
+		UsersDir:      usersDir,
+		Anonymous:     anonymous(s.Spec.Anonymous),
+		Limits:        limits(s),
+		ProxyProtocol: proxyProtocol(s.Spec.Service.ProxyProtocol),
 		Admin: config.Admin{
 			Listen: listen(adminListen),
 			Status: config.StatusEndpoint{
@@ -137,6 +138,17 @@ func anonymous(spec *v1alpha1.AnonymousSpec) *config.Anonymous {
 }
 
 func listen(port int) string { return fmt.Sprintf(":%d", port) }
+
+func proxyProtocol(spec *v1alpha1.ProxyProtocolSpec) config.ProxyProtocol {
+	var p config.ProxyProtocol
+	if spec == nil {
+		return p
+	}
+	for _, source := range spec.Trusted {
+		p.Trusted = append(p.Trusted, config.ProxySource{CIDR: source.CIDR, Mode: config.ProxyMode(source.Mode)})
+	}
+	return p
+}
 
 func tls(spec v1alpha1.TLSSpec) config.TLS {
 	t := config.TLS{
