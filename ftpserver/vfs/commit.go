@@ -67,7 +67,8 @@ func (u *Upload) flush() {
 
 // Interrupt ends an upload whose transfer broke off. What arrived is kept, out
 // of sight, for this user to go on with; nothing is kept of an upload that
-// brought nothing or that began with a copy of its target. A partial upload that
+// brought nothing or that began with a copy of its target, nor of one before that
+// it was to replace. A partial upload that
 // Prepare has not touched yet is as it was. A Direct upload stays as it is, under
 // its name.
 func (u *Upload) Interrupt() error {
@@ -85,6 +86,7 @@ func (u *Upload) Interrupt() error {
 		}
 	}
 	u.abandon()
+	u.supersede()
 	if err != nil {
 		return fail("store", u.at.virtual, err)
 	}
@@ -107,6 +109,7 @@ func (u *Upload) Discard() error {
 	} else {
 		err = u.folder.unlink(u.hidden)
 		u.settle(tally{})
+		u.supersede()
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fail("store", u.at.virtual, err)
@@ -152,6 +155,7 @@ func (u *Upload) giveUp(err error) {
 		return
 	}
 	u.abandon()
+	u.supersede()
 }
 
 // undo takes back what Create began.

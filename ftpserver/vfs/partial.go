@@ -120,6 +120,14 @@ func (u *Upload) worthKeeping(size int64) bool {
 	return u.source != fromTarget && size > 0
 }
 
+// supersede drops what is kept of an upload before, after one from the beginning
+// of which nothing is kept: whoever goes on now has the file of the newer one.
+func (u *Upload) supersede() {
+	if u.prepared && u.source == fromNothing {
+		u.fs.forget(u.folder, u.at.base)
+	}
+}
+
 // forget drops this user's partial upload to a name in a directory, which tells
 // nothing any more once the name holds something new. It is true where there
 // was one.

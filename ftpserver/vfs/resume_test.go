@@ -198,3 +198,37 @@ func TestRefusedRestartOfStrangePartial(t *testing.T) {
 		t.Error("a link is taken for a partial")
 	}
 }
+
+// TestNewerUploadOfNothing: whoever goes on after an upload that brought nothing has
+// its file, and not that of an upload before it. One that never began changes nothing.
+func TestNewerUploadOfNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		begun bool
+		end   func(*Upload) error
+		kept  bool
+	}{
+		"broke off":        {true, (*Upload).Interrupt, false},
+		"had no room":      {true, (*Upload).Discard, false},
+		"never began":      {false, (*Upload).Interrupt, true},
+		"never could have": {false, (*Upload).Discard, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDisk(t)
+			f := d.user("u", config.RoleReadWrite)
+			interrupt(t, f, "/a", "of before")
+			u, err := f.Create("/a", CreateTruncate, 0)
+			if err == nil && c.begun {
+				err = u.Prepare(t.Context())
+			}
+			if err == nil {
+				err = c.end(u)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if size, ok := f.PartialSize("/a"); ok != c.kept {
+				t.Errorf("a client is told of %d bytes: %t", size, ok)
+			}
+		})
+	}
+}

@@ -82,6 +82,7 @@ func TestFailedFlush(t *testing.T) {
 		d := newHome(t)
 		wantCalls(t, trace(t, d, scenario, "inject=fsync:error=EIO:when=1"), []string{
 			`write\(`, `fsync\(\d+</.ftpserver-tmp-0-b-1>\) += -1 EIO`, `unlinkat\(\d+</>, ".ftpserver-tmp-0-b-1", 0\) = 0`,
+			`unlinkat\(\d+</>, ".ftpserver-part-[0-9a-f]{32}", 0\) = -1 ENOENT`,
 		})
 		d.wantFile("old", "0123456789")
 		d.wantNames("", "dir", "empty", "old")
