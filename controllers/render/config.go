@@ -83,7 +83,7 @@ func settings(s *v1alpha1.FTPServer) config.Config {
 		Storage:   storage(s.Spec.Files),
 		UsersDir:  usersDir,
 		Anonymous: anonymous(s.Spec.Anonymous),
-		Limits:    limits(s),
+		Limits:    limits(in),
 		Admin: config.Admin{
 			Listen: listen(adminListen),
 			Status: config.StatusEndpoint{

@@ -136,7 +136,7 @@ func (a arrivals) count(at place) (n int) {
 func (b *Broker) admit(at place, c net.Conn) {
 	a, p := &arrival{at: at, conn: c}, at.port
 	var oldest *arrival
-	if len(p.unproven) == MaxUnproven {
+	if len(p.unproven) >= MaxUnproven+p.living {
 		oldest = p.unproven[0]
 		p.unproven = slices.Delete(p.unproven, 0, 1)
 	}

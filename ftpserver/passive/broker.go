@@ -25,8 +25,11 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/accept"
 )
 
 const (
@@ -39,7 +42,7 @@ const (
 	// sent again for about this long, so the connection may still come.
 	TombstoneTime = 75 * time.Second
 	// MaxUnproven is how many connections of a port may be about to show whose
-	// they are. One more drops the oldest.
+	// they are, besides as many as are awaited there. One more drops the oldest.
 	MaxUnproven = 32
 )
 
@@ -113,6 +116,7 @@ type Broker struct {
 	log      *slog.Logger
 	observer Observer
 	clock    clock
+	watch    *accept.Watch
 
 	mu       sync.Mutex
 	prove    Prover
@@ -144,7 +148,7 @@ func NewBroker(host string, log *slog.Logger, o Observer) *Broker {
 
 func newBroker(host string, log *slog.Logger, o Observer, c clock) *Broker {
 	return &Broker{
-		host: host, log: log, observer: o, clock: c,
+		host: host, log: log, observer: o, clock: c, watch: accept.NewWatch(),
 		prove:    func(net.Conn) (Proof, error) { return Proof{}, ErrUnproven },
 		retired:  map[*port]struct{}{},
 		places:   map[place]*hold{},
@@ -160,6 +164,9 @@ func (b *Broker) SetProver(p Prover) {
 	defer b.mu.Unlock()
 	b.prove = p
 }
+
+// WatchBy has the ports watched. It is to be called before SetPorts.
+func (b *Broker) WatchBy(w *accept.Watch) { b.watch = w }
 
 // Expect reserves a port for a connection from r.Client. It waits up to
 // QueueTime, in the order of the requests from that address, and returns
@@ -236,6 +243,7 @@ func (b *Broker) leave(w *waiter) bool {
 	for el := q.Front(); el != nil; el = el.Next() {
 		if el.Value == w {
 			b.dequeue(client, el)
+			b.grant(client) // who had to wait behind it to share
 			return true
 		}
 	}
@@ -251,35 +259,48 @@ func (b *Broker) dequeue(client netip.Addr, el *list.Element) {
 }
 
 // grant gives free places of an address to those who wait there, in order. A
-// user who has its share already is passed over for now.
+// user who has its share already is passed over for now. Nobody begins to share while
+// somebody ahead could have a place if those who share it now were served: a place
+// that is shared all the time would never be free.
 func (b *Broker) grant(client netip.Addr) {
 	q := b.queue[client]
 	if q == nil {
 		return
 	}
+	mayShare := true
 	for el := q.Front(); el != nil; {
 		next, w := el.Next(), el.Value.(*waiter)
-		if p := b.portFor(w.request); p != nil {
+		if p := b.portFor(w.request, mayShare); p != nil {
 			b.dequeue(client, el)
 			w.granted <- b.expect(p, w.request)
+		} else if !w.request.Shares && b.waitsForOthers(w.request) {
+			mayShare = false
 		}
 		el = next
 	}
 }
 
 // portFor returns a port for a request: one that it has for itself, else one to
-// share; nil if there is none now.
-func (b *Broker) portFor(r Request) *port {
-	if b.users[holder{r.Client, r.User}] < b.share() {
+// share, if it may; nil if there is none now.
+func (b *Broker) portFor(r Request, mayShare bool) *port {
+	if b.hasShareLeft(r) {
 		if p := b.leastUsed(func(p *port) bool { return b.vacant(p, r) }); p != nil {
 			return p
 		}
 	}
-	if r.Shares {
+	if r.Shares && mayShare {
 		return b.leastUsed(func(p *port) bool { return b.shareable(p, r) })
 	}
 	return nil
 }
+
+// waitsForOthers tells whether a request would have a place for itself if all who are
+// awaited had come: it waits neither for its own user, nor for a tombstone's end.
+func (b *Broker) waitsForOthers(r Request) bool {
+	return b.hasShareLeft(r) && slices.ContainsFunc(b.ports, func(p *port) bool { return b.comesFree(p, r) })
+}
+
+func (b *Broker) hasShareLeft(r Request) bool { return b.users[holder{r.Client, r.User}] < b.share() }
 
 // share is how many places one user may hold at one address: half of the ports,
 // so that users behind one address can't shut each other out. Tombstones count:

@@ -70,15 +70,24 @@ func (h *hold) find(is func(*entry) bool) *entry {
 // vacant tells whether a request can have a place for itself. One that takes what
 // arrives needs a place where nothing else may still come. A whole port is vacant
 // only if all of its places are.
-func (b *Broker) vacant(p *port, r Request) bool {
-	counts := (*entry).claims
-	if !r.Proven {
-		counts = func(*entry) bool { return true }
-	}
+func (b *Broker) vacant(p *port, r Request) bool { return b.free(p, r, false) }
+
+// comesFree tells whether it will be vacant once all who are awaited have come.
+func (b *Broker) comesFree(p *port, r Request) bool { return b.free(p, r, true) }
+
+func (b *Broker) free(p *port, r Request, ofLiving bool) bool {
 	if r.Client.IsValid() {
-		return b.places[place{p, r.Client}].count(counts) == 0 && b.places[place{port: p}].count(counts) == 0
+		counts := func(e *entry) bool { return (e.claims() || !r.Proven) && !(ofLiving && e.lives()) }
+		return b.places[place{p, r.Client}].find(counts) == nil && b.places[place{port: p}].find(counts) == nil
 	}
-	return p.claims == 0 && (r.Proven || p.entries == 0)
+	taken := p.claims
+	if !r.Proven {
+		taken = p.entries
+	}
+	if ofLiving {
+		taken -= p.living
+	}
+	return taken == 0
 }
 
 // shareable tells whether a request may join those who have a place: connections
@@ -125,6 +134,9 @@ func (b *Broker) addUntil(en *entry, d time.Duration) {
 	}
 	h.entries = append(h.entries, en)
 	en.at.port.entries++
+	if en.lives() {
+		en.at.port.living++
+	}
 	if en.claims() {
 		en.at.port.claims++
 		b.users[holder{en.at.client, en.request.User}]++
@@ -140,6 +152,9 @@ func (b *Broker) remove(en *entry) {
 		delete(b.places, en.at)
 	}
 	en.at.port.entries--
+	if en.lives() {
+		en.at.port.living--
+	}
 	if en.expectation != nil {
 		en.expectation.entry = nil
 	}
