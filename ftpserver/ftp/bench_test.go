@@ -154,8 +154,15 @@ func (b *bench) listenImplicit(served chan<- error) net.Listener {
 
 // rejections counts connections to passive ports that were turned away, by reason.
 type rejections struct {
-	mu     sync.Mutex
-	counts map[string]int
+	mu      sync.Mutex
+	counts  map[string]int
+	longest time.Duration // that somebody has waited for a port
+}
+
+func (r *rejections) longestWait() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.longest
 }
 
 func (r *rejections) of(reason string) int {
@@ -168,6 +175,13 @@ func (r *rejections) of(reason string) int {
 type watched struct {
 	*telemetry.Metrics
 	rejected *rejections
+}
+
+func (w *watched) PassiveWait(d time.Duration, outcome string) {
+	w.Metrics.PassiveWait(d, outcome)
+	w.rejected.mu.Lock()
+	defer w.rejected.mu.Unlock()
+	w.rejected.longest = max(w.rejected.longest, d)
 }
 
 func (w *watched) PassiveRejected(reason string) {
