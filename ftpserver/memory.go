@@ -29,8 +29,8 @@ const noMemoryLimit = math.MaxInt64
 // process runs in: near it, it collects garbage more often, rather than to be
 // killed. It is what GOMEMLIMIT says where that is set.
 type memoryLimit struct {
-	system fs.FS            // the root of the file system
-	set    func(int64)      // debug.SetMemoryLimit
+	system fs.FS       // the root of the file system
+	set    func(int64) // debug.SetMemoryLimit
 	env    func(string) string
 	now    int64 // what was set last; 0: nothing was
 }

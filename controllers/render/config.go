@@ -71,6 +71,7 @@ func encode(c any) ([]byte, error) {
 func serverConfig(in Input) *config.Config {
 	c := settings(in.Server)
 	c.Passive = passive(in)
+	c.Limits.DrainAtLeast = drainAtLeast(in)
 	c.TLS.Certificates = certificateFiles(in)
 	return &c
 }
@@ -83,7 +84,7 @@ func settings(s *v1alpha1.FTPServer) config.Config {
 		Storage:   storage(s.Spec.Files),
 		UsersDir:  usersDir,
 		Anonymous: anonymous(s.Spec.Anonymous),
-		Limits:    limits(in),
+		Limits:    limits(s),
 		Admin: config.Admin{
 			Listen: listen(adminListen),
 			Status: config.StatusEndpoint{

@@ -9,15 +9,13 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
-func limits(in Input) config.Limits {
-	s := in.Server
+func limits(s *v1alpha1.FTPServer) config.Limits {
 	spec := s.Spec.Limits
 	return config.Limits{
 		Sessions:           int(spec.SessionsPerReplica),
 		SessionsPerAddress: int(spec.SessionsPerAddress),
 		IdleTimeout:        duration(spec.IdleTimeout),
 		DrainTimeout:       drainTimeout(s),
-		DrainAtLeast:       drainAtLeast(in),
 		FailedLogins: config.FailedLogins{
 			Mode:         guessing[spec.FailedLogins.Mode],
 			LockoutAfter: int(spec.FailedLogins.LockoutAfter),

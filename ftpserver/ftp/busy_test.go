@@ -24,19 +24,28 @@ func watchedBench(t *testing.T) (*bench, *accept.Watch) {
 // named; it is not any more when it gets on, and who has come is served.
 func TestStuckLoops(t *testing.T) {
 	b, w := watchedBench(t)
+	b.connect()
+	b.connectImplicit() // both loops are at work
 	for kind, address := range map[string]string{"control": b.address, "implicit TLS": b.implicit} {
-		b.server.mu.Lock() // which it keeps its sessions by
-		c, err := net.Dial("tcp", address)
-		must(t, err)
-		eventually(t, kind+" is stuck", func() bool {
-			w.Beat()
-			return fmt.Sprint(w.Stuck()) == "["+kind+" "+address+"]"
-		})
-		b.server.mu.Unlock()
+		b.stuck(w, kind+" "+address, address)
 		eventually(t, kind+" gets on", func() bool { return len(w.Stuck()) == 0 })
-		_ = c.Close()
 	}
 	b.connect()
+}
+
+// stuck fails unless the loop of a port is told of as stuck while it waits for what the
+// server keeps its sessions by.
+func (b *bench) stuck(w *accept.Watch, name, address string) {
+	b.t.Helper()
+	b.server.mu.Lock()
+	defer b.server.mu.Unlock()
+	c, err := net.Dial("tcp", address)
+	must(b.t, err)
+	defer func() { _ = c.Close() }()
+	eventually(b.t, name+" is stuck", func() bool {
+		w.Beat()
+		return fmt.Sprint(w.Stuck()) == "["+name+"]"
+	})
 }
 
 // TestFloodIsNotStuck: 2,000 connections come as fast as they can, and are greeted; a

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
 )
 
@@ -69,7 +70,7 @@ func (b *bench) draining() (ended chan struct{}) {
 func TestDrainServesWhatIsExpected(t *testing.T) {
 	for name, login := range map[string]func(*bench) *client{"in clear": (*bench).login, "TLS": (*bench).loginTLS} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t, nil)
+			b := newBench(t, func(c *config.Config) { c.Passive.Ports = freePorts(t, 8) })
 			b.file("file", "content")
 			both, command, connection := login(b), login(b), login(b)
 			port := func(c *client) int { n, _ := portOf(c.do("EPSV", "229")); return n }

@@ -63,7 +63,9 @@ func TestOnePortOfClients(t *testing.T) {
 			for i := range sessions {
 				// These resume TLS sessions, which is what proves whose a connection is.
 				client := []ftpclient.Client{ftpclient.Curl{}, ftpclient.LFTP{}}[i/2%2]
-				all.Go(func() { s.storeAndFetch(t, client, fmt.Sprint("user-", i%(sessions/2)), fmt.Sprint("session-", i), rounds) })
+				all.Go(func() {
+					s.storeAndFetch(t, client, fmt.Sprint("user-", i%(sessions/2)), fmt.Sprint("session-", i), rounds)
+				})
 			}
 			all.Wait()
 			s.nobodyWasRefused(t)
