@@ -124,8 +124,7 @@ func TestDrainAfterUpload(t *testing.T) {
 	c.do("SITE CHMOD 600 part", "200")
 	c.do("RNFR part", "350")
 	c.do("RNTO whole", "250")
-	b.uploaded(time.Now().Add(-time.Hour))
-	c.do("NOOP", "421")
+	c.do("EPSV", "421 This server is about to restart") // nothing new begins
 	<-ended
 	info, err := os.Stat(filepath.Join(b.home, "whole"))
 	must(t, err)

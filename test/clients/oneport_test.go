@@ -187,7 +187,7 @@ func TestOnePortCarries(t *testing.T) {
 		for _, sessions := range []int{1, 8, 64, 256} {
 			t.Run(fmt.Sprintf("%s, %d sessions", test.name, sessions), func(t *testing.T) {
 				s := onePort(t, (sessions+1)/2, test.edit)
-				p := &portLoad{s: s, version: test.version, trust: s.trust(t), until: time.Now().Add(10 * time.Second)}
+				p := &portLoad{s: s, version: test.version, trust: s.trust(t), until: time.Now().Add(portLoadTime)}
 				p.run(t, sessions)
 				if p.busy > 0 && sessions <= 64 {
 					t.Errorf("%d requests were told to try again", p.busy)
@@ -206,6 +206,9 @@ func (s *server) trust(t *testing.T) *tls.Config {
 	c.RootCAs.AppendCertsFromPEM(pem)
 	return c
 }
+
+// portLoadTime is how long each measurement takes.
+const portLoadTime = 5 * time.Second
 
 // portLoad is what sessions do with a port.
 type portLoad struct {
