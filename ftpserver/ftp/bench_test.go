@@ -73,6 +73,7 @@ type parts struct {
 	log     *slog.Logger // nil: the bench's
 	xferlog *xferlog.Log
 	watch   *accept.Watch // nil: nobody asks it
+	queue   time.Duration // that requests wait for a passive port; 0: as ever
 }
 
 func newBenchWith(t *testing.T, p parts, edit func(*config.Config)) *bench {
@@ -109,6 +110,9 @@ func (b *bench) start(c *config.Config) {
 	store, err := vfs.OpenStore(c.Storage.Root, vfs.Options{BootID: "test", Durability: c.Storage.Durability, Log: log, System: b.parts.system})
 	must(b.t, err)
 	broker := passive.NewBroker("127.0.0.1", log, &watched{metrics, &b.rejected})
+	if b.parts.queue > 0 {
+		broker.WaitFor(b.parts.queue)
+	}
 	if b.parts.watch != nil {
 		broker.WatchBy(b.parts.watch)
 	}
@@ -154,15 +158,8 @@ func (b *bench) listenImplicit(served chan<- error) net.Listener {
 
 // rejections counts connections to passive ports that were turned away, by reason.
 type rejections struct {
-	mu      sync.Mutex
-	counts  map[string]int
-	longest time.Duration // that somebody has waited for a port
-}
-
-func (r *rejections) longestWait() time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.longest
+	mu     sync.Mutex
+	counts map[string]int
 }
 
 func (r *rejections) of(reason string) int {
@@ -175,13 +172,6 @@ func (r *rejections) of(reason string) int {
 type watched struct {
 	*telemetry.Metrics
 	rejected *rejections
-}
-
-func (w *watched) PassiveWait(d time.Duration, outcome string) {
-	w.Metrics.PassiveWait(d, outcome)
-	w.rejected.mu.Lock()
-	defer w.rejected.mu.Unlock()
-	w.rejected.longest = max(w.rejected.longest, d)
 }
 
 func (w *watched) PassiveRejected(reason string) {

@@ -84,9 +84,18 @@ func TestFloodIsNotStuck(t *testing.T) {
 		})
 	}
 	clients.Wait()
+	eventually(t, "the loop is back at Accept", func() bool { return b.atRest(w) })
 	close(conns)
 	for c := range conns {
 		_ = c.Close()
 	}
 	eventually(t, "all sessions have ended", func() bool { return len(b.server.all()) == 0 })
+}
+
+// atRest tells whether all loops stay at Accept for longer than one may be away.
+func (b *bench) atRest(w *accept.Watch) bool {
+	for range accept.StuckAfter + 1 {
+		w.Beat()
+	}
+	return w.Stuck() == nil
 }

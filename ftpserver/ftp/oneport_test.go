@@ -43,7 +43,9 @@ func TestOnePort(t *testing.T) {
 		{"required, with thieves", tls.VersionTLS13, required, 32, false, 2},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			b := newBench(t, func(c *config.Config) {
+			// How long they wait is for the machine to say: that they are served in turn is
+			// what is tried here.
+			b := newBenchWith(t, parts{queue: onePortPatience}, func(c *config.Config) {
 				for i := range test.users {
 					addUsers(c, config.User{Name: fmt.Sprint("user-", i)})
 				}
@@ -60,22 +62,28 @@ func TestOnePort(t *testing.T) {
 				must(t, os.Mkdir(filepath.Join(b.root, fmt.Sprint("user-", i)), 0o755))
 			}
 			var sessions sync.WaitGroup
-			began := time.Now()
+			var served atomic.Int64
 			for i := range 64 {
-				v := &visitor{b: b, version: test.version, user: fmt.Sprint("user-", i%test.users), mark: fmt.Sprint("session-", i), cache: &keeper{}}
+				v := &visitor{b: b, version: test.version, user: fmt.Sprint("user-", i%test.users), mark: fmt.Sprint("session-", i), cache: &keeper{}, served: &served}
 				if test.shared {
 					v.cache = caches[i%test.users]
 				}
 				sessions.Go(func() { v.run(visits()) })
 			}
 			sessions.Wait()
-			took := time.Since(began)
 			leave()
-			t.Logf("%d transfers in %s; the longest wait for the port was %s", 64*2*visits(), took.Round(time.Millisecond), b.rejected.longestWait().Round(time.Millisecond))
 			eventually(t, "all sessions have ended", func() bool { return len(b.server.all()) == 0 })
 		})
 	}
 }
+
+// onePortPatience is for what may take long on a machine that has much else to do.
+const onePortPatience = 10 * time.Minute
+
+// maxPassed is how many transfers of all 64 sessions may end while one waits for the port:
+// those that were under way, those that were in line, and some that could share with them
+// while it waited for its own user's. Who is never let in sees all others out.
+const maxPassed = 4 * 64
 
 // visits is how many files each session stores and fetches.
 func visits() int {
@@ -94,6 +102,7 @@ type visitor struct {
 	version    uint16
 	user, mark string
 	cache      *keeper
+	served     *atomic.Int64 // transfers of all
 }
 
 // sizes of its files, in bytes: nothing, less than a record of TLS, some records, and more
@@ -111,26 +120,54 @@ func (v *visitor) run(visits int) {
 	c := v.login()
 	for i := range visits {
 		name, content := fmt.Sprintf("%s-%d", v.mark, i), v.content(i)
-		if reply := c.upload("STOR "+name, content); reply != "226 Transfer complete" {
+		data := v.begin(c, "STOR "+name)
+		_, err := io.WriteString(data, content)
+		if err = errors.Join(err, data.Close()); err != nil {
+			v.b.t.Errorf("%s: an upload: %v", name, err)
+		}
+		if reply := v.ended(c); reply != "226 Transfer complete" {
 			v.b.t.Errorf("%s: an upload: %s", name, reply)
 		}
 		path := filepath.Join(v.b.root, v.user, name)
-		if got, err := os.ReadFile(path); err != nil || string(got) != content {
-			v.b.t.Errorf("%s: the upload holds %d bytes, beginning %.60q, %v", name, len(got), got, err)
+		if stored, err := os.ReadFile(path); err != nil || string(stored) != content {
+			v.b.t.Errorf("%s: the upload holds %d bytes, beginning %.60q, %v", name, len(stored), stored, err)
 		}
-		if got, reply := c.download("RETR " + name); reply != "226 Transfer complete" || got != content {
-			v.b.t.Errorf("%s: a download: %d bytes, beginning %.60q, %s", name, len(got), got, reply)
+		data = v.begin(c, "RETR "+name)
+		got, err := io.ReadAll(data)
+		_ = data.Close()
+		if reply := v.ended(c); err != nil || reply != "226 Transfer complete" || string(got) != content {
+			v.b.t.Errorf("%s: a download: %d bytes, beginning %.60q, %v, %s", name, len(got), got, err, reply)
 		}
 		must(v.b.t, os.Remove(path))
 	}
 	c.leave()
 }
 
+// begin is client.begin, and fails where too many were served before.
+func (v *visitor) begin(c *client, command string) net.Conn {
+	before := v.served.Load()
+	port, _ := portOf(c.do("EPSV", "229"))
+	if passed := v.served.Load() - before; passed > maxPassed {
+		v.b.t.Errorf("%s: while %s waited for the port, %d others were served", v.mark, command, passed)
+	}
+	conn := c.dial(port)
+	c.do(command, "150")
+	return c.wrap(conn)
+}
+
+func (v *visitor) ended(c *client) (reply string) {
+	defer v.served.Add(1)
+	return c.reply()
+}
+
 func (v *visitor) login() *client {
 	if v.version == 0 {
-		return v.b.loginAs(v.user)
+		c := v.b.loginAs(v.user)
+		c.wait = onePortPatience
+		return c
 	}
 	c := v.b.connect()
+	c.wait = onePortPatience
 	c.tls = v.b.clientTLS()
 	c.tls.ClientSessionCache, c.tls.MinVersion, c.tls.MaxVersion = v.cache, v.version, v.version
 	c.secure()
@@ -190,7 +227,7 @@ func (s *thief) come() {
 		s.b.t.Errorf("a thief: %v", err)
 		return
 	}
-	_ = c.SetDeadline(time.Now().Add(2 * patience))
+	_ = c.SetDeadline(time.Now().Add(onePortPatience))
 	s.came++
 	switch s.came % 4 {
 	case 0: // says nothing, and stays

@@ -117,6 +117,7 @@ type Broker struct {
 	observer Observer
 	clock    clock
 	watch    *accept.Watch
+	patience time.Duration // of requests: QueueTime
 
 	mu       sync.Mutex
 	prove    Prover
@@ -148,7 +149,7 @@ func NewBroker(host string, log *slog.Logger, o Observer) *Broker {
 
 func newBroker(host string, log *slog.Logger, o Observer, c clock) *Broker {
 	return &Broker{
-		host: host, log: log, observer: o, clock: c, watch: accept.NewWatch(),
+		host: host, log: log, observer: o, clock: c, watch: accept.NewWatch(), patience: QueueTime,
 		prove:    func(net.Conn) (Proof, error) { return Proof{}, ErrUnproven },
 		retired:  map[*port]struct{}{},
 		places:   map[place]*hold{},
@@ -167,6 +168,10 @@ func (b *Broker) SetProver(p Prover) {
 
 // WatchBy has the ports watched. It is to be called before SetPorts.
 func (b *Broker) WatchBy(w *accept.Watch) { b.watch = w }
+
+// WaitFor has requests wait for a port for another time than QueueTime: where it is not
+// the time that is of interest. It is to be called before Expect.
+func (b *Broker) WaitFor(d time.Duration) { b.patience = d }
 
 // Expect reserves a port for a connection from r.Client. It waits up to
 // QueueTime, in the order of the requests from that address, and returns
@@ -215,7 +220,7 @@ func (b *Broker) await(ctx context.Context, w *waiter) (*Expectation, error) {
 	default:
 	}
 	expired := make(chan struct{})
-	t := b.clock.AfterFunc(QueueTime, func() { close(expired) })
+	t := b.clock.AfterFunc(b.patience, func() { close(expired) })
 	defer t.Stop()
 	err := ErrBusy
 	select {
