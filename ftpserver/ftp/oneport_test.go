@@ -29,20 +29,24 @@ func TestOnePort(t *testing.T) {
 		name    string
 		version uint16 // 0: in clear
 		edit    func(*config.Config)
-		users   int  // of 64 sessions
+		users   int // of 64 sessions
 		shared  bool // all sessions of a user have one cache
 		thieves int
+		long    bool // in the full tests only
 	}{
-		{"in clear", 0, nil, 32, false, 0},
-		{"TLS 1.2", tls.VersionTLS12, nil, 32, false, 0},
-		{"TLS 1.3", tls.VersionTLS13, nil, 32, false, 0},
-		{"TLS 1.3, eight share a cache", tls.VersionTLS13, nil, 8, true, 0},
-		{"hidden", tls.VersionTLS13, hidden, 32, false, 0},
-		{"hidden, eight share a cache", tls.VersionTLS13, hidden, 8, true, 0},
-		{"hidden, with thieves", tls.VersionTLS13, hidden, 32, false, 2},
-		{"required, with thieves", tls.VersionTLS13, required, 32, false, 2},
+		{"in clear", 0, nil, 32, false, 0, true},
+		{"TLS 1.2", tls.VersionTLS12, nil, 32, false, 0, true},
+		{"TLS 1.3", tls.VersionTLS13, nil, 32, false, 0, false},
+		{"TLS 1.3, eight share a cache", tls.VersionTLS13, nil, 8, true, 0, false},
+		{"hidden", tls.VersionTLS13, hidden, 32, false, 0, true},
+		{"hidden, eight share a cache", tls.VersionTLS13, hidden, 8, true, 0, false},
+		{"hidden, with thieves", tls.VersionTLS13, hidden, 32, false, 2, false},
+		{"required, with thieves", tls.VersionTLS13, required, 32, false, 2, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			if test.long && !full() {
+				t.Skip("set FTP_TEST_FULL=1 for all ways to use one port")
+			}
 			// How long they wait is for the machine to say: that they are served in turn is
 			// what is tried here.
 			b := newBenchWith(t, parts{queue: onePortPatience}, func(c *config.Config) {
@@ -87,14 +91,13 @@ const maxPassed = 4 * 64
 
 // visits is how many files each session stores and fetches.
 func visits() int {
-	switch {
-	case os.Getenv("FTP_TEST_FULL") == "1":
+	if full() {
 		return 50
-	case testing.Short():
-		return 2
 	}
-	return 5
+	return 2
 }
+
+func full() bool { return os.Getenv("FTP_TEST_FULL") == "1" }
 
 // visitor is a session of TestOnePort.
 type visitor struct {

@@ -33,7 +33,7 @@ func (m *Metrics) Follow(l Load) {
 	newGauge(gauge("passive_ports_in_use", "Passive ports at which a data connection is awaited, or may still come."), ports(func(_, taken, _ int) int { return taken }))
 	newGauge(gauge("passive_ports_waiting", "Requests that wait for a passive port."), ports(func(_, _, waiting int) int { return waiting }))
 	newGauge(gauge("accept_loops_stuck", "Ports on which connections are not taken any more, as the server is stuck."), func() float64 { return float64(l.StuckLoops()) })
-	f.NewCounterFunc(prometheus.CounterOpts(counter("accept_failures_total", "Tries to accept a connection that failed, for want of descriptors or memory.")),
+	f.NewCounterFunc(counter("accept_failures_total", "Tries to accept a connection that failed, for want of descriptors or memory."),
 		func() float64 { return float64(l.AcceptFailures()) })
 }
 
