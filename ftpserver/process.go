@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ftp-operator/ftp-operator/ftpserver/accept"
 	"github.com/ftp-operator/ftp-operator/ftpserver/auth"
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/ftp"
@@ -41,6 +42,7 @@ type process struct {
 	implicit *implicitPort
 	stapler  *tlsconf.Stapler
 	xferlog  *xferlog.Log
+	watch    *accept.Watch
 	dir      string // what file names in the configuration are relative to
 	admin    *telemetry.Admin
 }
@@ -48,7 +50,7 @@ type process struct {
 // newProcess opens storage and ports. Nothing is served before run.
 func newProcess(source *live.Source, slot int, dir string, log *slog.Logger, level *slog.LevelVar) (*process, error) {
 	c := source.Current().Config
-	p := &process{source: source, slot: slot, bootID: rand.Text(), dir: dir, log: log, metrics: telemetry.NewMetrics(version)}
+	p := &process{source: source, slot: slot, bootID: rand.Text(), dir: dir, log: log, metrics: telemetry.NewMetrics(version), watch: accept.NewWatch()}
 	var err error
 	p.store, err = vfs.OpenStore(c.Storage.Root, vfs.Options{Slot: slot, BootID: p.bootID, Durability: c.Storage.Durability, Log: log})
 	if err != nil {
@@ -60,19 +62,21 @@ func newProcess(source *live.Source, slot int, dir string, log *slog.Logger, lev
 	}
 	p.stapler = tlsconf.NewStapler(log, p.metrics)
 	p.broker = passive.NewBroker(host, log, p.metrics)
+	p.broker.WatchBy(p.watch)
 	p.xferlog = xferlog.New(log, p.metrics.XferlogDropped)
 	p.server = ftp.NewServer(ftp.Options{
-		Slot: slot, Live: source, Store: p.store, Broker: p.broker, Metrics: p.metrics, Log: log, Xferlog: p.xferlog,
+		Slot: slot, Live: source, Store: p.store, Broker: p.broker, Metrics: p.metrics, Log: log, Xferlog: p.xferlog, Watch: p.watch,
 		Verifier: auth.NewVerifier(auth.Options{}),
 		TLS:      tlsconf.ServerConfig(func() *tlsconf.Set { return source.Current().TLS }),
 	})
+	p.metrics.Follow(p.load())
 	p.implicit = &implicitPort{listen: listenControl, serve: p.server.ServeImplicit}
 	if err := p.listen(c); err != nil {
 		p.broker.Close()
 		return nil, err
 	}
 	p.admin = telemetry.NewAdmin(telemetry.AdminOptions{
-		Metrics: p.metrics, Ready: p.ready, Status: p.status, Sessions: p.server.Sessions, Config: c.Admin, Dir: dir, Log: log,
+		Metrics: p.metrics, Alive: p.alive, Ready: p.ready, Status: p.status, Sessions: p.server.Sessions, Config: c.Admin, Dir: dir, Log: log,
 	})
 	if err := p.admin.Listen(); err != nil {
 		p.broker.Close()
@@ -169,6 +173,8 @@ func (p *process) run(ctx context.Context, again func()) error {
 	p.implicit.start()
 	start(func() error { p.sweep(work); return nil })
 	start(func() error { new(quiet).run(work); return nil })
+	start(func() error { p.watch.Run(work); return nil })
+	start(func() error { p.followMemory(work); return nil })
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // from now on: before, it ends the process
 	defer signal.Stop(hangup)
@@ -207,15 +213,6 @@ func (p *process) reloadOn(ctx context.Context, hangup <-chan os.Signal) {
 	}
 }
 
-func (p *process) drain() {
-	timeout := p.source.Current().Config.Limits.DrainTimeout
-	p.log.Info("Draining", "timeout", timeout.String())
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	p.server.Drain(ctx)
-	p.log.Info("Drained")
-}
-
 func (p *process) sweep(ctx context.Context) {
 	for {
 		result, err := p.store.Sweep(ctx)
@@ -234,10 +231,6 @@ func (p *process) sweep(ctx context.Context) {
 		}
 	}
 }
-
-// ready is always true of a process that runs: it listens before it says
-// anything, and a draining one must keep its passive ports.
-func (p *process) ready() error { return nil }
 
 // observe puts what was loaded into the metrics, and the transfer log where it is
 // wanted now.

@@ -59,6 +59,8 @@ full() {
 	export FTP_TEST_FULL=1 NODES=2
 	stage "The operator: every flow with every fault at every call"
 	go_test faults -timeout 120m -run '^(TestFaults|TestRivals)$' ./controllers
+	stage "One passive port: 64 sessions, in all ways"
+	go_test oneport -timeout 60m -count=1 -run '^TestOnePort$' ./ftpserver/ftp
 	fuzz 60s
 	stage "Real clients against the server alone: every mode, large files, race detector"
 	RACE=1 go_test clients -timeout 180m ./test/clients/...

@@ -74,6 +74,7 @@ func serverConfig(in Input) *config.Config {
 	for _, port := range AnnouncedPorts(in.Server, in.Service, in.Slots) {
 		c.Passive.Ports = append(c.Passive.Ports, config.PassivePort{Slot: port.Slot, Listen: passiveListen + port.Index, Announce: int(port.Number)})
 	}
+	c.Limits.DrainAtLeast = drainAtLeast(in)
 	c.TLS.Certificates = certificateFiles(in)
 	return &c
 }

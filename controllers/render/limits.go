@@ -53,3 +53,16 @@ func drainTimeout(s *v1alpha1.FTPServer) time.Duration {
 	grace := gracePeriod(s)
 	return max(grace-drainMargin, grace/2, time.Second)
 }
+
+// routesFollow is how long nodes may take to hear that a pod is leaving. Until then
+// they send it new clients.
+const routesFollow = 3 * time.Second
+
+// drainAtLeast is for slots that others stand in for. With one slot, the next pod waits
+// for the end of this one, and there is nowhere else to send clients to.
+func drainAtLeast(in Input) time.Duration {
+	if in.Slots < 2 {
+		return 0
+	}
+	return min(routesFollow, drainTimeout(in.Server))
+}

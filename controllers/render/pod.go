@@ -98,7 +98,7 @@ func container(in Input, slot int) corev1.Container {
 		},
 		StartupProbe:   probe("/healthz", 1, 300),
 		ReadinessProbe: probe("/readyz", 2, 3),
-		LivenessProbe:  probe("/healthz", 10, 6),
+		LivenessProbe:  liveness(in.Server),
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: volumeConfig, MountPath: configDir, ReadOnly: true},
 			{Name: volumeUsers, MountPath: usersDir, ReadOnly: true},
@@ -139,6 +139,22 @@ func probe(path string, period, failures int32) *corev1.Probe {
 		TimeoutSeconds:   5,
 		FailureThreshold: failures,
 	}
+}
+
+// stuckGrace is how long a process that is hung or stuck has to end, in seconds: one that
+// can still hear of it drains for 25 seconds (config.DefaultDrainTimeout), and new clients
+// wait for none that can't.
+const stuckGrace = 30
+
+// liveness tells what hangs from what is busy. A process that has but a twentieth of a
+// processor and thousands of clients may take seconds to answer, so it has ten, and six
+// tries: none of them in a minute is answered by one that hangs. That a loop which takes
+// connections is stuck, /healthz finds out itself.
+func liveness(s *v1alpha1.FTPServer) *corev1.Probe {
+	p := probe("/healthz", 10, 6)
+	p.TimeoutSeconds = 10
+	p.TerminationGracePeriodSeconds = ptr.To(min(int64(gracePeriod(s).Seconds()), stuckGrace))
+	return p
 }
 
 func volumes(s *v1alpha1.FTPServer) []corev1.Volume {

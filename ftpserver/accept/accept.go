@@ -1,6 +1,7 @@
 // Package accept takes the connections of a listener, also while the process is
 // out of descriptors: it neither spins nor fills the log then, and goes on when
-// there are some again. It knows nothing of who connects, and why.
+// there are some again. It knows which of its loops are stuck. It knows nothing of
+// who connects, and why.
 package accept
 
 import (
@@ -19,18 +20,24 @@ const (
 )
 
 // All hands each connection to take, until the listener is closed. What the log
-// says of failures has the attributes of log.
-func All(l net.Listener, log *slog.Logger, take func(net.Conn)) {
+// says of failures has the attributes of log. The loop is known by its name: what
+// the listener is for, and where it listens.
+func (w *Watch) All(l net.Listener, name string, log *slog.Logger, take func(net.Conn)) {
+	at := w.begin(name)
+	defer w.end(at)
 	failures := failures{log: log, now: time.Now}
 	for {
 		c, err := l.Accept()
 		switch {
 		case err == nil:
 			failures.over()
+			at.leave(w.beats.Load())
 			take(c)
+			at.back()
 		case errors.Is(err, net.ErrClosed):
 			return
 		default: // out of descriptors or memory
+			w.failed.Add(1)
 			failures.add(err)
 			<-time.After(Pause)
 		}

@@ -42,7 +42,7 @@ func TestAll(t *testing.T) {
 	taken := 0
 	l := &starved{left: 5}
 	began := time.Now()
-	All(l, slog.New(slog.NewTextHandler(&log, nil)), func(net.Conn) { taken++ })
+	NewWatch().All(l, "control", slog.New(slog.NewTextHandler(&log, nil)), func(net.Conn) { taken++ })
 	if took := time.Since(began); took < 5*Pause {
 		t.Errorf("5 failures took %s: the loop spins", took)
 	}

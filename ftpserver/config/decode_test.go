@@ -62,7 +62,7 @@ passive:
   addresses: [{address: 203.0.113.7, clientCIDRs: [10.0.0.0/8, "fd00::/8"]}, {address: ftp.example.com}]
 tls: {mode: Optional, minVersion: "1.3", certificates: [{certFile: ../tls/tls.crt, keyFile: ../tls/tls.key}]}
 storage: {root: /data, durability: None}
-limits: {sessions: 100, sessionsPerAddress: 5, idleTimeout: 90s, loginTimeout: 1s, stallTimeout: 24h, drainTimeout: 5s,
+limits: {sessions: 100, sessionsPerAddress: 5, idleTimeout: 90s, loginTimeout: 1s, stallTimeout: 24h, drainTimeout: 5s, drainAtLeast: 2s,
   failedLogins: {mode: Off, delay: 1ms, maxDelay: 15s, lockoutAfter: 50, addressLockoutAfter: 101, lockoutFor: 1h}}
 admin: {listen: ":9090", status: {listen: ":9443", certFile: c, keyFile: k, tokenFile: t}}
 log: {level: Debug, format: Text, xferlog: /srv/ftp/../xferlog}

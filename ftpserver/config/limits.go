@@ -46,6 +46,11 @@ type Limits struct {
 	// DrainTimeout is how long sessions may finish what they are at when the
 	// process is asked to end (SIGTERM). Absent: 25 seconds.
 	DrainTimeout time.Duration `yaml:"drainTimeout,omitempty"`
+	// DrainAtLeast is how long the process goes on telling whoever connects to connect
+	// again, also where nothing is left to finish: for as long as there are others, and
+	// whoever spreads clients over them may not know yet that this one is leaving.
+	// Absent: not at all.
+	DrainAtLeast time.Duration `yaml:"drainAtLeast,omitempty"`
 	// FailedLogins bounds how fast passwords can be guessed.
 	FailedLogins FailedLogins `yaml:"failedLogins,omitempty"`
 	// Rates are those of sessions whose user has none of their own.
@@ -76,6 +81,9 @@ func (l *Limits) validate() error {
 		if d < time.Second || d > 24*time.Hour {
 			errs = append(errs, fmt.Errorf("limits.%s: must be between 1s and 24h, is %s", field, d))
 		}
+	}
+	if d := l.DrainAtLeast; d < 0 || d > l.DrainTimeout {
+		errs = append(errs, fmt.Errorf("limits.drainAtLeast: must be between 0s and drainTimeout (%s), is %s", l.DrainTimeout, d))
 	}
 	for _, err := range []error{l.FailedLogins.validate(), l.Rates.validate("limits")} {
 		if err != nil {

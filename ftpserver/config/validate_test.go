@@ -64,6 +64,8 @@ func TestDecodeRefuses(t *testing.T) {
 		"uploads too slow":     {minimal + "limits: {uploadRatePerSession: -1}", "limits.uploadRatePerSession: must be between 1024"},
 		"downloads too fast":   {user("{name: a, passwordHash: $2, downloadRatePerSession: 1099511627777}"), "users[0].downloadRatePerSession: must be between 1024"},
 		"uploads too fast":     {user("{name: a, passwordHash: $2, uploadRatePerSession: 1099511627777}"), "users[0].uploadRatePerSession: must be between 1024"},
+		"drain too long":       {minimal + "limits: {drainAtLeast: 26s}", "limits.drainAtLeast: must be between 0s and drainTimeout (25s), is 26s"},
+		"drain below 0":        {minimal + "limits: {drainAtLeast: -1s}", "limits.drainAtLeast"},
 		"rate in units":        {minimal + "limits: {uploadRatePerSession: 10Mi}", "must be a whole number"},
 		"rate of guests":       {minimal + "anonymous: {downloadRatePerSession: 1}", "anonymous.downloadRatePerSession: must be between 1024"},
 		"no passive ports":     {with("passive", "{}"), "passive: give range"},

@@ -23,6 +23,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/ftp-operator/ftp-operator/ftpserver/accept"
 	"github.com/ftp-operator/ftp-operator/ftpserver/auth"
 	"github.com/ftp-operator/ftp-operator/ftpserver/auth/passhash"
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
@@ -73,6 +74,8 @@ type parts struct {
 	xferlog *xferlog.Log
 	// proxySilence is absent (0): the usual.
 	proxySilence time.Duration
+	watch        *accept.Watch // nil: nobody asks it
+	queue        time.Duration // that requests wait for a passive port; 0: as ever
 }
 
 func newBenchWith(t *testing.T, p parts, edit func(*config.Config)) *bench {
@@ -109,9 +112,16 @@ func (b *bench) start(c *config.Config) {
 	store, err := vfs.OpenStore(c.Storage.Root, vfs.Options{BootID: "test", Durability: c.Storage.Durability, Log: log, System: b.parts.system})
 	must(b.t, err)
 	broker := passive.NewBroker("127.0.0.1", log, &watched{metrics, &b.rejected})
+	if b.parts.queue > 0 {
+		broker.WaitFor(b.parts.queue)
+	}
+	if b.parts.watch != nil {
+		broker.WatchBy(b.parts.watch)
+	}
 	must(b.t, broker.SetPorts(source.Current().Config.Passive.PortsOf(0)))
 	b.server = NewServer(Options{
-		Live: source, Store: store, Broker: broker, Metrics: metrics, Log: cmp.Or(b.parts.log, log), Xferlog: b.parts.xferlog, ProxySilence: b.parts.proxySilence,
+		Live: source, Store: store, Broker: broker, Metrics: metrics, Log: cmp.Or(b.parts.log, log), Xferlog: b.parts.xferlog,
+		ProxySilence: b.parts.proxySilence, Watch: b.parts.watch,
 		Verifier: auth.NewVerifier(auth.Options{}),
 		TLS:      tlsconf.ServerConfig(func() *tlsconf.Set { return source.Current().TLS }),
 	})

@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -22,11 +23,14 @@ type client struct {
 	raw     *net.TCPConn
 	conn    net.Conn
 	text    *textproto.Conn
-	protect bool        // data connections
-	tls     *tls.Config // nil: the bench's, which resumes nothing
+	protect bool          // data connections
+	tls     *tls.Config   // nil: the bench's, which resumes nothing
+	wait    time.Duration // for the server, at most; 0: patience
 	// header is sent first on each data connection, as a balancer does.
 	header string
 }
+
+func (c *client) patience() time.Duration { return cmp.Or(c.wait, patience) }
 
 // connect reads the greeting too.
 func (b *bench) connect() *client {
@@ -113,7 +117,7 @@ func (c *client) send(line string) {
 // reply is the next reply as it came, without the last line's end.
 func (c *client) reply() string {
 	c.t.Helper()
-	_ = c.raw.SetReadDeadline(time.Now().Add(patience))
+	_ = c.raw.SetReadDeadline(time.Now().Add(c.patience()))
 	first, err := c.text.ReadLine()
 	if err != nil {
 		c.t.Fatalf("no reply: %v", err)
@@ -152,7 +156,7 @@ func (c *client) do(line, begins string) string {
 // ended fails unless the server closes the connection now.
 func (c *client) ended() {
 	c.t.Helper()
-	_ = c.raw.SetReadDeadline(time.Now().Add(patience))
+	_ = c.raw.SetReadDeadline(time.Now().Add(c.patience()))
 	if line, err := c.text.ReadLine(); err == nil {
 		c.t.Fatalf("the connection goes on: %q", line)
 	} else if n, ok := err.(net.Error); ok && n.Timeout() {
@@ -197,7 +201,7 @@ func (c *client) dialWith(d *net.Dialer, port int) *net.TCPConn {
 	conn, err := d.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	must(c.t, err)
 	c.t.Cleanup(func() { _ = conn.Close() })
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(c.patience()))
 	_, err = io.WriteString(conn, c.header)
 	must(c.t, err)
 	return conn.(*net.TCPConn)

@@ -44,6 +44,8 @@ type Options struct {
 	Xferlog *xferlog.Log
 	// ProxySilence is absent (0): proxy.Silence.
 	ProxySilence time.Duration
+	// Watch looks after the loops that accept control connections. It may be nil.
+	Watch *accept.Watch
 }
 
 // Verifier checks passwords: an auth.Verifier, whose methods say what each is
@@ -86,6 +88,9 @@ type Server struct {
 
 // NewServer returns a server that follows o.Live from now on.
 func NewServer(o Options) *Server {
+	if o.Watch == nil {
+		o.Watch = accept.NewWatch()
+	}
 	s := &Server{
 		Options:   o,
 		gate:      newEncryptionGate(),
@@ -148,7 +153,11 @@ func (s *Server) ServeImplicit(l net.Listener) error { return s.serve(l, true) }
 
 func (s *Server) serve(l net.Listener, implicit bool) error {
 	defer s.listen(l)()
-	accept.All(l, s.Log.With("listener", l.Addr().String()), func(c net.Conn) {
+	at, kind := l.Addr().String(), "control "
+	if implicit {
+		kind = "implicit TLS "
+	}
+	s.Watch.All(l, kind+at, s.Log.With("listener", at), func(c net.Conn) {
 		tcp := c.(*net.TCPConn)
 		s.controlFrom.Receive(tcp, func(p proxy.Peer) { s.accept(tcp, p, implicit) })
 	})
@@ -182,9 +191,10 @@ func (s *Server) all() []*session {
 }
 
 // Drain takes no new sessions and lets the running ones finish what they are
-// at: a transfer, a rename, an upload whose client may still want to rename it.
-// A session that has nothing in progress is told 421. Drain returns when all
-// have ended; when ctx ends, it cuts the rest.
+// at: a transfer, a data connection that was announced, a rename, an upload whose
+// client may still want to rename it. A session that has nothing in progress is told
+// 421, as is everyone who connects: there is somewhere else to connect to. Drain
+// returns when all have ended; when ctx ends, it cuts the rest, and the log says so.
 func (s *Server) Drain(ctx context.Context) {
 	s.mu.Lock()
 	s.draining = true
@@ -197,13 +207,28 @@ func (s *Server) Drain(ctx context.Context) {
 	select {
 	case <-done:
 	case <-ctx.Done():
-		for _, ss := range s.all() {
-			ss.end(endNow)
-		}
+		s.cutAll()
 		<-done
 	}
 	s.controlFrom.Close()
 	s.dataFrom.Close()
+}
+
+// cutAll ends the sessions that there are at once.
+func (s *Server) cutAll() {
+	all, transfers := s.all(), 0
+	for _, ss := range all {
+		if ss.running() != nil {
+			transfers++
+		}
+	}
+	if len(all) > 0 {
+		s.Log.Warn("Time to drain is over: what still runs is cut", "sessions", len(all), "transfers", transfers,
+			"advice", "transfers that take longer need a longer pod.terminationGracePeriod; without Kubernetes, limits.drainTimeout")
+	}
+	for _, ss := range all {
+		ss.end(endNow)
+	}
 }
 
 // Draining tells whether Drain was called.

@@ -141,7 +141,7 @@ func (a arrivals) count(at place) (n int) {
 func (b *Broker) admit(at place, from Origin, c net.Conn) {
 	a, p := &arrival{at: at, from: from, conn: c}, at.side()
 	var oldest *arrival
-	if len(p.unproven) == MaxUnproven {
+	if len(p.unproven) >= MaxUnproven+p.living {
 		oldest = p.unproven[0]
 		p.unproven = slices.Delete(p.unproven, 0, 1)
 	}

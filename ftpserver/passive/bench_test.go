@@ -131,9 +131,14 @@ type pending struct {
 // wait makes a request that must wait, and returns once it does.
 func (b *bench) wait(ctx context.Context, address, user string) *pending {
 	b.t.Helper()
+	return b.waitFor(ctx, request(address, user))
+}
+
+func (b *bench) waitFor(ctx context.Context, r Request) *pending {
+	b.t.Helper()
 	p, before := &pending{ret: make(chan struct{})}, b.clock.active(QueueTime)
 	go func() {
-		p.e, p.err = b.Expect(ctx, request(address, user))
+		p.e, p.err = b.Expect(ctx, r)
 		close(p.ret)
 	}()
 	eventually(b.t, "the request waits", func() bool { return b.clock.active(QueueTime) > before })

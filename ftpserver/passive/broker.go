@@ -27,8 +27,11 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/accept"
 )
 
 const (
@@ -41,7 +44,8 @@ const (
 	// sent again for about this long, so the connection may still come.
 	TombstoneTime = 75 * time.Second
 	// MaxUnproven is how many connections of a port, announced or not, may be about
-	// to show whose they are. One more drops the oldest.
+	// to show whose they are, besides as many as are awaited there. One more drops
+	// the oldest.
 	MaxUnproven = 32
 )
 
@@ -127,6 +131,8 @@ type Broker struct {
 	log      *slog.Logger
 	observer Observer
 	clock    clock
+	watch    *accept.Watch
+	patience time.Duration // of requests: QueueTime
 
 	mu       sync.Mutex
 	prove    Prover
@@ -159,7 +165,7 @@ func NewBroker(host string, log *slog.Logger, o Observer) *Broker {
 
 func newBroker(host string, log *slog.Logger, o Observer, c clock) *Broker {
 	return &Broker{
-		host: host, log: log, observer: o, clock: c,
+		host: host, log: log, observer: o, clock: c, watch: accept.NewWatch(), patience: QueueTime,
 		prove:    func(net.Conn) (Proof, error) { return Proof{}, ErrUnproven },
 		receive:  func(c net.Conn, take func(Origin)) { take(Origin{Client: addrOf(c)}) },
 		retired:  map[*port]struct{}{},
@@ -183,6 +189,13 @@ func (b *Broker) SetReceiver(r Receiver) {
 	defer b.mu.Unlock()
 	b.receive = r
 }
+
+// WatchBy has the ports watched. It is to be called before SetPorts.
+func (b *Broker) WatchBy(w *accept.Watch) { b.watch = w }
+
+// WaitFor has requests wait for a port for another time than QueueTime: where it is not
+// the time that is of interest. It is to be called before Expect.
+func (b *Broker) WaitFor(d time.Duration) { b.patience = d }
 
 // Expect reserves a port for a connection from r.Origin. It waits up to
 // QueueTime, in the order of the requests from that address, and returns
@@ -231,7 +244,7 @@ func (b *Broker) await(ctx context.Context, w *waiter) (*Expectation, error) {
 	default:
 	}
 	expired := make(chan struct{})
-	t := b.clock.AfterFunc(QueueTime, func() { close(expired) })
+	t := b.clock.AfterFunc(b.patience, func() { close(expired) })
 	defer t.Stop()
 	err := ErrBusy
 	select {
@@ -259,6 +272,7 @@ func (b *Broker) leave(w *waiter) bool {
 	for el := q.Front(); el != nil; el = el.Next() {
 		if el.Value == w {
 			b.dequeue(from, el)
+			b.grant(from) // who had to wait behind it to share
 			return true
 		}
 	}
@@ -274,35 +288,48 @@ func (b *Broker) dequeue(from Origin, el *list.Element) {
 }
 
 // grant gives free places of an origin to those who wait there, in order. A
-// user who has its share already is passed over for now.
+// user who has its share already is passed over for now. Nobody begins to share while
+// somebody ahead could have a place if those who share it now were served: a place
+// that is shared all the time would never be free.
 func (b *Broker) grant(from Origin) {
 	q := b.queue[from]
 	if q == nil {
 		return
 	}
+	mayShare := true
 	for el := q.Front(); el != nil; {
 		next, w := el.Next(), el.Value.(*waiter)
-		if p := b.portFor(w.request); p != nil {
+		if p := b.portFor(w.request, mayShare); p != nil {
 			b.dequeue(from, el)
 			w.granted <- b.expect(p, w.request)
+		} else if !w.request.Shares && b.waitsForOthers(w.request) {
+			mayShare = false
 		}
 		el = next
 	}
 }
 
 // portFor returns a port for a request: one that it has for itself, else one to
-// share; nil if there is none now.
-func (b *Broker) portFor(r Request) *port {
-	if b.users[holder{r.Origin, r.User}] < b.share() {
+// share, if it may; nil if there is none now.
+func (b *Broker) portFor(r Request, mayShare bool) *port {
+	if b.hasShareLeft(r) {
 		if p := b.leastUsed(func(p *port) bool { return b.vacant(p, r) }); p != nil {
 			return p
 		}
 	}
-	if r.Shares {
+	if r.Shares && mayShare {
 		return b.leastUsed(func(p *port) bool { return b.shareable(p, r) })
 	}
 	return nil
 }
+
+// waitsForOthers tells whether a request would have a place for itself if all who are
+// awaited had come: it waits neither for its own user, nor for a tombstone's end.
+func (b *Broker) waitsForOthers(r Request) bool {
+	return b.hasShareLeft(r) && slices.ContainsFunc(b.ports, func(p *port) bool { return b.comesFree(p, r) })
+}
+
+func (b *Broker) hasShareLeft(r Request) bool { return b.users[holder{r.Origin, r.User}] < b.share() }
 
 // share is how many places one user may hold at one address: half of the ports,
 // so that users behind one address can't shut each other out. Tombstones count:

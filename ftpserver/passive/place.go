@@ -79,16 +79,26 @@ func (h *hold) find(is func(*entry) bool) *entry {
 // vacant tells whether a request can have a place for itself. One that takes what
 // arrives needs a place where nothing else may still come. A whole port is vacant
 // only if all of its places are.
-func (b *Broker) vacant(p *port, r Request) bool {
-	counts := (*entry).claims
-	if !r.Proven {
-		counts = func(*entry) bool { return true }
-	}
+func (b *Broker) vacant(p *port, r Request) bool { return b.free(p, r, false) }
+
+// comesFree tells whether it will be vacant once all who are awaited have come.
+func (b *Broker) comesFree(p *port, r Request) bool { return b.free(p, r, true) }
+
+func (b *Broker) free(p *port, r Request, ofLiving bool) bool {
 	at := place{p, r.Origin}
 	if r.Client.IsValid() {
-		return b.places[at].count(counts) == 0 && b.places[at.whole()].count(counts) == 0
+		counts := func(e *entry) bool { return (e.claims() || !r.Proven) && !(ofLiving && e.lives()) }
+		return b.places[at].find(counts) == nil && b.places[at.whole()].find(counts) == nil
 	}
-	return at.side().claims == 0 && (r.Proven || at.side().entries == 0)
+	side := at.side()
+	taken := side.claims
+	if !r.Proven {
+		taken = side.entries
+	}
+	if ofLiving {
+		taken -= side.living
+	}
+	return taken == 0
 }
 
 // shareable tells whether a request may join those who have a place: connections
@@ -136,6 +146,9 @@ func (b *Broker) addUntil(en *entry, d time.Duration) {
 	}
 	h.entries = append(h.entries, en)
 	en.at.side().entries++
+	if en.lives() {
+		en.at.side().living++
+	}
 	if en.claims() {
 		en.at.side().claims++
 		b.users[holder{en.at.Origin, en.request.User}]++
@@ -151,6 +164,9 @@ func (b *Broker) remove(en *entry) {
 		delete(b.places, en.at)
 	}
 	en.at.side().entries--
+	if en.lives() {
+		en.at.side().living--
+	}
 	if en.expectation != nil {
 		en.expectation.entry = nil
 	}

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"sync/atomic"
 
-	"github.com/ftp-operator/ftp-operator/ftpserver/accept"
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
@@ -31,6 +30,7 @@ type port struct {
 type side struct {
 	entries  int // of all its places
 	claims   int // those that keep others away
+	living   int // those that await their connection
 	unproven arrivals
 }
 
@@ -115,7 +115,7 @@ func (b *Broker) closeIfIdle(p *port) {
 }
 
 func (b *Broker) accept(p *port) {
-	accept.All(p.listener, b.log.With("port", p.listen), func(c net.Conn) { b.accepted(p, c) })
+	b.watch.All(p.listener, "passive "+p.listener.Addr().String(), b.log.With("port", p.listen), func(c net.Conn) { b.accepted(p, c) })
 }
 
 // accepted finds out where a connection comes from, which may take a while.
@@ -131,6 +131,22 @@ func (b *Broker) Ports() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.ports)
+}
+
+// Load returns how many ports can be given out, how many of them somebody has, and how
+// many requests wait for one.
+func (b *Broker) Load() (all, taken, waiting int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, p := range b.ports {
+		if p.direct.claims+p.announced.claims > 0 {
+			taken++
+		}
+	}
+	for _, q := range b.queue {
+		waiting += q.Len()
+	}
+	return len(b.ports), taken, waiting
 }
 
 // Close closes every port and ends every expectation with net.ErrClosed.

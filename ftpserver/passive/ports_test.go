@@ -120,3 +120,19 @@ func TestNoneLeft(t *testing.T) {
 	}
 	takes(t, e, connect(t, alice, e.Announced()))
 }
+
+// TestStuckPort: a port whose loop waits for what does not happen is named, and no
+// other.
+func TestStuckPort(t *testing.T) {
+	b := newBench(t, 2)
+	b.mu.Lock()
+	c := connect(t, alice, b.ports[1].Listen)
+	want := fmt.Sprintf("[passive 127.0.0.1:%d]", b.ports[1].Listen)
+	eventually(t, "the port is stuck", func() bool {
+		b.watch.Beat()
+		return fmt.Sprint(b.watch.Stuck()) == want
+	})
+	b.mu.Unlock()
+	closed(t, c)
+	eventually(t, "it gets on", func() bool { return len(b.watch.Stuck()) == 0 })
+}

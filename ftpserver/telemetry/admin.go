@@ -21,6 +21,9 @@ const shutdownTimeout = 2 * time.Second
 type AdminOptions struct {
 	// Metrics answers /metrics.
 	Metrics *Metrics
+	// Alive answers /healthz as Ready does /readyz: an error has the process
+	// replaced. Nil: it is alive while it answers.
+	Alive func() error
 	// Ready answers /readyz: 200 where it returns nil, else 503 and the error,
 	// which everyone can read.
 	Ready func() error

@@ -1,6 +1,8 @@
 package clients
 
 import (
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -75,6 +77,33 @@ func (s *server) slowTransfers(t *testing.T) (up, down slowTransfer) {
 	return up, down
 }
 
+// TestDrainAtLeast: as long as others may still send clients here, they are told to
+// connect again, also where nothing is left to finish; and the server stays ready, as its
+// passive ports go with that.
+func TestDrainAtLeast(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, config.TLSOptional, func(c *config.Config) {
+		c.Limits.DrainTimeout, c.Limits.DrainAtLeast = time.Hour, time.Hour
+		c.Admin.Listen = fmt.Sprintf("127.0.0.1:%d", freePorts(t, 1)[0].Listen)
+	})
+	s.start()
+	s.signal(syscall.SIGTERM)
+	s.log.wait(t, "Draining", nil)
+	for range 3 {
+		_ = s.dial(t, 421).conn.Close()
+	}
+	for _, path := range []string{"/readyz", "/healthz"} {
+		r, err := http.Get("http://" + s.cfg.Admin.Listen + path)
+		must(t, err)
+		_ = r.Body.Close()
+		if r.StatusCode != http.StatusOK {
+			t.Errorf("%s is answered %s", path, r.Status)
+		}
+	}
+	s.signal(syscall.SIGTERM)
+	s.waitExit(drained)
+}
+
 // TestSecondSignal: who asks twice does not want to wait.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
@@ -107,6 +136,7 @@ func TestDrainTimeout(t *testing.T) {
 	s.signal(syscall.SIGTERM)
 	c.expect(426)
 	c.expect(421)
+	s.log.wait(t, "Time to drain is over: what still runs is cut", nil)
 	if code := s.waitExit(drained); code != 0 {
 		t.Errorf("exit code %d", code)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -108,10 +107,7 @@ func newSoak(t *testing.T, seed uint64, long bool) *soak {
 	s.base = s.server.cfg
 	s.server.start()
 	s.addr = fmt.Sprintf("127.0.0.1:%d", s.server.port)
-	pem, err := os.ReadFile(filepath.Join(s.server.dir, "ca.crt"))
-	must(t, err)
-	s.tls = &tls.Config{RootCAs: x509.NewCertPool(), ServerName: serverName}
-	s.tls.RootCAs.AppendCertsFromPEM(pem)
+	s.tls = s.server.trust(t)
 	for n := range soakSessions {
 		s.workers = append(s.workers, newSoakWorker(s, n, fmt.Sprintf("user%d", n%soakUsers), false))
 	}

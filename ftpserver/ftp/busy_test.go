@@ -1,0 +1,101 @@
+package ftp
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/accept"
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+)
+
+// watchedBench is a bench whose Watch beats when the test says so.
+func watchedBench(t *testing.T) (*bench, *accept.Watch) {
+	t.Helper()
+	w := accept.NewWatch()
+	return newBenchWith(t, parts{watch: w}, func(c *config.Config) { c.TLS.Implicit.Listen = "127.0.0.1:0" }), w
+}
+
+// TestStuckLoops: of each control port, a loop that waits for what does not happen is
+// named; it is not any more when it gets on, and who has come is served.
+func TestStuckLoops(t *testing.T) {
+	b, w := watchedBench(t)
+	b.connect()
+	b.connectImplicit() // both loops are at work
+	for kind, address := range map[string]string{"control": b.address, "implicit TLS": b.implicit} {
+		b.stuck(w, kind+" "+address, address)
+		eventually(t, kind+" gets on", func() bool { return len(w.Stuck()) == 0 })
+	}
+	b.connect()
+}
+
+// stuck fails unless the loop of a port is told of as stuck while it waits for what the
+// server keeps its sessions by.
+func (b *bench) stuck(w *accept.Watch, name, address string) {
+	b.t.Helper()
+	b.server.mu.Lock()
+	defer b.server.mu.Unlock()
+	c, err := net.Dial("tcp", address)
+	must(b.t, err)
+	defer func() { _ = c.Close() }()
+	eventually(b.t, name+" is stuck", func() bool {
+		w.Beat()
+		return fmt.Sprint(w.Stuck()) == "["+name+"]"
+	})
+}
+
+// TestFloodIsNotStuck: 2,000 connections come as fast as they can, and are greeted; a
+// Watch that beats for each of them finds nobody stuck. With as many clients at a time
+// as there are here, a loop that comes back for each connection can't be away for as
+// long as would be too long.
+func TestFloodIsNotStuck(t *testing.T) {
+	const flood, atATime = 2000, accept.StuckAfter / 2
+	b, w := watchedBench(t)
+	next := make(chan struct{}, flood)
+	for range flood {
+		next <- struct{}{}
+	}
+	close(next)
+	conns := make(chan net.Conn, flood)
+	var clients sync.WaitGroup
+	for range atATime {
+		clients.Go(func() {
+			for range next {
+				c, err := net.DialTimeout("tcp", b.address, patience)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				conns <- c
+				_ = c.SetReadDeadline(time.Now().Add(10 * patience))
+				greeting := make([]byte, 4)
+				if _, err := io.ReadFull(c, greeting); err != nil || !strings.HasPrefix(string(greeting), "220 ") {
+					t.Errorf("greeted %q, %v", greeting, err)
+				}
+				w.Beat()
+				if stuck := w.Stuck(); stuck != nil {
+					t.Errorf("stuck: %q", stuck)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	eventually(t, "the loop is back at Accept", func() bool { return b.atRest(w) })
+	close(conns)
+	for c := range conns {
+		_ = c.Close()
+	}
+	eventually(t, "all sessions have ended", func() bool { return len(b.server.all()) == 0 })
+}
+
+// atRest tells whether all loops stay at Accept for longer than one may be away.
+func (b *bench) atRest(w *accept.Watch) bool {
+	for range accept.StuckAfter + 1 {
+		w.Beat()
+	}
+	return w.Stuck() == nil
+}
