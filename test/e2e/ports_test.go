@@ -56,7 +56,7 @@ func TestEveryPortReachesItsSlot(t *testing.T) {
 		{v1alpha1.ServiceLoadBalancer, v1alpha1.ExternalTrafficLocal, 1},
 		{v1alpha1.ServiceNodePort, v1alpha1.ExternalTrafficLocal, 1},
 	}
-	mode := strings.TrimSpace(inNode(t, nodes[0].Name, "curl -sS http://127.0.0.1:10249/proxyMode"))
+	mode := strings.TrimSpace(onNode(t, nodes[0].Name, "curl -sS http://127.0.0.1:10249/proxyMode"))
 	figures.Record(t, fmt.Sprintf("kube-proxy's mode is %s", mode))
 	for _, e := range exposures {
 		t.Run(fmt.Sprintf("%s-%s", e.kind, e.policy), func(t *testing.T) { e.try(t, nodes, transfers/len(exposures)) })

@@ -3,7 +3,6 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,7 +88,7 @@ func allServe(t *testing.T, s *v1alpha1.FTPServer, limit time.Duration, more fun
 			return fmt.Sprintf("there are %d pods, want %d", len(all), want)
 		}
 		for _, p := range all {
-			if p.DeletionTimestamp != nil || !podReady(&p) {
+			if !isReady(&p) {
 				return p.Name + " is not ready"
 			}
 			if more == nil {
@@ -104,16 +103,10 @@ func allServe(t *testing.T, s *v1alpha1.FTPServer, limit time.Duration, more fun
 	within(t, limit, func() string { return notReady(t, s) })
 }
 
-func podReady(p *corev1.Pod) bool {
-	return slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
-}
-
 // signalServer sends a signal to the server's process in a pod, past the kubelet.
 func signalServer(t *testing.T, p *corev1.Pod, name string) {
 	t.Helper()
-	inNode(t, p.Spec.NodeName, findProcess+`kill -s "$3" "$pid"`, string(p.UID), "ftpserver", name)
+	inNode(t, p, findProcess+`kill -s "$3" "$pid"`, string(p.UID), "ftpserver", name)
 }
 
 // onVolume are the SHA-256 sums, in hex, of the files that users see on the
@@ -129,7 +122,7 @@ func onVolume(t *testing.T, s *v1alpha1.FTPServer) map[string]string {
 	}
 	const script = `cd "$1" && find . -type f ! -name '.ftpserver-*' -exec sha256sum {} +`
 	out := map[string]string{}
-	for line := range strings.Lines(inNode(t, pods(t, s)[0].Spec.NodeName, script, volume.Spec.HostPath.Path)) {
+	for line := range strings.Lines(inNode(t, &pods(t, s)[0], script, volume.Spec.HostPath.Path)) {
 		sum, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "  .")
 		if !ok {
 			t.Fatalf("sha256sum says %q", line)
@@ -183,14 +176,9 @@ func drainNode(t *testing.T, s *v1alpha1.FTPServer, name string, limit time.Dura
 // when the test ends, and waits for it.
 func stopOperator(t *testing.T) (resume func()) {
 	t.Helper()
-	operatorPod(t)
 	deployment := &appsv1.Deployment{}
 	must(t, kube.Get(soon(t), key(operatorNamespace, "ftp-operator"), deployment))
 	before := ptr.Deref(deployment.Spec.Replicas, 1)
-	scale := func(n int32) {
-		change(t, deployment, func() { deployment.Spec.Replicas = ptr.To(n) })
-	}
-	scale(0)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -199,16 +187,6 @@ func stopOperator(t *testing.T) (resume func()) {
 			t.Error(err)
 		}
 	})
-	eventually(t, func() string {
-		var list corev1.PodList
-		must(t, kube.List(soon(t), &list, client.InNamespace(operatorNamespace), client.MatchingLabels{"app.kubernetes.io/name": "ftp-operator"}))
-		if len(list.Items) > 0 {
-			return "the operator still runs"
-		}
-		return ""
-	})
-	return func() {
-		scale(before)
-		operatorPod(t)
-	}
+	scaleOperator(t, 0)
+	return func() { scaleOperator(t, before) }
 }

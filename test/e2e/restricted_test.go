@@ -99,8 +99,14 @@ func (p process) writable() (out []string) {
 	return out
 }
 
-// inNode runs a script in the node of that name and returns what it prints.
-func inNode(t *testing.T, name, script string, args ...string) string {
+// inNode runs a script in the node of a pod and returns what it prints.
+func inNode(t *testing.T, pod *corev1.Pod, script string, args ...string) string {
+	t.Helper()
+	return onNode(t, pod.Spec.NodeName, script, args...)
+}
+
+// onNode runs a script in the node of that name and returns what it prints.
+func onNode(t *testing.T, name, script string, args ...string) string {
 	t.Helper()
 	command := slices.Concat(node, []string{nodeNumber(name), "sh", "-c", script, "sh"}, args)
 	cmd := exec.CommandContext(soon(t), command[0], command[1:]...)
@@ -124,9 +130,7 @@ test -n "$pid" || { echo "no process $2 in the pod $1" >&2; exit 1; }
 
 func processOf(t *testing.T, pod *corev1.Pod, program string) process {
 	t.Helper()
-	show := func(script string) string {
-		return inNode(t, pod.Spec.NodeName, findProcess+script, string(pod.UID), program)
-	}
+	show := func(script string) string { return inNode(t, pod, findProcess+script, string(pod.UID), program) }
 	p := process{status: map[string]string{}}
 	for line := range strings.Lines(show(`cat "/proc/$pid/status"`)) {
 		name, value, _ := strings.Cut(line, ":")
@@ -157,7 +161,7 @@ func stored(t *testing.T, pod *corev1.Pod, s *v1alpha1.FTPServer, u *v1alpha1.FT
 	must(t, c.Upload(soon(t), local, "/owned"))
 	holds(t, c, "/owned", local)
 	file := path.Join("/srv/ftp", u.Status.Username, "owned")
-	return strings.TrimSpace(inNode(t, pod.Spec.NodeName, findProcess+`stat -c '%u %g' "/proc/$pid/root$3"`, string(pod.UID), "ftpserver", file))
+	return strings.TrimSpace(inNode(t, pod, findProcess+`stat -c '%u %g' "/proc/$pid/root$3"`, string(pod.UID), "ftpserver", file))
 }
 
 // noWarning asks the API server what it thinks of the server's Deployment under

@@ -155,7 +155,7 @@ func brokenPods(t *testing.T, s *v1alpha1.FTPServer, n int) (names []string) {
 					broken[deploymentOf(&p)] = true
 				}
 			}
-			if p.DeletionTimestamp == nil && podReady(&p) {
+			if isReady(&p) {
 				serve++
 			}
 		}

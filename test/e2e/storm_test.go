@@ -160,7 +160,7 @@ func podsServe(t *testing.T, s *v1alpha1.FTPServer, n int) {
 			return fmt.Sprintf("there are %d pods, want %d", len(all), n)
 		}
 		for _, p := range all {
-			if p.DeletionTimestamp != nil || !podReady(&p) {
+			if !isReady(&p) {
 				return p.Name + " is not ready"
 			}
 		}

@@ -143,7 +143,7 @@ func TestFailover(t *testing.T) {
 		moment := time.Now()
 		signalServer(t, &victim, "KILL")
 		p.tell(t, "the server of a pod was killed", moment, func() string {
-			if problem := restarted(t, server, &victim); problem != "" {
+			if problem := sameContainer(t, server, &victim); problem != "" {
 				return problem
 			}
 			return serve()
@@ -157,7 +157,7 @@ func TestFailover(t *testing.T) {
 		moment := time.Now()
 		signalServer(t, &victim, "STOP")
 		p.tell(t, "a server stopped to answer", moment, func() string {
-			if problem := restarted(t, server, &victim); problem != "" {
+			if problem := sameContainer(t, server, &victim); problem != "" {
 				return problem
 			}
 			return serve()
@@ -177,7 +177,7 @@ func notAll(t *testing.T, s *v1alpha1.FTPServer, n int) string {
 	t.Helper()
 	serve := 0
 	for _, p := range pods(t, s) {
-		if p.DeletionTimestamp == nil && podReady(&p) {
+		if isReady(&p) {
 			serve++
 		}
 	}
@@ -187,8 +187,8 @@ func notAll(t *testing.T, s *v1alpha1.FTPServer, n int) string {
 	return ""
 }
 
-// restarted says that the container is still the one that it was, or nothing.
-func restarted(t *testing.T, s *v1alpha1.FTPServer, was *corev1.Pod) string {
+// sameContainer says that the container is still the one that it was, or nothing.
+func sameContainer(t *testing.T, s *v1alpha1.FTPServer, was *corev1.Pod) string {
 	t.Helper()
 	for _, p := range pods(t, s) {
 		for _, c := range p.Status.ContainerStatuses {
