@@ -68,7 +68,7 @@ bench-quick: ## The main rows, small, in 3 rounds: about ten minutes
 
 ##@ A local Kubernetes, without Docker (root on Debian)
 .PHONY: cluster-up cluster-down cluster-load images install-operator demo
-cluster-up: ## Bring it up (NODES=1|2)
+cluster-up: ## Bring it up (NODES=1|2, PROXY_MODE, IP_FAMILIES)
 	$(CLUSTER) up --nodes $(NODES)
 
 cluster-down: ## End it and leave nothing behind

@@ -30,12 +30,10 @@ func operatorPod(t *testing.T) *corev1.Pod {
 			return fmt.Sprintf("the operator has %d pods", len(list.Items))
 		}
 		found = &list.Items[0]
-		for _, c := range found.Status.Conditions {
-			if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
-				return ""
-			}
+		if !isReady(found) {
+			return "the operator is not ready"
 		}
-		return "the operator is not ready"
+		return ""
 	})
 	return found
 }

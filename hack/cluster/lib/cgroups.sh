@@ -31,15 +31,21 @@ daemons_cgroup() {
 }
 
 make_cgroups() {
-	local nodes=$1 root n
+	local root n
 	for root in $(cgroup_roots); do
 		delegate "$root"
 		make_cgroup "$root" "$root/$cgroup"
-		for ((n = 1; n <= nodes; n++)); do
-			make_cgroup "$root/$cgroup" "$root/$cgroup/n$n"
-		done
 	done
+	for ((n = 1; n <= nodes; n++)); do make_node_cgroups "$n"; done
 	mkdir -p "$(daemons_cgroup)"
+}
+
+# make_node_cgroups N: for the pods of a node.
+make_node_cgroups() {
+	local root
+	for root in $(cgroup_roots); do
+		make_cgroup "$root/$cgroup" "$root/$cgroup/n$1"
+	done
 }
 
 # make_cgroup PARENT DIR: a child that may use what its parent has.
@@ -72,6 +78,17 @@ cluster_processes() {
 	done | sort -un
 }
 
+# node_processes N prints the IDs of the node's processes: its pods', and its
+# daemons', which are in the namespace of its first process.
+node_processes() {
+	local root
+	for root in $(cgroup_roots); do
+		[[ ! -d $root/$cgroup/n$1 ]] || find "$root/$cgroup/n$1" -name cgroup.procs -exec cat {} + 2>/dev/null || true
+	done
+	local file
+	for file in "$state/run/n$1"/*.pid; do pid_of "n$1/$(basename "$file" .pid)" || true; done
+}
+
 kill_processes() {
 	local pids
 	mapfile -t pids < <(cluster_processes)
@@ -80,11 +97,16 @@ kill_processes() {
 	return 1
 }
 
-remove_cgroups() {
+remove_cgroups() { remove_cgroups_below "$cgroup"; }
+
+remove_node_cgroups() { remove_cgroups_below "$cgroup/n$1"; }
+
+# remove_cgroups_below PATH: in every hierarchy; fails while one is left.
+remove_cgroups_below() {
 	local root
 	for root in $(cgroup_roots); do
-		[[ -d $root/$cgroup ]] || continue
-		find "$root/$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || true
-		[[ ! -d $root/$cgroup ]] || return 1
+		[[ -d $root/$1 ]] || continue
+		find "$root/$1" -depth -type d -exec rmdir {} + 2>/dev/null || true
+		[[ ! -d $root/$1 ]] || return 1
 	done
 }

@@ -20,7 +20,7 @@ start_apiserver() {
 		--listen-client-urls=http://127.0.0.1:2379 --advertise-client-urls=http://127.0.0.1:2379 \
 		--listen-peer-urls=http://127.0.0.1:2380
 	start_in_node 1 kube-apiserver "$inside/bin/kube-apiserver" --etcd-servers=http://127.0.0.1:2379 \
-		--advertise-address="$(node_address 1)" --service-cluster-ip-range="$service_cidr" --allow-privileged \
+		--advertise-address="$(node_address 1)" --service-cluster-ip-range="$(both "$service_cidr" "$service_cidr6")" --allow-privileged \
 		--authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction \
 		--client-ca-file="$pki/ca.crt" --tls-cert-file="$pki/apiserver.crt" --tls-private-key-file="$pki/apiserver.key" \
 		--service-account-issuer=https://kubernetes.default.svc.cluster.local \
@@ -46,8 +46,7 @@ kubectl() { "$state/bin/kubectl" --kubeconfig "$kubeconfig" --request-timeout=10
 
 apiserver_ready() { kubectl get --raw /readyz; }
 
-# nodes_ready NODES
-nodes_ready() { [[ $(kubectl get nodes --no-headers | awk '$2 == "Ready"' | wc -l) == "$1" ]]; }
+nodes_ready() { [[ $(kubectl get nodes --no-headers | awk '$2 == "Ready"' | wc -l) == "$nodes" ]]; }
 
 # Without its service account, a namespace refuses every bare pod.
 default_account() { kubectl -n default get serviceaccount default; }

@@ -1,6 +1,15 @@
 # shellcheck shell=bash
-# Up, down and status. The file "ready" in the state, with the number of nodes,
-# is written last: without it, what is there is the rest of a run that failed.
+# Up, down and status. The file "ready" in the state, with what was asked for, is
+# written last: without it, what is there is the rest of a run that failed.
+
+# recall sets what the cluster that is up was asked to be, and what it is made with.
+recall() {
+	[[ -e $state/ready ]] || return 0
+	read -r nodes proxy_mode ip_families <"$state/ready"
+	nodekit=$state/bin/nodekit
+}
+
+shape() { echo "$nodes $proxy_mode $ip_families"; }
 
 # One run at a time changes the cluster. Descriptor 9 holds the lock. A run that is
 # killed holds it until its last child has ended or become a daemon, which closes
@@ -15,7 +24,7 @@ take_lock() {
 }
 
 cluster_up() {
-	local nodes=1 started=$SECONDS
+	local started=$SECONDS
 	while (($#)); do
 		case $1 in
 		--nodes)
@@ -23,6 +32,7 @@ cluster_up() {
 			shift
 			;;
 		--nodes=*) nodes=${1#*=} ;;
+		--dual-stack) ip_families=dual ;;
 		*) fail "up: unknown argument $1" ;;
 		esac
 		shift || true
@@ -30,8 +40,8 @@ cluster_up() {
 	[[ $nodes == [12] ]] || fail "up: --nodes is 1 or 2"
 	take_lock
 	if [[ -e $state/ready ]] && cluster_healthy; then
-		[[ $(<"$state/ready") == "$nodes" ]] ||
-			fail "the cluster is up with $(<"$state/ready") node(s), not $nodes: take it down first"
+		[[ $(<"$state/ready") == "$(shape)" ]] ||
+			fail "the cluster is up as \"$(<"$state/ready")\", not \"$(shape)\": take it down first"
 		say "already up"
 		return
 	fi
@@ -41,19 +51,19 @@ cluster_up() {
 	fi
 	install_packages
 	build_all
-	bring_up "$nodes"
+	bring_up
 	say "up with $nodes node(s) in $((SECONDS - started)) s; KUBECONFIG=$kubeconfig"
 }
 
 bring_up() {
-	local nodes=$1 n
-	mkdir -p "$state"/{bin,etcd,log,pki,run,volumes}
+	local n
+	mkdir -p "$state"/{balancers,bin,etcd,log,pki,run,volumes}
 	# Links, not copies: fast, and the cluster runs on if the cache is emptied.
-	ln "$addons" "$state/bin/addons"
+	ln "$addons" "$nodekit" "$state/bin/"
 	for n in etcd kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy kubectl; do
 		ln "$kube" "$state/bin/$n"
 	done
-	make_cgroups "$nodes"
+	make_cgroups
 	make_client
 	start_forwarder
 	make_pki "$nodes"
@@ -61,7 +71,7 @@ bring_up() {
 		make_node "$n"
 		start_runtime "$n"
 	done
-	connect_pods "$nodes"
+	for ((n = 1; n <= nodes; n++)); do connect_pods "$n"; done
 	start_apiserver
 	for ((n = 1; n <= nodes; n++)); do
 		wait_for 30 "containerd of node $n" runtime_ready "$n"
@@ -76,18 +86,18 @@ bring_up() {
 	done
 	wait_for 60 "the service account of the namespace default" default_account
 	start_addons
-	wait_for 120 "the nodes" nodes_ready "$nodes"
+	wait_for 120 "the nodes" nodes_ready
 	wait_for 60 "the cluster's DNS" dns_ready
 	daemons_alive || fail "a daemon has ended; logs are in $state/log"
-	echo "$nodes" >"$state/ready"
+	shape >"$state/ready"
 }
 
 # cluster_healthy gives a busy cluster a while to answer, a dead one none.
 cluster_healthy() {
 	local deadline=$((SECONDS + 20)) nodes
-	nodes=$(<"$state/ready")
+	read -r nodes _ <"$state/ready"
 	while daemons_alive; do
-		if apiserver_ready && nodes_ready "$nodes" && dns_ready; then
+		if apiserver_ready && nodes_ready && dns_ready; then
 			return 0
 		fi >/dev/null 2>&1
 		((SECONDS < deadline)) || {
@@ -141,7 +151,7 @@ cluster_status() {
 		echo "not whole: up makes a new one, down clears it away; logs are in $state/log"
 		return 1
 	fi
-	echo "up with $(<"$state/ready") node(s)"
+	echo "up with $nodes node(s), kube-proxy in mode $proxy_mode, $ip_families"
 	echo "kubeconfig  $kubeconfig"
 	echo "logs        $state/log"
 	kubectl get nodes -o wide
@@ -151,8 +161,7 @@ cluster_status() {
 load_images() {
 	(($#)) || fail "load: which images?"
 	[[ -e $state/ready ]] || fail "the cluster is not up"
-	local n image nodes loads=() load
-	nodes=$(<"$state/ready")
+	local n image loads=() load
 	for ((n = 1; n <= nodes; n++)); do
 		for image in "$@"; do import_image "$n" "$image" || exit 1; done &
 		loads+=($!)

@@ -19,9 +19,15 @@ pid_of() {
 
 is_ours() { grep -qsx "$1" "$(daemons_cgroup)/cgroup.procs"; }
 
-# daemons_alive: every daemon that was started still runs.
+# daemons_alive: every daemon that was started still runs, and no node is dead.
 daemons_alive() {
-	local file name
+	local file name n
+	for ((n = 1; n <= nodes; n++)); do
+		[[ -e $state/run/n$n ]] || {
+			say "node $n was killed; start-node brings it back"
+			return 1
+		}
+	done
 	for file in "$state"/run/*.pid "$state"/run/*/*.pid; do
 		name=${file#"$state/run/"}
 		name=${name%.pid}

@@ -6,8 +6,8 @@ kubernetes_version=v1.37.2
 # The network that nodes and the outside client share. It exists in namespaces only.
 lan=10.89.0
 client_address=$lan.2
-balancer_first=$lan.200
-balancer_last=$lan.254
+balancer_address=$lan.3 # from which one that proxies connects to the nodes
+balancer_addresses=$lan.200-$lan.254
 node_address() { echo "$lan.1$1"; }
 
 service_cidr=10.96.0.0/16
@@ -16,13 +16,39 @@ dns_service=10.96.0.10
 pod_cidr=10.244.0.0/16
 node_pod_cidr() { echo "10.244.$1.0/24"; }
 
+# The same for IPv6, where the cluster has both families.
+lan6=fd00:10:89:
+client_address6=$lan6:2
+balancer_address6=$lan6:3
+balancer_addresses6=$lan6:200-$lan6:2fe
+node_address6() { echo "$lan6:1$1"; }
+service_cidr6=fd00:10:96::/112
+pod_cidr6=fd00:10:244::/48
+node_pod_cidr6() { echo "fd00:10:244:$1::/64"; }
+
 cluster_name=${CLUSTER_NAME:-dev}
 # Several clusters can be up side by side; the name becomes part of paths.
 [[ $cluster_name =~ ^[a-z0-9-]+$ ]] || {
 	echo "cluster: CLUSTER_NAME is made of a-z, 0-9 and -" >&2
 	exit 1
 }
+
+# What "up" is asked for. For every other command recall sets it to what is up.
+nodes=1
 proxy_mode=${PROXY_MODE:-nftables}
+ip_families=${IP_FAMILIES:-ipv4}
+[[ $proxy_mode == nftables || $proxy_mode == iptables ]] || {
+	echo "cluster: PROXY_MODE is nftables or iptables" >&2
+	exit 1
+}
+[[ $ip_families == ipv4 || $ip_families == dual ]] || {
+	echo "cluster: IP_FAMILIES is ipv4 or dual" >&2
+	exit 1
+}
+dual() { [[ $ip_families == dual ]]; }
+
+# both VALUE VALUE6: joined by a comma, the second only where the cluster has IPv6.
+both() { if dual; then echo "$1,$2"; else echo "$1"; fi; }
 
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ftp-operator
 artifacts=$cache/artifacts

@@ -9,17 +9,19 @@ import (
 )
 
 var commands = map[string]func(args []string) error{
+	"ask":     ask,
 	"daemon":  daemon,
 	"forward": forward,
 	"hold":    hold,
 	"image":   image,
+	"peer":    peer,
 	"pki":     pki,
 	"relay":   relay,
 }
 
 func main() {
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: nodekit daemon|forward|hold|image|pki|relay …")
+		fmt.Fprintln(os.Stderr, "usage: nodekit ask|daemon|forward|hold|image|peer|pki|relay …")
 		os.Exit(2)
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {

@@ -1,23 +1,25 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	discoverylisters "k8s.io/client-go/listers/discovery/v1"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/record"
 )
 
 // balancer is the load balancer in front of the cluster. Any change of a
@@ -25,39 +27,61 @@ import (
 // the few objects of a local cluster that is quick, and it can't miss a case.
 type balancer struct {
 	client    kubernetes.Interface
+	events    record.EventRecorder
 	informers informers.SharedInformerFactory
 	services  corelisters.ServiceLister
 	slices    discoverylisters.EndpointSliceLister
 	nodes     corelisters.NodeLister
+	health    *health
 	changed   chan struct{}
-	addresses *pool
+
+	addresses pools
+	hostnames map[string]owner
 	routes    routes
+	frontends frontends
+	names     *names
 }
 
-func newBalancer(client kubernetes.Interface, addresses *pool) *balancer {
+// wanted is what the namespace of the client outside, and the names, are to be.
+type wanted struct {
+	ways     map[netip.Addr]way
+	backends map[netip.AddrPort]backend
+	names    map[string][]netip.Addr
+}
+
+func newBalancer(client kubernetes.Interface, events record.EventRecorder, addresses pools, outside, own []netip.Addr, names *names) *balancer {
 	factory := informers.NewSharedInformerFactory(client, 0)
-	return &balancer{
+	b := &balancer{
 		client:    client,
+		events:    events,
 		informers: factory,
 		services:  factory.Core().V1().Services().Lister(),
 		slices:    factory.Discovery().V1().EndpointSlices().Lister(),
 		nodes:     factory.Core().V1().Nodes().Lister(),
 		changed:   make(chan struct{}, 1),
 		addresses: addresses,
+		hostnames: map[string]owner{},
+		routes:    routes{outside: outside},
+		frontends: frontends{own: own, open: map[netip.AddrPort]*frontend{}},
+		names:     names,
+	}
+	b.health = newHealth(b.nodes, b.note)
+	return b
+}
+
+// note has the balancer look at everything.
+func (b *balancer) note() {
+	select {
+	case b.changed <- struct{}{}:
+	default: // a look is due already
 	}
 }
 
 func (b *balancer) run(ctx context.Context) {
-	note := func() {
-		select {
-		case b.changed <- struct{}{}:
-		default: // a look is due already
-		}
-	}
 	handler := cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(any) { note() },
-		UpdateFunc: func(any, any) { note() },
-		DeleteFunc: func(any) { note() },
+		AddFunc:    func(any) { b.note() },
+		UpdateFunc: func(any, any) { b.note() },
+		DeleteFunc: func(any) { b.note() },
 	}
 	for _, informer := range []cache.SharedIndexInformer{
 		b.informers.Core().V1().Services().Informer(),
@@ -71,6 +95,7 @@ func (b *balancer) run(ctx context.Context) {
 	b.informers.Start(ctx.Done())
 	// Which addresses are taken is known only when all Services have been seen.
 	b.informers.WaitForCacheSync(ctx.Done())
+	go b.health.run(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -79,7 +104,7 @@ func (b *balancer) run(ctx context.Context) {
 		}
 		if err := b.sync(ctx); err != nil {
 			log.Printf("Load balancer: %v", err)
-			time.AfterFunc(time.Second, note)
+			time.AfterFunc(time.Second, b.note)
 		}
 	}
 }
@@ -89,38 +114,89 @@ func (b *balancer) sync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The older Service keeps an address that two of them claim.
+	// Of two that wish the same at once, the older one gets it.
 	slices.SortFunc(services, func(x, y *corev1.Service) int {
-		return x.CreationTimestamp.Compare(y.CreationTimestamp.Time)
+		return cmp.Or(x.CreationTimestamp.Compare(y.CreationTimestamp.Time), cmp.Compare(x.UID, y.UID))
 	})
-	mine := map[string]bool{}
-	for _, s := range services {
-		if balanced(s) {
-			mine[string(s.UID)] = true
-		}
-	}
-	b.addresses.keep(mine)
-	for _, s := range services {
-		owner := string(s.UID)
-		if _, has := b.addresses.of(owner); has || !balanced(s) {
-			continue
-		}
-		if a, ok := address(s); ok {
-			b.addresses.claim(a, owner)
-		}
-	}
-	wanted := map[netip.Addr][]netip.Addr{}
+	b.adopt(services)
+	want := wanted{map[netip.Addr]way{}, map[netip.AddrPort]backend{}, map[string][]netip.Addr{}}
 	var failures []error
 	for _, s := range services {
-		a, err := b.assign(ctx, s)
-		if err != nil {
+		if err := b.serve(ctx, s, want); err != nil {
 			failures = append(failures, fmt.Errorf("%s/%s: %w", s.Namespace, s.Name, err))
 		}
-		if a.IsValid() {
-			wanted[a] = b.nextHops(s)
+	}
+	return errors.Join(append(failures,
+		b.routes.set(ctx, want.ways), b.frontends.set(want.backends), b.names.set(want.names))...)
+}
+
+// adopt frees what belonged to Services that are gone, and leaves to each of the
+// others what its status tells: this may be a new run of the balancer.
+func (b *balancer) adopt(services []*corev1.Service) {
+	owners := map[owner]bool{}
+	for _, s := range services {
+		if balanced(s) {
+			owners[ownerOf(s)] = true
 		}
 	}
-	return errors.Join(append(failures, b.routes.set(ctx, wanted))...)
+	b.addresses.keep(owners)
+	maps.DeleteFunc(b.hostnames, func(_ string, o owner) bool { return !owners[o] })
+	for _, s := range services {
+		o := ownerOf(s)
+		if !owners[o] {
+			continue
+		}
+		if len(b.addresses.of(o)) == 0 {
+			for _, a := range toldAddresses(s) {
+				b.addresses.claim(a, o)
+			}
+		}
+		for _, i := range s.Status.LoadBalancer.Ingress {
+			if _, taken := b.hostnames[i.Hostname]; i.Hostname != "" && !taken {
+				b.hostnames[i.Hostname] = o
+			}
+		}
+	}
+}
+
+// serve gives a Service its addresses, tells it, and adds what that takes.
+func (b *balancer) serve(ctx context.Context, s *corev1.Service, want wanted) error {
+	if !balanced(s) {
+		return b.takeBack(ctx, s)
+	}
+	w, err := wishOf(s)
+	var a assignment
+	if err == nil {
+		a = b.assign(s, w)
+	} else {
+		a = assignment{reason: reasonInvalid, message: err.Error()}
+		b.release(ownerOf(s))
+	}
+	for _, address := range a.addresses {
+		hops := b.nextHops(s, family(address))
+		if !w.proxied() {
+			want.ways[address] = way{hops: hops}
+			continue
+		}
+		want.ways[address] = way{local: true}
+		for _, p := range s.Spec.Ports {
+			if p.Protocol == corev1.ProtocolTCP {
+				want.backends[netip.AddrPortFrom(address, uint16(p.Port))] = w.backend(hops, uint16(p.NodePort))
+			}
+		}
+		if w.hostname != "" {
+			want.names[w.hostname] = append(want.names[w.hostname], address)
+		}
+	}
+	return b.tell(ctx, s, w, a)
+}
+
+func (w wish) backend(nodes []netip.Addr, port uint16) backend {
+	b := backend{header: w.header, sources: w.sources}
+	for _, n := range nodes {
+		b.targets = append(b.targets, netip.AddrPortFrom(n, port))
+	}
+	return b
 }
 
 // balanced says whether a Service is to have an address from here: a class
@@ -129,123 +205,6 @@ func balanced(s *corev1.Service) bool {
 	return s.Spec.Type == corev1.ServiceTypeLoadBalancer && s.Spec.LoadBalancerClass == nil && s.DeletionTimestamp == nil
 }
 
-// address is the one that the Service's status tells.
-func address(s *corev1.Service) (netip.Addr, bool) {
-	ingress := s.Status.LoadBalancer.Ingress
-	if len(ingress) != 1 {
-		return netip.Addr{}, false
-	}
-	a, err := netip.ParseAddr(ingress[0].IP)
-	return a, err == nil
-}
-
-// assign makes the Service's status tell its address, or none if it is no longer
-// a load balancer. It returns the address in force.
-func (b *balancer) assign(ctx context.Context, s *corev1.Service) (netip.Addr, error) {
-	told, _ := address(s)
-	if !balanced(s) {
-		if b.addresses.contains(told) && s.DeletionTimestamp == nil {
-			return netip.Addr{}, b.tell(ctx, s, netip.Addr{})
-		}
-		return netip.Addr{}, nil
-	}
-	owner := string(s.UID)
-	due, ok := b.addresses.of(owner)
-	if !ok {
-		if due, ok = b.addresses.take(owner); !ok {
-			return netip.Addr{}, errors.New("no address is free")
-		}
-	}
-	if due == told {
-		return due, nil
-	}
-	return due, b.tell(ctx, s, due)
-}
-
-// tell writes the address to the Service's status. A conflict means that the
-// cache is behind: the retry sees the newer object.
-func (b *balancer) tell(ctx context.Context, s *corev1.Service, a netip.Addr) error {
-	s = s.DeepCopy()
-	s.Status.LoadBalancer = corev1.LoadBalancerStatus{}
-	if a.IsValid() {
-		s.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: a.String()}}
-	}
-	_, err := b.client.CoreV1().Services(s.Namespace).UpdateStatus(ctx, s, metav1.UpdateOptions{})
-	if err == nil {
-		log.Printf("Service %s/%s has address %v", s.Namespace, s.Name, s.Status.LoadBalancer.Ingress)
-	}
-	return err
-}
-
-// nextHops are the nodes that take the Service's traffic. With
-// externalTrafficPolicy Local these are the ones that run a ready pod or, while
-// there is none, one that still serves as it terminates: kube-proxy there
-// forwards to it. In every other case all nodes do, and kube-proxy answers for
-// a Service without pods.
-func (b *balancer) nextHops(s *corev1.Service) []netip.Addr {
-	nodes := b.readyNodes()
-	if s.Spec.ExternalTrafficPolicy == corev1.ServiceExternalTrafficPolicyLocal {
-		ready, serving := b.localNodes(s)
-		for _, set := range []map[string]bool{ready, serving} {
-			if hops := pick(nodes, func(name string) bool { return set[name] }); len(hops) > 0 {
-				return hops
-			}
-		}
-	}
-	return pick(nodes, func(string) bool { return true })
-}
-
-// localNodes are the names of the nodes with a ready, and with a serving, endpoint.
-func (b *balancer) localNodes(s *corev1.Service) (ready, serving map[string]bool) {
-	ready, serving = map[string]bool{}, map[string]bool{}
-	selector := labels.SelectorFromSet(labels.Set{discoveryv1.LabelServiceName: s.Name})
-	endpointSlices, _ := b.slices.EndpointSlices(s.Namespace).List(selector)
-	for _, slice := range endpointSlices {
-		for _, e := range slice.Endpoints {
-			if e.NodeName == nil {
-				continue
-			}
-			// Absent means true for ready, and the same as ready for serving.
-			isReady := e.Conditions.Ready == nil || *e.Conditions.Ready
-			if isReady {
-				ready[*e.NodeName] = true
-			}
-			if isReady || e.Conditions.Serving != nil && *e.Conditions.Serving {
-				serving[*e.NodeName] = true
-			}
-		}
-	}
-	return ready, serving
-}
-
-// readyNodes maps the name of each ready node to its address.
-func (b *balancer) readyNodes() map[string]netip.Addr {
-	found := map[string]netip.Addr{}
-	nodes, _ := b.nodes.List(labels.Everything())
-	for _, n := range nodes {
-		isReady := slices.ContainsFunc(n.Status.Conditions, func(c corev1.NodeCondition) bool {
-			return c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue
-		})
-		if !isReady {
-			continue
-		}
-		for _, a := range n.Status.Addresses {
-			if ip, err := netip.ParseAddr(a.Address); err == nil && a.Type == corev1.NodeInternalIP {
-				found[n.Name] = ip
-			}
-		}
-	}
-	return found
-}
-
-// pick returns the sorted addresses of the nodes that are wanted.
-func pick(nodes map[string]netip.Addr, wanted func(name string) bool) []netip.Addr {
-	var hops []netip.Addr
-	for name, a := range nodes {
-		if wanted(name) {
-			hops = append(hops, a)
-		}
-	}
-	slices.SortFunc(hops, netip.Addr.Compare)
-	return hops
+func ownerOf(s *corev1.Service) owner {
+	return owner{s.UID, types.NamespacedName{Namespace: s.Namespace, Name: s.Name}}
 }

@@ -14,16 +14,29 @@ import (
 // them from the ones of the namespace.
 const routeProtocol = "89"
 
-// routes are the ways from the client outside to the addresses of Services: one
-// host route for each, over one or more nodes. The kernel then spreads
-// connections over the nodes, as a cloud's load balancer does.
+// way leads to an address of a Service: over one or more nodes, over which the
+// kernel then spreads connections, as a cloud's load balancer does; or, where it
+// is local, to the balancer itself.
+type way struct {
+	local bool
+	hops  []netip.Addr
+}
+
+func (w way) leads() bool { return w.local || len(w.hops) > 0 }
+
+func (w way) equal(other way) bool { return w.local == other.local && slices.Equal(w.hops, other.hops) }
+
+// routes are the ways from the client outside to the addresses of Services.
 type routes struct {
+	// outside are the client's addresses. What it sends to an address of its own
+	// namespace would else come from that same address.
+	outside []netip.Addr
 	// laid is what the kernel has; nil until that was read.
-	laid map[netip.Addr][]netip.Addr
+	laid map[netip.Addr]way
 }
 
 // set makes the routes be exactly the wanted ones.
-func (r *routes) set(ctx context.Context, wanted map[netip.Addr][]netip.Addr) error {
+func (r *routes) set(ctx context.Context, wanted map[netip.Addr]way) error {
 	if r.laid == nil {
 		laid, err := existing(ctx)
 		if err != nil {
@@ -32,48 +45,69 @@ func (r *routes) set(ctx context.Context, wanted map[netip.Addr][]netip.Addr) er
 		r.laid = laid
 	}
 	var failures []error
-	for to := range r.laid {
-		if len(wanted[to]) > 0 {
+	for to, old := range r.laid {
+		// One of the other kind would be laid beside it, in another table.
+		if w := wanted[to]; w.leads() && w.local == old.local {
 			continue
 		}
-		if _, err := ip(ctx, "route", "del", to.String(), "proto", routeProtocol); err != nil {
-			failures = append(failures, err)
-			continue
-		}
-		delete(r.laid, to)
-	}
-	for to, hops := range wanted {
-		if len(hops) == 0 || slices.Equal(r.laid[to], hops) {
-			continue
-		}
-		args := []string{"route", "replace", to.String(), "proto", routeProtocol}
-		for _, hop := range hops {
-			args = append(args, "nexthop", "via", hop.String())
+		args := []string{"route", "del", to.String(), "proto", routeProtocol}
+		if old.local {
+			args = []string{"route", "del", "local", to.String(), "table", "local", "proto", routeProtocol}
 		}
 		if _, err := ip(ctx, args...); err != nil {
 			failures = append(failures, err)
 			continue
 		}
-		r.laid[to] = hops
+		delete(r.laid, to)
+	}
+	for to, w := range wanted {
+		if !w.leads() || w.equal(r.laid[to]) {
+			continue
+		}
+		if _, err := ip(ctx, r.replace(to, w)...); err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		r.laid[to] = w
 	}
 	return errors.Join(failures...)
 }
 
+// replace is the command that lays a way.
+func (r *routes) replace(to netip.Addr, w way) []string {
+	if w.local {
+		args := []string{"route", "replace", "local", to.String(), "dev", "lo", "table", "local", "proto", routeProtocol}
+		for _, a := range r.outside {
+			if family(a) == family(to) {
+				args = append(args, "src", a.String())
+			}
+		}
+		return args
+	}
+	args := []string{"route", "replace", to.String(), "proto", routeProtocol}
+	for _, hop := range w.hops {
+		args = append(args, "nexthop", "via", hop.String())
+	}
+	return args
+}
+
 // existing are the routes that an earlier run left. Their next hops are not
 // read: an empty list differs from any wanted one, so they are laid again.
-func existing(ctx context.Context) (map[netip.Addr][]netip.Addr, error) {
-	out, err := ip(ctx, "-o", "route", "show", "proto", routeProtocol)
-	if err != nil {
-		return nil, err
-	}
-	found := map[netip.Addr][]netip.Addr{}
-	for line := range strings.Lines(out) {
-		fields := strings.Fields(line)
-		if len(fields) == 0 {
-			continue
-		}
-		if to, err := netip.ParseAddr(fields[0]); err == nil {
-			found[to] = nil
+func existing(ctx context.Context) (map[netip.Addr]way, error) {
+	found := map[netip.Addr]way{}
+	for _, f := range []string{"-4", "-6"} {
+		for _, table := range []string{"main", "local"} {
+			out, err := ip(ctx, f, "-o", "route", "show", "table", table, "proto", routeProtocol)
+			if err != nil {
+				return nil, err
+			}
+			for line := range strings.Lines(out) {
+				// "ADDRESS via …" or "local ADDRESS dev …"
+				first, _, _ := strings.Cut(strings.TrimPrefix(line, "local "), " ")
+				if to, err := netip.ParseAddr(first); err == nil {
+					found[to] = way{local: table == "local"}
+				}
+			}
 		}
 	}
 	return found, nil
