@@ -109,6 +109,7 @@ local_cluster() {
 	KUBECONFIG=$(hack/cluster/cluster kubeconfig)
 	export KUBECONFIG FTP_CLIENT="$PWD/hack/cluster/cluster client"
 	export FTP_INSIDE="$PWD/hack/cluster/cluster node 1" FTP_NODE="$PWD/hack/cluster/cluster node"
+	export FTP_KILL_NODE="$PWD/hack/cluster/cluster kill-node" FTP_REVIVE_NODE="$PWD/hack/cluster/cluster start-node"
 }
 
 end_local_cluster() {

@@ -204,6 +204,9 @@ func sameContainer(t *testing.T, s *v1alpha1.FTPServer, was *corev1.Pod) string 
 // FTP_REVIVE_NODE say how.
 func nodeDies(t *testing.T, p *prober, server *v1alpha1.FTPServer, nodes []corev1.Node) {
 	t.Helper()
+	if !full {
+		t.Skip("takes minutes, as the cluster waits for the node: FTP_TEST_FULL=1")
+	}
 	kill, revive := strings.Fields(os.Getenv("FTP_KILL_NODE")), strings.Fields(os.Getenv("FTP_REVIVE_NODE"))
 	if len(kill) == 0 || len(revive) == 0 {
 		t.Skip("FTP_KILL_NODE and FTP_REVIVE_NODE do not say how a node is killed and brought back")

@@ -73,11 +73,6 @@ func slotOf(t *testing.T, p *corev1.Pod) (slot int) {
 	return slot
 }
 
-// living are the pods that are not asked to end.
-func living(all []corev1.Pod) []corev1.Pod {
-	return slices.DeleteFunc(all, func(p corev1.Pod) bool { return p.DeletionTimestamp != nil })
-}
-
 // allServe waits until so many pods serve, and none is there besides.
 func allServe(t *testing.T, s *v1alpha1.FTPServer, limit time.Duration, more func(corev1.Pod) string) {
 	t.Helper()
