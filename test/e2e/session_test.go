@@ -247,7 +247,11 @@ func (s *session) exchange(mode, command string, move func(*tls.Conn) error) (ho
 	if err := s.do(command).is(150); err != nil {
 		return host, port, fmt.Errorf("%s: %w", command, err)
 	}
-	if err := move(data); err != nil {
+	err = data.Handshake() // which a transfer of nothing would leave out
+	if err == nil {
+		err = move(data)
+	}
+	if err != nil {
 		r := s.next()
 		return host, port, fmt.Errorf("%s: %w; the server: %d %s", command, err, r.code, r.text)
 	}
