@@ -22,8 +22,9 @@ import (
 	"github.com/ftp-operator/ftp-operator/test/ftpclient"
 )
 
-// sessionTransfers are those of one control connection.
-const sessionTransfers = 10
+// sessionTransfers are those of one control connection. They are few, so that there
+// are enough connections for each replica to have some.
+const sessionTransfers = 4
 
 // exposure is a way to a server's replicas.
 type exposure struct {
