@@ -136,7 +136,9 @@ func (c *crowd) finish(t *testing.T, limit time.Duration) {
 func (c *crowd) count(what string, n int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.counts[what] += n
+	if n != 0 {
+		c.counts[what] += n
+	}
 }
 
 // acknowledged takes note of a file that is there now, whatever comes.

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -156,12 +157,12 @@ func (p *program) carryOut(tasks []task) error {
 		_ = os.Remove(p.local)
 		began := time.Now()
 		replies, err := p.run(tasks)
-		done := len(tasks)
-		if err != nil {
-			done = completed(replies)
+		done := completed(replies)
+		if err == nil && done != len(tasks) {
+			return fmt.Errorf("it ended well with %d of %d transfers acknowledged: %v", done, len(tasks), replies)
 		}
-		if n := completed(replies); n != done {
-			return fmt.Errorf("it ended well with %d of %d transfers acknowledged: %v", n, done, replies)
+		if err == nil {
+			p.crowd.count("421 within a run that went on by itself", int64(overcome(replies)))
 		}
 		for _, done := range tasks[:done] {
 			if err := p.note(done, err == nil); err != nil {
@@ -197,10 +198,32 @@ func (p *program) run(tasks []task) ([]ftpclient.Reply, error) {
 	return running.Replies(), err
 }
 
-// completed counts the transfers that the server has acknowledged.
+// goesOn is what the server says to REST, but for the start of a file.
+var goesOn = regexp.MustCompile(`at [1-9]`)
+
+// completed counts the transfers that the server has acknowledged. One that lftp
+// has gone on with is the one before: slower than its receive buffer fills, it may
+// be told 421 when the server has long sent all, and then fetches the rest anew.
 func completed(replies []ftpclient.Reply) (n int) {
+	again := false
 	for _, r := range replies {
-		if r.Code == 226 {
+		switch r.Code {
+		case 350:
+			again = goesOn.MatchString(r.Text)
+		case 226:
+			if !again {
+				n++
+			}
+			again = false
+		}
+	}
+	return n
+}
+
+// overcome counts the times that a client was told 421 and went on.
+func overcome(replies []ftpclient.Reply) (n int) {
+	for _, r := range replies {
+		if r.Code == 421 {
 			n++
 		}
 	}
@@ -259,6 +282,27 @@ func inProgress(replies []ftpclient.Reply) (port, last int) {
 func lastLines(err error) string {
 	lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
 	return strings.Join(lines[max(0, len(lines)-6):], " | ")
+}
+
+// TestCompleted: a transfer that was resumed in the same run is one.
+func TestCompleted(t *testing.T) {
+	t.Parallel()
+	done, begin := ftpclient.Reply{Code: 226, Text: "Transfer complete"}, ftpclient.Reply{Code: 350, Text: "Restarting at 0: send RETR or STOR"}
+	further := ftpclient.Reply{Code: 350, Text: "Restarting at 1888832: send RETR or STOR"}
+	gone := ftpclient.Reply{Code: 421}
+	for _, c := range []struct {
+		replies []ftpclient.Reply
+		want    int
+	}{
+		{nil, 0},
+		{[]ftpclient.Reply{done, begin, done}, 2},
+		{[]ftpclient.Reply{done, gone, further, done, begin, done}, 2},
+		{[]ftpclient.Reply{done, gone, further}, 1},
+	} {
+		if got := completed(c.replies); got != c.want {
+			t.Errorf("%v: %d, want %d", c.replies, got, c.want)
+		}
+	}
 }
 
 // TestInProgress: what a dialogue tells of the transfer that it ends in.
