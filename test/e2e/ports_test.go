@@ -59,17 +59,25 @@ func TestEveryPortReachesItsSlot(t *testing.T) {
 	}
 	mode := strings.TrimSpace(onNode(t, nodes[0].Name, "curl -sS http://127.0.0.1:10249/proxyMode"))
 	figures.Record(t, fmt.Sprintf("kube-proxy's mode is %s", mode))
-	for _, e := range exposures {
-		t.Run(fmt.Sprintf("%s-%s", e.kind, e.policy), func(t *testing.T) { e.try(t, nodes, transfers/len(exposures)) })
+	for i, e := range exposures {
+		t.Run(fmt.Sprintf("%s-%s", e.kind, e.policy), func(t *testing.T) {
+			e.try(t, nodes, transfers/len(exposures), ownPorts+100*int32(i))
+		})
 	}
 }
 
-func (e exposure) try(t *testing.T, nodes []corev1.Node, transfers int) {
+// ownPorts is where the passive ports of the tests begin that make many
+// connections, each with numbers of its own: the load balancer gives the address of
+// one test to the next, and for two minutes a node sends what comes from a port of
+// before to the pod of before (net.netfilter.nf_conntrack_tcp_timeout_time_wait).
+const ownPorts = 31000
+
+func (e exposure) try(t *testing.T, nodes []corev1.Node, transfers int, firstPort int32) {
 	t.Helper()
 	server, alice := serving(t, func(s *v1alpha1.FTPServer) {
 		replicated(e.replicas)(s)
 		s.Spec.Service.Type, s.Spec.Service.ExternalTrafficPolicy = e.kind, e.policy
-		s.Spec.Passive.PortsPerReplica = 4
+		s.Spec.Passive.PortsPerReplica, s.Spec.Passive.FirstPort = 4, firstPort
 	})
 	allServe(t, server, patience, nil)
 	target := connection(t, ftpclient.Curl{}, server, alice)
@@ -292,7 +300,7 @@ func TestOnePassivePort(t *testing.T) {
 	const sessions, users = 32, 16
 	server, alice := serving(t, func(s *v1alpha1.FTPServer) {
 		replicated(2)(s)
-		s.Spec.Passive.PortsPerReplica = 1
+		s.Spec.Passive.PortsPerReplica, s.Spec.Passive.FirstPort = 1, ownPorts-100
 	})
 	allServe(t, server, patience, nil)
 	all := []*v1alpha1.FTPUser{alice}
