@@ -51,7 +51,7 @@ func slowRate() int {
 // newPile makes the files of client number n. Every fourth has one of 32 MiB.
 func newPile(t *testing.T, n int) *pile {
 	t.Helper()
-	p := &pile{rng: rand.New(rand.NewPCG(1, uint64(n)))} //nolint:gosec // a number of a client
+	p := &pile{rng: rand.New(rand.NewPCG(1, uint64(n)))}
 	dir := t.TempDir()
 	file := func(size, rate int) piece {
 		content := make([]byte, size)
@@ -73,8 +73,8 @@ func newPile(t *testing.T, n int) *pile {
 // seeded is noise, another for each client and each of its files.
 func seeded(client, file int) io.Reader {
 	var seed [32]byte
-	binary.BigEndian.PutUint64(seed[:], uint64(client)) //nolint:gosec // only another seed
-	binary.BigEndian.PutUint64(seed[8:], uint64(file))  //nolint:gosec // only another seed
+	binary.BigEndian.PutUint64(seed[:], uint64(client))
+	binary.BigEndian.PutUint64(seed[8:], uint64(file))
 	return rand.NewChaCha8(seed)
 }
 
