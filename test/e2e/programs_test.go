@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -157,23 +156,24 @@ func (p *program) carryOut(tasks []task) error {
 		_ = os.Remove(p.local)
 		began := time.Now()
 		replies, err := p.run(tasks)
-		done := completed(replies)
-		if err == nil && done != len(tasks) {
-			return fmt.Errorf("it ended well with %d of %d transfers acknowledged: %v", done, len(tasks), replies)
+		d := readDialogue(replies)
+		if err == nil && d.completed != len(tasks) {
+			return fmt.Errorf("it ended well with %d of %d transfers acknowledged: %v", d.completed, len(tasks), replies)
 		}
-		if err == nil {
-			p.crowd.count("421 within a run that went on by itself", int64(overcome(replies)))
-		}
-		for _, done := range tasks[:done] {
+		for _, done := range tasks[:d.completed] {
 			if err := p.note(done, err == nil); err != nil {
 				return err
 			}
 		}
-		tasks = tasks[done:]
+		for _, port := range d.cut {
+			p.crowd.happened(incident{p.who, cut, began, time.Now(), p.crowd.slotOf(port), "it went on by itself"})
+		}
+		tasks = tasks[d.completed:]
 		if err == nil {
+			p.crowd.count("421 within a run that went on by itself", int64(d.overcome))
 			return nil
 		}
-		p.crowd.happened(p.incident(began, replies, err))
+		p.crowd.happened(p.incident(began, d, err))
 		if len(tasks) == 0 {
 			return nil
 		}
@@ -198,38 +198,6 @@ func (p *program) run(tasks []task) ([]ftpclient.Reply, error) {
 	return running.Replies(), err
 }
 
-// goesOn is what the server says to REST, but for the start of a file.
-var goesOn = regexp.MustCompile(`at [1-9]`)
-
-// completed counts the transfers that the server has acknowledged. One that lftp
-// has gone on with is the one before: slower than its receive buffer fills, it may
-// be told 421 when the server has long sent all, and then fetches the rest anew.
-func completed(replies []ftpclient.Reply) (n int) {
-	again := false
-	for _, r := range replies {
-		switch r.Code {
-		case 350:
-			again = goesOn.MatchString(r.Text)
-		case 226:
-			if !again {
-				n++
-			}
-			again = false
-		}
-	}
-	return n
-}
-
-// overcome counts the times that a client was told 421 and went on.
-func overcome(replies []ftpclient.Reply) (n int) {
-	for _, r := range replies {
-		if r.Code == 421 {
-			n++
-		}
-	}
-	return n
-}
-
 // note takes note of a task that was acknowledged. What was downloaded is looked
 // at if the client ended well too.
 func (p *program) note(t task, well bool) error {
@@ -248,82 +216,22 @@ func (p *program) note(t task, well bool) error {
 	return err
 }
 
-// incident reads from the replies how far the client got.
-func (p *program) incident(began time.Time, replies []ftpclient.Reply, err error) incident {
-	port, last := inProgress(replies)
-	i := incident{who: p.who, fate: unreached, began: began, ended: time.Now(), slot: p.crowd.slotOf(port), why: lastLines(err)}
+// incident tells how a run ended that did not end well.
+func (p *program) incident(began time.Time, d dialogue, err error) incident {
+	i := incident{who: p.who, fate: unreached, began: began, ended: time.Now(), slot: p.crowd.slotOf(d.port), why: lastLines(err)}
 	switch {
-	case port != 0:
+	case d.port != 0:
 		i.fate = cut
-	case last == 421:
+	case d.last == 421:
 		i.fate = turnedAway
-	case last == 425:
+	case d.last == 425:
 		i.fate = busy
 	}
 	return i
-}
-
-// inProgress is the passive port of the transfer that was in progress at the end
-// of a dialogue, if there was one, and the last reply. A transfer is in progress
-// from the announcement of its port until it is acknowledged.
-func inProgress(replies []ftpclient.Reply) (port, last int) {
-	for _, r := range replies {
-		last = r.Code
-		if told := r.PassivePort(); told != 0 {
-			port = told
-		} else if r.Code == 226 {
-			port = 0
-		}
-	}
-	return port, last
 }
 
 // lastLines are the end of what a client said, for a log.
 func lastLines(err error) string {
 	lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
 	return strings.Join(lines[max(0, len(lines)-6):], " | ")
-}
-
-// TestCompleted: a transfer that was resumed in the same run is one.
-func TestCompleted(t *testing.T) {
-	t.Parallel()
-	done, begin := ftpclient.Reply{Code: 226, Text: "Transfer complete"}, ftpclient.Reply{Code: 350, Text: "Restarting at 0: send RETR or STOR"}
-	further := ftpclient.Reply{Code: 350, Text: "Restarting at 1888832: send RETR or STOR"}
-	gone := ftpclient.Reply{Code: 421}
-	for _, c := range []struct {
-		replies []ftpclient.Reply
-		want    int
-	}{
-		{nil, 0},
-		{[]ftpclient.Reply{done, begin, done}, 2},
-		{[]ftpclient.Reply{done, gone, further, done, begin, done}, 2},
-		{[]ftpclient.Reply{done, gone, further}, 1},
-	} {
-		if got := completed(c.replies); got != c.want {
-			t.Errorf("%v: %d, want %d", c.replies, got, c.want)
-		}
-	}
-}
-
-// TestInProgress: what a dialogue tells of the transfer that it ends in.
-func TestInProgress(t *testing.T) {
-	t.Parallel()
-	epsv := ftpclient.Reply{Code: 229, Text: "Entering Extended Passive Mode (|||30009|)"}
-	code := func(n int) ftpclient.Reply { return ftpclient.Reply{Code: n} }
-	for _, c := range []struct {
-		replies    []ftpclient.Reply
-		port, last int
-	}{
-		{nil, 0, 0},
-		{[]ftpclient.Reply{code(421)}, 0, 421},
-		{[]ftpclient.Reply{code(220), epsv}, 30009, 229},
-		{[]ftpclient.Reply{code(220), epsv, code(421)}, 30009, 421},
-		{[]ftpclient.Reply{code(220), epsv, code(150)}, 30009, 150},
-		{[]ftpclient.Reply{code(220), epsv, code(150), code(226), code(421)}, 0, 421},
-		{[]ftpclient.Reply{code(220), epsv, code(150), code(226), code(425)}, 0, 425},
-	} {
-		if port, last := inProgress(c.replies); port != c.port || last != c.last {
-			t.Errorf("%v: %d %d, want %d %d", c.replies, port, last, c.port, c.last)
-		}
-	}
 }
