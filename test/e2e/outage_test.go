@@ -136,7 +136,7 @@ func TestFailover(t *testing.T) {
 	d := doorOf(t, outsideDialer(t), c)
 	steady(t, entrance{"the load balancer", d}, c.Target, 20)
 	p := startProbing(t, d, c.Target)
-	serve := func() string { return notAll(t, server, 2) }
+	serve := func() string { return notServing(t, server, 2) }
 
 	t.Run("pod", func(t *testing.T) {
 		victim := pods(t, server)[0]
@@ -172,30 +172,11 @@ func (p *prober) tell(t *testing.T, what string, moment time.Time, well func() s
 	figures.Record(t, fmt.Sprintf("After %s, %d of %d new sessions failed, the last one %s after it: %v", what, o.failed, o.tries, figures.Rounded(o.last), o.problems))
 }
 
-// notAll says why not so many pods serve, or nothing.
-func notAll(t *testing.T, s *v1alpha1.FTPServer, n int) string {
-	t.Helper()
-	serve := 0
-	for _, p := range pods(t, s) {
-		if isReady(&p) {
-			serve++
-		}
-	}
-	if serve != n {
-		return fmt.Sprintf("%d pods serve, want %d", serve, n)
-	}
-	return ""
-}
-
 // sameContainer says that the container is still the one that it was, or nothing.
 func sameContainer(t *testing.T, s *v1alpha1.FTPServer, was *corev1.Pod) string {
 	t.Helper()
-	for _, p := range pods(t, s) {
-		for _, c := range p.Status.ContainerStatuses {
-			if c.ContainerID == was.Status.ContainerStatuses[0].ContainerID {
-				return was.Name + " was not restarted"
-			}
-		}
+	if containers(pods(t, s))[was.Name] == containers([]corev1.Pod{*was})[was.Name] {
+		return was.Name + " was not restarted"
 	}
 	return ""
 }

@@ -73,22 +73,16 @@ func slotOf(t *testing.T, p *corev1.Pod) (slot int) {
 	return slot
 }
 
-// allServe waits until so many pods serve, and none is there besides.
+// allServe waits until the replicas of the spec serve, no other pod is there, and
+// the server says so. more, if given, says what a pod lacks besides.
 func allServe(t *testing.T, s *v1alpha1.FTPServer, limit time.Duration, more func(corev1.Pod) string) {
 	t.Helper()
 	within(t, limit, func() string {
 		must(t, kube.Get(soon(t), client.ObjectKeyFromObject(s), s))
-		all := pods(t, s)
-		if want := int(ptr.Deref(s.Spec.Replicas, 1)); len(all) != want {
-			return fmt.Sprintf("there are %d pods, want %d", len(all), want)
+		if problem := notServing(t, s, int(ptr.Deref(s.Spec.Replicas, 1))); problem != "" || more == nil {
+			return problem
 		}
-		for _, p := range all {
-			if !isReady(&p) {
-				return p.Name + " is not ready"
-			}
-			if more == nil {
-				continue
-			}
+		for _, p := range pods(t, s) {
 			if problem := more(p); problem != "" {
 				return problem
 			}
@@ -96,6 +90,32 @@ func allServe(t *testing.T, s *v1alpha1.FTPServer, limit time.Duration, more fun
 		return ""
 	})
 	within(t, limit, func() string { return notReady(t, s) })
+}
+
+// notServing looks once, and says why not exactly so many pods serve.
+func notServing(t *testing.T, s *v1alpha1.FTPServer, n int) string {
+	t.Helper()
+	all := pods(t, s)
+	if len(all) != n {
+		return fmt.Sprintf("there are %d pods, want %d", len(all), n)
+	}
+	for _, p := range all {
+		if !isReady(&p) {
+			return p.Name + " is not ready"
+		}
+	}
+	return ""
+}
+
+// containers are those that run or have run last, by pod.
+func containers(all []corev1.Pod) map[string]string {
+	out := map[string]string{}
+	for _, p := range all {
+		for _, s := range p.Status.ContainerStatuses {
+			out[p.Name] = s.ContainerID
+		}
+	}
+	return out
 }
 
 // signalServer sends a signal to the server's process in a pod, past the kubelet.

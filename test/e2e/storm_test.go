@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -55,7 +54,7 @@ func TestNothingIsLost(t *testing.T) {
 	c.does(t, "drain of "+nodes[1].Name, -1, func() {
 		allow := drainNode(t, server, nodes[1].Name, deedLimit)
 		allow()
-		podsServe(t, server, stormSlots)
+		serveAgain(t, server)
 	})
 	loseOne(t, c, "kill -9", func(p *corev1.Pod) { signalServer(t, p, "KILL") })
 	loseOne(t, c, "deletion of a pod", func(p *corev1.Pod) { must(t, kube.Delete(soon(t), p)) })
@@ -151,21 +150,10 @@ func scale(t *testing.T, c *crowd, n int32) {
 	}
 }
 
-// podsServe is allServe where no operator tells.
-func podsServe(t *testing.T, s *v1alpha1.FTPServer, n int) {
+// serveAgain waits, where no operator tells, until all slots serve.
+func serveAgain(t *testing.T, s *v1alpha1.FTPServer) {
 	t.Helper()
-	within(t, deedLimit, func() string {
-		all := pods(t, s)
-		if len(all) != n {
-			return fmt.Sprintf("there are %d pods, want %d", len(all), n)
-		}
-		for _, p := range all {
-			if !isReady(&p) {
-				return p.Name + " is not ready"
-			}
-		}
-		return ""
-	})
+	within(t, deedLimit, func() string { return notServing(t, s, stormSlots) })
 }
 
 // loseOne takes a pod away, and waits until its slot serves again. Only a kill
@@ -177,24 +165,16 @@ func loseOne(t *testing.T, c *crowd, how string, lose func(*corev1.Pod)) {
 	if how == "kill -9" {
 		killed = slotOf(t, &victim)
 	}
-	starts := func(all []corev1.Pod) (out []string) {
-		for _, p := range all {
-			for _, s := range p.Status.ContainerStatuses {
-				out = append(out, s.ContainerID)
-			}
-		}
-		return out
-	}
-	before := starts([]corev1.Pod{victim})
+	before := containers([]corev1.Pod{victim})
 	c.does(t, how, killed, func() { lose(&victim) })
 	c.does(t, "recovery from it", -1, func() {
 		within(t, deedLimit, func() string {
-			if now := starts(pods(t, c.server)); slices.Contains(now, before[0]) {
+			if containers(pods(t, c.server))[victim.Name] == before[victim.Name] {
 				return "its container is still there"
 			}
 			return ""
 		})
-		podsServe(t, c.server, stormSlots)
+		serveAgain(t, c.server)
 	})
 }
 
@@ -217,7 +197,9 @@ func comesBackQuietly(t *testing.T, s *v1alpha1.FTPServer, resume func()) {
 	for _, difference := range differences(before, settledVersions(t, s.Namespace)) {
 		t.Errorf("When the operator came back, %s", difference)
 	}
-	sameContainers(t, running, pods(t, s))
+	if a, b := containers(running), containers(pods(t, s)); !maps.Equal(a, b) {
+		t.Errorf("Other containers run: %v, before: %v", b, a)
+	}
 }
 
 // settledVersions are the versions once nothing has moved for a while.
@@ -234,21 +216,4 @@ func settledVersions(t *testing.T, ns string) map[string]string {
 		return ""
 	})
 	return last
-}
-
-// sameContainers fails where another container runs than before.
-func sameContainers(t *testing.T, before, after []corev1.Pod) {
-	t.Helper()
-	ids := func(all []corev1.Pod) map[string]string {
-		out := map[string]string{}
-		for _, p := range all {
-			for _, s := range p.Status.ContainerStatuses {
-				out[p.Name] = s.ContainerID
-			}
-		}
-		return out
-	}
-	if a, b := ids(before), ids(after); !maps.Equal(a, b) {
-		t.Errorf("Other containers run: %v, before: %v", b, a)
-	}
 }
