@@ -149,8 +149,14 @@ func (p *process) followImplicit(now *live.Snapshot) {
 	}
 }
 
-// sweepInterval is how often what interrupted uploads left is looked for.
-const sweepInterval = 24 * time.Hour
+const (
+	// sweepInterval is how often what interrupted uploads left is looked for.
+	sweepInterval = 24 * time.Hour
+	// predecessorMargin is what the process before this one may take beyond its
+	// drain timeout: Kubernetes kills it later than it should have ended, and
+	// hears of things at different times.
+	predecessorMargin = 10 * time.Second
+)
 
 // run serves until ctx ends, drains, and returns the error of whatever failed.
 // again makes signals act as usual: a second one ends the process.
@@ -213,21 +219,32 @@ func (p *process) reloadOn(ctx context.Context, hangup <-chan os.Signal) {
 	}
 }
 
+// sweep begins when the process before this one, of the same slot, has certainly
+// ended: a pod that is evicted or deleted drains while the next one runs, and what
+// it has in progress must not be taken for what was interrupted.
 func (p *process) sweep(ctx context.Context) {
-	for {
+	drained := p.source.Current().Config.Limits.DrainTimeout + predecessorMargin
+	repeat(ctx, drained, sweepInterval, func() {
 		result, err := p.store.Sweep(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return
 		case err != nil:
 			p.log.Error("Sweeping interrupted uploads failed", "error", err)
 		default:
 			p.log.Debug("Swept interrupted uploads", "temporaries", result.Temporaries, "partials", result.Partials)
 		}
+	})
+}
+
+// repeat does something after a first wait, and then with an interval in between,
+// until the context ends.
+func repeat(ctx context.Context, first, interval time.Duration, do func()) {
+	for wait := first; ; wait = interval {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(sweepInterval):
+		case <-time.After(wait):
+			do()
 		}
 	}
 }

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"net"
+	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -53,4 +57,21 @@ func TestKeepAlive(t *testing.T) {
 			t.Errorf("%s is %d, %v, want %d", name, got, err, o[2])
 		}
 	}
+}
+
+// TestRepeat: nothing is done before the first wait is over, during which the
+// process before this one still drains.
+func TestRepeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, done := time.Now(), []time.Duration(nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		repeat(ctx, time.Minute, time.Hour, func() {
+			if done = append(done, time.Since(start)); len(done) == 3 {
+				cancel()
+			}
+		})
+		if want := []time.Duration{time.Minute, time.Minute + time.Hour, time.Minute + 2*time.Hour}; !slices.Equal(done, want) {
+			t.Errorf("done after %v, want %v", done, want)
+		}
+	})
 }

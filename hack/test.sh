@@ -56,7 +56,7 @@ gate() {
 full() {
 	prepare
 	hack/tools/packages.sh curl-current
-	export FTP_TEST_FULL=1 NODES=2
+	export FTP_TEST_FULL=1
 	stage "The operator: every flow with every fault at every call"
 	go_test faults -timeout 120m -run '^(TestFaults|TestRivals)$' ./controllers
 	stage "One passive port: 64 sessions, in all ways"
@@ -68,7 +68,8 @@ full() {
 	FTP_SOAK=30m go_test soak -timeout 90m -count=1 -run '^TestSoak$' ./test/clients
 	stage "The local cluster's own cycles"
 	hack/cluster/test.sh
-	end_to_end 90m
+	end_to_end 120m
+	other_proxy_mode
 }
 
 # fuzz TIME gives that time to each fuzz target. Each is a test of its own in the
@@ -83,17 +84,11 @@ fuzz() {
 }
 
 # end_to_end TIMEOUT runs against the cluster of KUBECONFIG, if that is set, else
-# against a local one of its own that is ended afterwards.
+# against a local one of its own, of two nodes, that is ended afterwards.
 end_to_end() {
 	stage "End to end"
 	if [[ -z ${KUBECONFIG:-} ]]; then
-		export CLUSTER_NAME=e2e
-		trap 'hack/cluster/cluster down' EXIT
-		make --no-print-directory cluster-up cluster-load
-		local KUBECONFIG
-		KUBECONFIG=$(hack/cluster/cluster kubeconfig)
-		export KUBECONFIG FTP_CLIENT="$PWD/hack/cluster/cluster client"
-		export FTP_INSIDE="$PWD/hack/cluster/cluster node 1" FTP_NODE="$PWD/hack/cluster/cluster node"
+		local_cluster
 		export FTP_E2E_MAY_REINSTALL=yes
 		load_previous
 	fi
@@ -105,10 +100,37 @@ end_to_end() {
 	else
 		echo "Left out: tests that remove the operator of this cluster. FTP_E2E_MAY_REINSTALL=yes runs them."
 	fi
-	if [[ -n $(trap -p EXIT) ]]; then
-		hack/cluster/cluster down
-		trap - EXIT
-	fi
+	end_local_cluster
+}
+
+# local_cluster brings one up, with the images, and tells the tests of it.
+local_cluster() {
+	export CLUSTER_NAME=e2e
+	trap 'hack/cluster/cluster down' EXIT
+	make --no-print-directory cluster-up cluster-load NODES=2
+	KUBECONFIG=$(hack/cluster/cluster kubeconfig)
+	export KUBECONFIG FTP_CLIENT="$PWD/hack/cluster/cluster client"
+	export FTP_INSIDE="$PWD/hack/cluster/cluster node 1" FTP_NODE="$PWD/hack/cluster/cluster node"
+	export FTP_KILL_NODE="$PWD/hack/cluster/cluster kill-node" FTP_REVIVE_NODE="$PWD/hack/cluster/cluster start-node"
+}
+
+end_local_cluster() {
+	[[ -n $(trap -p EXIT) ]] || return 0
+	hack/cluster/cluster down
+	trap - EXIT
+	unset KUBECONFIG
+}
+
+# other_proxy_mode has kube-proxy route by iptables, where the cluster is ours:
+# end_to_end has it route by nftables.
+other_proxy_mode() {
+	[[ -z ${KUBECONFIG:-} ]] || return 0
+	stage "End to end: passive ports, with kube-proxy in iptables mode"
+	export PROXY_MODE=iptables
+	local_cluster
+	hack/install-operator.sh
+	go_test ports -timeout 60m -count=1 -run '^(TestEveryPortReachesItsSlot|TestOnePassivePort)$' ./test/e2e
+	end_local_cluster
 }
 
 # load_previous puts the previous release into the local cluster; where the

@@ -42,12 +42,18 @@ func must(t *testing.T, err error) {
 // eventually polls until f returns "", and fails with what it said last.
 func eventually(t *testing.T, f func() string) time.Duration {
 	t.Helper()
+	return within(t, patience, f)
+}
+
+// within is eventually with a limit of its own.
+func within(t *testing.T, limit time.Duration, f func() string) time.Duration {
+	t.Helper()
 	start := time.Now()
-	problem := f()
-	for tick := time.NewTicker(100 * time.Millisecond); problem != ""; problem = f() {
-		if time.Since(start) > patience {
-			tick.Stop()
-			t.Fatalf("After %s still: %s", patience, problem)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for problem := f(); problem != ""; problem = f() {
+		if time.Since(start) > limit {
+			t.Fatalf("After %s still: %s", limit, problem)
 		}
 		<-tick.C
 	}
@@ -139,19 +145,23 @@ func change[T client.Object](t *testing.T, o T, edit func()) {
 // ready waits until the object says it is, of its newest generation.
 func ready(t *testing.T, o client.Object) time.Duration {
 	t.Helper()
-	return eventually(t, func() string {
-		if err := kube.Get(soon(t), client.ObjectKeyFromObject(o), o); err != nil {
-			return err.Error()
-		}
-		c := condition(o, v1alpha1.ConditionReady)
-		if c == nil {
-			return "no condition Ready on " + o.GetName()
-		}
-		if c.Status != metav1.ConditionTrue || c.ObservedGeneration != o.GetGeneration() {
-			return fmt.Sprintf("%s of %s is %s of generation %d (now %d): %s: %s", c.Type, o.GetName(), c.Status, c.ObservedGeneration, o.GetGeneration(), c.Reason, c.Message)
-		}
-		return ""
-	})
+	return eventually(t, func() string { return notReady(t, o) })
+}
+
+// notReady looks once, and says why it is not.
+func notReady(t *testing.T, o client.Object) string {
+	t.Helper()
+	if err := kube.Get(soon(t), client.ObjectKeyFromObject(o), o); err != nil {
+		return err.Error()
+	}
+	c := condition(o, v1alpha1.ConditionReady)
+	if c == nil {
+		return "no condition Ready on " + o.GetName()
+	}
+	if c.Status != metav1.ConditionTrue || c.ObservedGeneration != o.GetGeneration() {
+		return fmt.Sprintf("%s of %s is %s of generation %d (now %d): %s: %s", c.Type, o.GetName(), c.Status, c.ObservedGeneration, o.GetGeneration(), c.Reason, c.Message)
+	}
+	return ""
 }
 
 func condition(o client.Object, kind string) *metav1.Condition {

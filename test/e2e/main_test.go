@@ -5,7 +5,9 @@
 // installed, in namespaces of its own. FTP_CLIENT is the command that runs a
 // program as a client outside the cluster, if that is not this machine itself;
 // FTP_INSIDE the one that runs it where ClusterIPs are reachable, and FTP_NODE
-// the one that runs it in the node whose number is its first argument.
+// the one that runs it in the node whose number is its first argument;
+// FTP_KILL_NODE and FTP_REVIVE_NODE the ones that have the node of that number die
+// and come back.
 // FTP_TEST_FULL=1 asks for what is too long for the gate. What was measured is
 // added to the file FTP_FIGURES. The tests that are not parallel come first, one
 // by one: they measure, or have the operator restarted.

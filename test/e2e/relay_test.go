@@ -17,15 +17,21 @@ import (
 // relaySocket names, in the environment of a relay, the socket to listen on.
 const relaySocket = "FTP_E2E_RELAY"
 
-// dialer connects to an address as a client outside the cluster does.
+// dialer connects to an address as a client does, from where it is.
 type dialer func(ctx context.Context, address string) (net.Conn, error)
 
-// outsideDialer is for clients of our own, which live in the test's process: a
-// relay where FTP_CLIENT runs programs carries their connections. So a try costs
-// a connection and not the start of a program.
+// outsideDialer is for clients of our own that are outside.
 func outsideDialer(t *testing.T) dialer {
 	t.Helper()
-	if len(outside) == 0 {
+	return relayed(t, outside)
+}
+
+// relayed is for clients of our own, which live in the test's process: a relay
+// where the prefix runs programs carries their connections. So a try costs a
+// connection and not the start of a program.
+func relayed(t *testing.T, prefix []string) dialer {
+	t.Helper()
+	if len(prefix) == 0 {
 		return func(ctx context.Context, address string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		}
@@ -36,7 +42,7 @@ func outsideDialer(t *testing.T) dialer {
 	must(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	socket := filepath.Join(dir, "s")
-	cmd := exec.Command(outside[0], append(outside[1:len(outside):len(outside)], self)...)
+	cmd := exec.Command(prefix[0], append(prefix[1:len(prefix):len(prefix)], self)...)
 	cmd.Env = append(os.Environ(), relaySocket+"="+socket)
 	cmd.Stderr = os.Stderr
 	alive, err := cmd.StdinPipe()

@@ -102,13 +102,19 @@ func (p process) writable() (out []string) {
 // inNode runs a script in the node of a pod and returns what it prints.
 func inNode(t *testing.T, pod *corev1.Pod, script string, args ...string) string {
 	t.Helper()
-	command := slices.Concat(node, []string{nodeNumber(pod.Spec.NodeName), "sh", "-c", script, "sh"}, args)
+	return onNode(t, pod.Spec.NodeName, script, args...)
+}
+
+// onNode runs a script in the node of that name and returns what it prints.
+func onNode(t *testing.T, name, script string, args ...string) string {
+	t.Helper()
+	command := slices.Concat(node, []string{nodeNumber(name), "sh", "-c", script, "sh"}, args)
 	cmd := exec.CommandContext(soon(t), command[0], command[1:]...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("In the node %s: %v: %s", pod.Spec.NodeName, err, stderr.String())
+		t.Fatalf("In the node %s: %v: %s", name, err, stderr.String())
 	}
 	return string(out)
 }

@@ -62,13 +62,21 @@ type reply struct {
 	text string
 }
 
-// is makes an error of a reply that is not the wanted one.
+// is makes an unwanted of a reply that is not the wanted one.
 func (r reply) is(code int) error {
 	if r.code != code {
-		return fmt.Errorf("%d %s, want %d", r.code, r.text, code)
+		return &unwanted{r, code}
 	}
 	return nil
 }
+
+// unwanted is a reply that is not the wanted one. Code 0 is a lost connection.
+type unwanted struct {
+	reply
+	want int
+}
+
+func (u *unwanted) Error() string { return fmt.Sprintf("%d %s, want %d", u.code, u.text, u.want) }
 
 // greeting connects and returns what the server says first.
 func (d door) greeting() (net.Conn, reply, error) {
@@ -205,24 +213,18 @@ func (s *session) ends(within time.Duration) string {
 
 func (s *session) close() { _ = s.conn.Close() }
 
-var (
-	pasvReply = regexp.MustCompile(`(\d+),(\d+),(\d+),(\d+),(\d+),(\d+)`)
-	epsvReply = regexp.MustCompile(`\|\|\|(\d+)\|`)
-)
+var pasvReply = regexp.MustCompile(`(\d+),(\d+),(\d+),(\d+),\d+,\d+`)
 
 // passive asks for a data connection and returns what was announced. PASV's
 // address is told and not followed: it may be one that only a test has.
 func (s *session) passive(command string) (host string, port int, data *tls.Conn, err error) {
 	r := s.do(command)
-	if m := pasvReply.FindStringSubmatch(r.text); command == "PASV" && r.code == 227 && m != nil {
-		high, _ := strconv.Atoi(m[5])
-		low, _ := strconv.Atoi(m[6])
-		host, port = strings.Join(m[1:5], "."), high<<8+low
-	} else if m := epsvReply.FindStringSubmatch(r.text); command == "EPSV" && r.code == 229 && m != nil {
-		host = s.door.host
-		port, _ = strconv.Atoi(m[1])
-	} else {
-		return "", 0, nil, fmt.Errorf("%s: %d %s", command, r.code, r.text)
+	if port = (ftpclient.Reply{Code: r.code, Text: r.text}).PassivePort(); port == 0 {
+		return "", 0, nil, fmt.Errorf("%s: %w", command, &unwanted{r, map[string]int{"PASV": 227, "EPSV": 229}[command]})
+	}
+	host = s.door.host
+	if m := pasvReply.FindStringSubmatch(r.text); command == "PASV" && m != nil {
+		host = strings.Join(m[1:5], ".")
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), s.dataWait)
 	defer cancel()
@@ -233,20 +235,66 @@ func (s *session) passive(command string) (host string, port int, data *tls.Conn
 	return host, port, tls.Client(raw, s.door.tls), nil
 }
 
-// list lists the home over a data connection got by PASV or EPSV, and returns
-// what was announced.
-func (s *session) list(command string) (host string, port int, err error) {
-	host, port, data, err := s.passive(command)
+// exchange carries out one transfer: it asks for a data connection by PASV or
+// EPSV, gives the command, and has move do what is to be done on it. It returns
+// what was announced; port 0: nothing was.
+func (s *session) exchange(mode, command string, move func(*tls.Conn) error) (host string, port int, err error) {
+	host, port, data, err := s.passive(mode)
 	if err != nil {
 		return host, port, err
 	}
 	defer func() { _ = data.Close() }()
-	_ = data.SetDeadline(time.Now().Add(stepTimeout))
-	if err := s.do("NLST").is(150); err != nil {
-		return host, port, err
+	if err := s.do(command).is(150); err != nil {
+		return host, port, fmt.Errorf("%s: %w", command, err)
 	}
-	if _, err := io.Copy(io.Discard, data); err != nil {
-		return host, port, err
+	err = data.Handshake() // which a transfer of nothing would leave out
+	if err == nil {
+		err = move(data)
+	}
+	if err != nil {
+		r := s.next()
+		return host, port, fmt.Errorf("%s: %w; the server: %d %s", command, err, r.code, r.text)
 	}
 	return host, port, s.next().is(226)
+}
+
+// list lists the home over a data connection got by PASV or EPSV, and returns
+// what was announced.
+func (s *session) list(command string) (host string, port int, err error) {
+	return s.exchange(command, "NLST", func(data *tls.Conn) error {
+		_ = data.SetDeadline(time.Now().Add(stepTimeout))
+		_, err := io.Copy(io.Discard, data)
+		return err
+	})
+}
+
+// put is a move that uploads what r gives until its end.
+func put(r io.Reader) func(*tls.Conn) error {
+	return func(data *tls.Conn) error {
+		if _, err := io.Copy(data, r); err != nil {
+			return err
+		}
+		return data.Close()
+	}
+}
+
+// store uploads what r gives until its end.
+func (s *session) store(path string, r io.Reader) error {
+	if err := s.do("TYPE I").is(200); err != nil {
+		return err
+	}
+	_, _, err := s.exchange("EPSV", "STOR "+path, put(r))
+	return err
+}
+
+// retrieve downloads a file into w and returns its length.
+func (s *session) retrieve(path string, w io.Writer) (n int64, err error) {
+	if err := s.do("TYPE I").is(200); err != nil {
+		return 0, err
+	}
+	_, _, err = s.exchange("EPSV", "RETR "+path, func(data *tls.Conn) (err error) {
+		n, err = io.Copy(w, data)
+		return err
+	})
+	return n, err
 }

@@ -140,48 +140,6 @@ func (c *counted) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// store uploads what r gives until its end.
-func (s *session) store(path string, r io.Reader) error {
-	_, _, data, err := s.passive("EPSV")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = data.Close() }()
-	if err := s.do("TYPE I").is(200); err != nil {
-		return err
-	}
-	if err := s.do("STOR " + path).is(150); err != nil {
-		return err
-	}
-	if _, err := io.Copy(data, r); err != nil {
-		return err
-	}
-	if err := data.Close(); err != nil {
-		return err
-	}
-	return s.next().is(226)
-}
-
-// retrieve downloads a file into w and returns its length.
-func (s *session) retrieve(path string, w io.Writer) (int64, error) {
-	_, _, data, err := s.passive("EPSV")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = data.Close() }()
-	if err := s.do("TYPE I").is(200); err != nil {
-		return 0, err
-	}
-	if err := s.do("RETR " + path).is(150); err != nil {
-		return 0, err
-	}
-	n, err := io.Copy(w, data)
-	if err != nil {
-		return n, err
-	}
-	return n, s.next().is(226)
-}
-
 // curlTransfers begins, in the first round, a download and an upload of half a
 // minute by a real client; the function that it returns waits for them, and
 // fails where one was cut.

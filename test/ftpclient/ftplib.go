@@ -64,6 +64,7 @@ type job struct {
 	Name     string   `json:"name"`
 	Mode     Mode     `json:"mode"`
 	Resume   bool     `json:"resume"`
+	Dialogue bool     `json:"dialogue"`
 	Ops      []jobOps `json:"ops"`
 }
 
@@ -78,7 +79,7 @@ type jobOps struct {
 func newJob(t Target, ops []Operation) job {
 	j := job{
 		Host: t.Host, Port: t.Port, User: t.User, Password: t.Password,
-		TLS: t.TLS, Implicit: t.Implicit, CA: t.CAFile, Name: t.ServerName, Mode: t.Mode,
+		TLS: t.TLS, Implicit: t.Implicit, CA: t.CAFile, Name: t.ServerName, Mode: t.Mode, Dialogue: t.Dialogue,
 	}
 	for _, op := range ops {
 		j.Ops = append(j.Ops, jobOps(op))

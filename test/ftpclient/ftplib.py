@@ -1,5 +1,6 @@
 # Carries out operations, read as JSON from standard input, with ftplib.
 import ftplib
+import functools
 import json
 import os
 import socket
@@ -41,6 +42,9 @@ def connect(job):
         context.minimum_version = context.maximum_version = versions(job["tls"])
         ftp = (Resuming if job["resume"] else ftplib.FTP_TLS)(context=context)
     ftp.encoding = "utf-8"
+    if job["dialogue"]:  # which ftplib prints, without the password, among what is asked for
+        ftplib.print = functools.partial(print, file=sys.stderr)
+        ftp.set_debuglevel(1)
     if job["implicit"]:
         implicit(ftp, job)
     else:

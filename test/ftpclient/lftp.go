@@ -74,6 +74,9 @@ func (s *lftpScript) settings(t Target) {
 	} else {
 		s.line("set", "net:max-retries", "1")
 	}
+	if t.Dialogue {
+		s.line("debug", "5")
+	}
 	if t.Mode != Default {
 		s.line("set", "ftp:prefer-epsv", fmt.Sprint(t.Mode == EPSV))
 	}

@@ -87,3 +87,7 @@ func (p *Process) Wait() (string, error) {
 	}
 	return p.stdout.String(), nil
 }
+
+// Replies are what the server said, in order, once Wait has returned. The Target
+// must ask for the Dialogue.
+func (p *Process) Replies() []Reply { return parseReplies(p.stderr.String()) }

@@ -49,6 +49,9 @@ type Target struct {
 	Mode Mode
 	// Patient leaves it to the client how often it tries again; else it does not.
 	Patient bool
+	// Dialogue has curl, lftp and ftplib keep what they say and hear, without the
+	// password, for Process.Replies. The others keep nothing.
+	Dialogue bool
 	// Prefix is put in front of the client's command, such as nsenter with the
 	// namespace to run it in.
 	Prefix []string
