@@ -45,14 +45,15 @@ type PodSpec struct {
 	// +kubebuilder:validation:MaxItems=64
 	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
 
-	// affinity is the pods' scheduling affinity. Absent: none.
+	// affinity is the pods' scheduling affinity. Absent: they prefer different
+	// zones.
 	//
 	// +optional
 	Affinity *corev1.Affinity `json:"affinity,omitempty"`
 
 	// topologySpreadConstraints spread the pods over the cluster; one without a
-	// labelSelector is about the server's pods. Absent: over nodes and zones, as
-	// evenly as can be.
+	// labelSelector is about the server's pods. Absent: over nodes, as evenly as
+	// can be.
 	//
 	// +optional
 	// +listType=map

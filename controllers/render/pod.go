@@ -37,7 +37,7 @@ func podSpec(in Input, slot int) corev1.PodSpec {
 		ImagePullSecrets:              pullSecrets(p.ImagePullSecrets),
 		NodeSelector:                  nodeSelector(p.NodeSelector),
 		Tolerations:                   tolerations(in),
-		Affinity:                      p.Affinity,
+		Affinity:                      affinity(in.Server),
 		TopologySpreadConstraints:     spread(in.Server),
 		PriorityClassName:             p.PriorityClassName,
 		SecurityContext: &corev1.PodSecurityContext{
@@ -52,28 +52,6 @@ func podSpec(in Input, slot int) corev1.PodSpec {
 		Containers: []corev1.Container{container(in, slot)},
 		Volumes:    volumes(in.Server),
 	}
-}
-
-// spread is over nodes and zones where the spec says nothing, without keeping
-// a pod from running. Constraints without a selector are about the pods of the
-// server. https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
-func spread(s *v1alpha1.FTPServer) []corev1.TopologySpreadConstraint {
-	given := s.Spec.Pod.TopologySpreadConstraints
-	if given == nil {
-		for _, key := range []string{corev1.LabelHostname, corev1.LabelTopologyZone} {
-			given = append(given, corev1.TopologySpreadConstraint{
-				MaxSkew: 1, TopologyKey: key, WhenUnsatisfiable: corev1.ScheduleAnyway,
-			})
-		}
-	}
-	out := make([]corev1.TopologySpreadConstraint, len(given))
-	for i, c := range given {
-		if c.LabelSelector == nil {
-			c.LabelSelector = ScaleSelector(s.Name)
-		}
-		out[i] = c
-	}
-	return out
 }
 
 func container(in Input, slot int) corev1.Container {
