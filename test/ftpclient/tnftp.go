@@ -89,9 +89,15 @@ func tnftpOperation(s *tnftpScript, op Operation) {
 // tnftpFailed are replies that tell a failure: the exit code does not.
 var tnftpFailed = regexp.MustCompile(`(?m)^([45]\d\d[ -]|tnftp:|Not connected|\?).*$`)
 
+// tnftpMoved is how it tells how much it has moved: as many bytes as a code of a
+// reply is no reply.
+var tnftpMoved = regexp.MustCompile(`^\d+ bytes (sent|received) in `)
+
 func tnftpJudge(output string) error {
-	if words := tnftpFailed.FindString(output); words != "" {
-		return errors.New(words)
+	for _, words := range tnftpFailed.FindAllString(output, -1) {
+		if !tnftpMoved.MatchString(words) {
+			return errors.New(words)
+		}
 	}
 	return nil
 }
