@@ -35,7 +35,11 @@ func TestKilledBetweenSteps(t *testing.T) {
 	} {
 		t.Run(c.scenario+"/"+c.call+" of "+map[string]string{temporary: "the temporary", home: "the home"}[c.of], func(t *testing.T) {
 			d := newHome(t)
-			d.killed(c.scenario, c.call, d.path(c.of))
+			of := c.of
+			if of == temporary {
+				of = d.replacing(c.name)
+			}
+			d.killed(c.scenario, c.call, d.path(of))
 			want := map[bool]string{true: "data"}[c.published]
 			if c.name == "old" {
 				want = map[bool]string{true: want, false: "0123456789"}[c.published]
@@ -61,6 +65,11 @@ func TestKilledBetweenSteps(t *testing.T) {
 			d.wantFile(c.name, "again")
 		})
 	}
+}
+
+// replacing is the first temporary of an upload to a file that is there.
+func (d *disk) replacing(name string) string {
+	return ".ftpserver-tmp-0-b-1-" + d.user("u", config.RoleReadWrite).targetHash(name)
 }
 
 // killed runs a scenario in a process that is killed at a system call on a path.

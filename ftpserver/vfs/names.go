@@ -17,7 +17,7 @@ import (
 // long as a name can be.
 const (
 	hiddenPrefix    = config.ReservedPrefix
-	temporaryPrefix = hiddenPrefix + "tmp-"  // + slot-bootid-seq
+	temporaryPrefix = hiddenPrefix + "tmp-"  // + slot-bootid-seq, of an upload to a file that is there: -hash
 	partialPrefix   = hiddenPrefix + "part-" // + hash of user and target
 )
 
@@ -46,9 +46,11 @@ func isPartial(name string) bool { return strings.HasPrefix(name, partialPrefix)
 
 // partialName is where an interrupted upload waits for this user to go on with
 // it. It is the same in every replica and after every start.
-func (f *FS) partialName(base string) string {
+func (f *FS) partialName(base string) string { return partialPrefix + f.targetHash(base) }
+
+func (f *FS) targetHash(base string) string {
 	sum := sha256.Sum256([]byte(f.identity + base))
-	return partialPrefix + hex.EncodeToString(sum[:16])
+	return hex.EncodeToString(sum[:16])
 }
 
 // place is a virtual path, taken apart for the walk from the home.

@@ -3,6 +3,7 @@ package vfs
 import (
 	"errors"
 	"io/fs"
+	"strings"
 	"time"
 )
 
@@ -53,6 +54,31 @@ func (f *FS) waiting(d *folder, base string, target Info, exists bool) (Info, bo
 		return Info{}, false, ErrInterrupted
 	}
 	return part, true, nil
+}
+
+// unfinished tells of an upload of this user to a file that is there, which has
+// begun since that was published: ErrInterrupted where another slot has it, or a
+// process that was killed; ErrBusy where another session of this process does, which
+// two that append may. It is found by the hash in its temporary's name.
+func (u *Upload) unfinished() error {
+	suffix := "-" + u.fs.targetHash(u.at.base)
+	return u.folder.names(func(name string) error {
+		if !strings.HasPrefix(name, temporaryPrefix) || !strings.HasSuffix(name, suffix) {
+			return nil
+		}
+		ours := strings.HasPrefix(name, u.fs.store.temporaries)
+		if ours && u.mode == CreateAppend {
+			return nil
+		}
+		i, there, err := u.folder.present(name)
+		switch {
+		case err != nil || !there || i.ModTime.Before(u.target.changed):
+			return err
+		case ours:
+			return ErrBusy
+		}
+		return ErrInterrupted
+	})
 }
 
 // claim makes the partial upload this upload's alone, by renaming it. seen is what

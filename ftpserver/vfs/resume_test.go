@@ -232,3 +232,46 @@ func TestNewerUploadOfNothing(t *testing.T) {
 		})
 	}
 }
+
+// TestResumeOfWhatIsOnItsWay: the size of a file that is there is no place to go on
+// from while an upload that is to replace it is on its way, or was when its process
+// was killed: whoever lost it may mean that one.
+func TestResumeOfWhatIsOnItsWay(t *testing.T) {
+	for name, c := range map[string]struct {
+		other   Options // of the process that has the upload
+		user    string
+		mode    CreateMode
+		renewed bool // the file, since
+		want    error
+	}{
+		"another session":               {Options{BootID: "b"}, "u", CreateAt, false, ErrBusy},
+		"another session, both append":  {Options{BootID: "b"}, "u", CreateAppend, false, nil},
+		"another slot":                  {Options{BootID: "x", Slot: 1}, "u", CreateAt, false, ErrInterrupted},
+		"another slot, to append":       {Options{BootID: "x", Slot: 1}, "u", CreateAppend, false, ErrInterrupted},
+		"a killed process":              {Options{BootID: "x"}, "u", CreateAt, false, ErrInterrupted},
+		"a killed process, and a store": {Options{BootID: "x"}, "u", CreateAt, true, nil},
+		"another user":                  {Options{BootID: "x"}, "v", CreateAt, false, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDisk(t)
+			d.write("a", "of before")
+			its := d.user(c.user, config.RoleReadWrite)
+			if c.other.BootID != "b" {
+				its = openDisk(t, d.root, c.other).user(c.user, config.RoleReadWrite)
+			}
+			lost := begin(t, its, "/a", CreateTruncate, 0, "the newer one")
+			t.Cleanup(func() { _ = lost.Discard() })
+			f := d.user("u", config.RoleReadWrite)
+			if c.renewed {
+				store(t, f, "/a", CreateTruncate, 0, "whole, again")
+			}
+			u, err := f.Create("/a", c.mode, 9)
+			if !errors.Is(err, c.want) {
+				t.Errorf("going on: %v, want %v", err, c.want)
+			}
+			if err == nil {
+				_ = u.Discard()
+			}
+		})
+	}
+}

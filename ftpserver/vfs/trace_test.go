@@ -15,21 +15,21 @@ const tracedCalls = "trace=fsync,ftruncate,fdatasync,rename,renameat,renameat2,l
 // what the kernel is really asked.
 func TestSystemCalls(t *testing.T) {
 	const (
-		flushFile = `fsync\(\d+</.ftpserver-tmp-0-b-1>`
+		flushFile = `fsync\(\d+</.ftpserver-tmp-0-b-1[-0-9a-f]*>`
 		flushHome = `fsync\(\d+</>`
-		publish   = `renameat\(\d+</>, ".ftpserver-tmp-0-b-1", \d+</>, `
+		publish   = `renameat\(\d+</>, ".ftpserver-tmp-0-b-1[-0-9a-f]*", \d+</>, `
 		forget    = `unlinkat\(\d+</>, ".ftpserver-part-[0-9a-f]{32}", 0\) = -1 ENOENT`
-		writeTmp  = `write\(\d+</.ftpserver-tmp-0-b-1>, "data", 4\)`
+		writeTmp  = `write\(\d+</.ftpserver-tmp-0-b-1[-0-9a-f]*>, "data", 4\)`
 	)
 	for name, want := range map[string][]string{
 		"store":    {writeTmp, flushFile, publish + `"new"`, forget, flushHome},
 		"replace":  {writeTmp, flushFile, publish + `"old"`, forget, flushHome},
 		"flushed":  {writeTmp, flushFile, publish + `"new"`, forget, flushHome},
 		"careless": {writeTmp, publish + `"new"`, forget},
-		"append": {`copy_file_range\(\d+</old>, NULL, \d+</.ftpserver-tmp-0-b-1>, NULL, \d+, 0\) = 10`,
+		"append": {`copy_file_range\(\d+</old>, NULL, \d+</.ftpserver-tmp-0-b-1[-0-9a-f]*>, NULL, \d+, 0\) = 10`,
 			writeTmp, flushFile, publish + `"old"`, forget, flushHome},
-		"drop box": {writeTmp, flushFile, `linkat\(\d+</>, ".ftpserver-tmp-0-b-1", \d+</>, "new", 0\) = 0`,
-			`unlinkat\(\d+</>, ".ftpserver-tmp-0-b-1", 0\) = 0`, forget, flushHome},
+		"drop box": {writeTmp, flushFile, `linkat\(\d+</>, ".ftpserver-tmp-0-b-1[-0-9a-f]*", \d+</>, "new", 0\) = 0`,
+			`unlinkat\(\d+</>, ".ftpserver-tmp-0-b-1[-0-9a-f]*", 0\) = 0`, forget, flushHome},
 		"make":   {`mkdirat\(\d+</>, "made", 0755\) = 0`, flushHome},
 		"delete": {`unlinkat\(\d+</>, "old", 0\) = 0`, forget, flushHome},
 		"clear":  {`unlinkat\(\d+</>, "empty", AT_REMOVEDIR\) = 0`, flushHome},
@@ -37,18 +37,18 @@ func TestSystemCalls(t *testing.T) {
 		"move": {`renameat\(\d+</>, "old", \d+</dir>, "new"\) = 0`, `unlinkat\(\d+</dir>, ".ftpserver-part-[0-9a-f]{32}", 0\) = -1 ENOENT`,
 			`fsync\(\d+</dir>`, flushHome},
 		"combine": {copied("old"), copied("dir/part"), copied("other"), flushFile,
-			`linkat\(\d+</>, ".ftpserver-tmp-0-b-1", \d+</>, "new", 0\) = 0`, `unlinkat\(\d+</>, ".ftpserver-tmp-0-b-1", 0\) = 0`, forget, flushHome,
+			`linkat\(\d+</>, ".ftpserver-tmp-0-b-1[-0-9a-f]*", \d+</>, "new", 0\) = 0`, `unlinkat\(\d+</>, ".ftpserver-tmp-0-b-1[-0-9a-f]*", 0\) = 0`, forget, flushHome,
 			`unlinkat\(\d+</>, "old", 0\) = 0`, `unlinkat\(\d+</dir>, "part", 0\) = 0`, `unlinkat\(\d+</>, "other", 0\) = 0`, flushHome, `fsync\(\d+</dir>`},
 		"attribute": {`fsync\(\d+</old>`},
-		"unique": {flushFile, `linkat\(\d+</>, ".ftpserver-tmp-0-b-1", \d+</>, "new-[a-z2-7]{12}", 0\) = 0`,
-			`unlinkat\(\d+</>, ".ftpserver-tmp-0-b-1", 0\) = 0`, forget, flushHome},
+		"unique": {flushFile, `linkat\(\d+</>, ".ftpserver-tmp-0-b-1[-0-9a-f]*", \d+</>, "new-[a-z2-7]{12}", 0\) = 0`,
+			`unlinkat\(\d+</>, ".ftpserver-tmp-0-b-1[-0-9a-f]*", 0\) = 0`, forget, flushHome},
 		"direct":          {`write\(\d+</new>, "data", 4\)`, `fsync\(\d+</new>\)`, forget, flushHome},
 		"direct append":   {`write\(\d+</old>, "data", 4\)`, `fsync\(\d+</old>\)`, forget},
 		"direct drop box": {`write\(\d+</new>, "data", 4\)`, `fsync\(\d+</new>\)`, forget, flushHome},
 		"direct careless": {`write\(\d+</new>, "data", 4\)`, forget},
 		"direct upload":   {`splice\(\d+<.*>, NULL, \d+</new>, NULL, .*\) = 4`, forget},
 		"download":        {`sendfile\(\d+<.*>, \d+</old>, .*\) = 10`, `sendfile\(\d+<.*>, \d+</old>, .*\) = 0`},
-		"upload":          {`splice\(\d+<.*>, NULL, \d+</.ftpserver-tmp-0-b-1>, NULL, .*\) = 4`, publish + `"new"`, forget},
+		"upload":          {`splice\(\d+<.*>, NULL, \d+</.ftpserver-tmp-0-b-1[-0-9a-f]*>, NULL, .*\) = 4`, publish + `"new"`, forget},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newHome(t)
@@ -63,7 +63,7 @@ func TestSystemCalls(t *testing.T) {
 
 // copied is the call that copies a file of 10 bytes.
 func copied(name string) string {
-	return `copy_file_range\(\d+</` + name + `>, NULL, \d+</.ftpserver-tmp-0-b-1>, NULL, \d+, 0\) = 10`
+	return `copy_file_range\(\d+</` + name + `>, NULL, \d+</.ftpserver-tmp-0-b-1[-0-9a-f]*>, NULL, \d+, 0\) = 10`
 }
 
 // TestHomeIsDurable: what is stored in a new home is no safer than the home.
@@ -81,7 +81,7 @@ func TestFailedFlush(t *testing.T) {
 	for _, scenario := range []string{"bad disk", "flushed, bad"} {
 		d := newHome(t)
 		wantCalls(t, trace(t, d, scenario, "inject=fsync:error=EIO:when=1"), []string{
-			`write\(`, `fsync\(\d+</.ftpserver-tmp-0-b-1>\) += -1 EIO`, `unlinkat\(\d+</>, ".ftpserver-tmp-0-b-1", 0\) = 0`,
+			`write\(`, `fsync\(\d+</.ftpserver-tmp-0-b-1[-0-9a-f]*>\) += -1 EIO`, `unlinkat\(\d+</>, ".ftpserver-tmp-0-b-1[-0-9a-f]*", 0\) = 0`,
 			`unlinkat\(\d+</>, ".ftpserver-part-[0-9a-f]{32}", 0\) = -1 ENOENT`,
 		})
 		d.wantFile("old", "0123456789")
@@ -124,7 +124,7 @@ func TestFullDisk(t *testing.T) {
 // that of the temporary: strace lets all of its path fail.
 func TestFullAtClose(t *testing.T) {
 	d := newHome(t)
-	trace(t, d, "full disk", "trace=close,"+strings.TrimPrefix(tracedCalls, "trace="), "inject=close:error=ENOSPC", "path="+d.path(".ftpserver-tmp-0-b-1"))
+	trace(t, d, "full disk", "trace=close,"+strings.TrimPrefix(tracedCalls, "trace="), "inject=close:error=ENOSPC", "path="+d.path(d.replacing("old")))
 	d.wantFile("old", "0123456789")
 	d.wantNames("", "dir", "empty", "old")
 }

@@ -128,6 +128,9 @@ func (u *Upload) begin(v *view) (err error) {
 	if u.exclusive && u.exists {
 		return fs.ErrExist
 	}
+	if u.exists {
+		u.hidden += "-" + u.fs.targetHash(u.at.base) // see unfinished
+	}
 	if err := u.mayStore(); err != nil {
 		return err
 	}
@@ -212,11 +215,18 @@ func (u *Upload) choose() (from source, part Info, err error) {
 	case waits && u.fits(part.Size):
 		return fromPartial, part, nil
 	case !waits && u.exists && u.fits(u.target.Size):
-		return fromTarget, Info{}, nil
+		return u.copyOfTarget()
 	case !waits && !u.exists && u.mode == CreateAppend:
 		return fromNothing, Info{}, nil
 	}
 	return 0, Info{}, ErrRestart
+}
+
+// copyOfTarget has the upload begin with what the name holds, unless an upload of this
+// user that is to replace it is on its way: its client may have lost it, and mean
+// that one by the size that it was told.
+func (u *Upload) copyOfTarget() (source, Info, error) {
+	return fromTarget, Info{}, u.unfinished()
 }
 
 // fits tells whether an upload can go on with something of that size.
