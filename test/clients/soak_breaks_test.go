@@ -184,7 +184,8 @@ func (w *soakWorker) resume(ctx context.Context) error {
 	}
 	d.reset()
 	w.count("broken uploads", 1)
-	if _, _, err := w.wire.expect("STOR, reset", 426, 425); err != nil {
+	code, _, err := w.wire.expect("STOR, reset", 426, 425)
+	if err != nil || code == 425 { // it has not begun, and what is kept is of another
 		return err
 	}
 	var have int
