@@ -63,8 +63,8 @@ func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
 // PASV would be refused to all for as long. A Service that is rejected is
 // rejected once more, and told of, when it is applied in its turn.
 func (r *FTPServerReconciler) allocate(ctx context.Context, s *scope, found []client.Object) error {
-	if !render.PortsPending(s.server, s.service, s.portSlots()) {
-		return nil
+	if len(s.out.Objects) == 0 || !render.PortsPending(s.server, s.service, s.portSlots()) {
+		return nil // without the authority nothing is rendered
 	}
 	i := slices.IndexFunc(s.out.Objects, func(o render.Object) bool { _, is := o.(*corev1.Service); return is })
 	if found[i] != nil && leaving(found[i]) != nil {
