@@ -18,7 +18,7 @@ func (r *FTPServerReconciler) roll(ctx context.Context, s *scope) error {
 	if err := r.judge(ctx, s); err != nil || s.rollout.Down == nil {
 		return err
 	}
-	now, err := s.deploymentsIn(ctx, r.Live)
+	now, err := r.deploymentsIn(ctx, s, r.Live)
 	if err != nil {
 		return err
 	}
