@@ -57,6 +57,9 @@ func (r *FTPServerReconciler) compare(ctx context.Context, s *scope, slot *polic
 		return nil
 	}
 	changed, err := r.applier.changesTemplate(ctx, want, d)
+	if rejected(err) {
+		return nil // so will it be when it is applied in its turn, and told of
+	}
 	if err != nil || !changed {
 		return client.IgnoreNotFound(err)
 	}
