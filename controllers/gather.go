@@ -58,7 +58,6 @@ type scope struct {
 	taken    []string // children whose names are somebody else's
 	rejected []string // what the API server said of children
 	leaving  []string // children, ours or of that name, that are being deleted
-	portless bool     // the Service was rejected: it may lack ports that slots need
 
 	// observed
 	answers  []policy.Answer
