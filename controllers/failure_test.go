@@ -3,6 +3,7 @@ package controllers
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -44,10 +45,11 @@ func TestRejected(t *testing.T) {
 	}
 }
 
-// refuse has the API server refuse ConfigMaps and ServiceAccounts of the
-// operator in a namespace, with a code that is neither 403 nor 422.
-func refuse(t *testing.T, namespace string) {
+// refuse has the API server refuse what is of the probe's kind, or of others of
+// its group, in a namespace, with a code that is neither 403 nor 422.
+func refuse(t *testing.T, probe client.Object, group string, resources ...string) {
 	t.Helper()
+	namespace := probe.GetNamespace()
 	reason, every := metav1.StatusReasonRequestEntityTooLarge, admissionv1.NamespacedScope
 	policy := &admissionv1.ValidatingAdmissionPolicy{
 		ObjectMeta: metav1.ObjectMeta{Name: "refuse-" + namespace},
@@ -56,7 +58,7 @@ func refuse(t *testing.T, namespace string) {
 				RuleWithOperations: admissionv1.RuleWithOperations{
 					Operations: []admissionv1.OperationType{admissionv1.OperationAll},
 					Rule: admissionv1.Rule{
-						APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{"configmaps", "serviceaccounts"}, Scope: &every,
+						APIGroups: []string{group}, APIVersions: []string{"v1"}, Resources: resources, Scope: &every,
 					},
 				},
 			}}},
@@ -76,7 +78,7 @@ func refuse(t *testing.T, namespace string) {
 	create(t, policy, binding)
 	t.Cleanup(func() { remove(t, binding, policy) })
 	eventually(t, func() error {
-		probe := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "probe"}}
+		probe.SetResourceVersion("")
 		if err := kube.Create(t.Context(), probe, client.DryRunAll); !rejected(err) {
 			return fmt.Errorf("the policy is not at work yet: %w", errors.Join(err, errors.New("no refusal")))
 		}
@@ -87,7 +89,7 @@ func refuse(t *testing.T, namespace string) {
 // Every refusal is told, whatever its code, and holds up nothing else.
 func TestRefusedChildrenAreAllTold(t *testing.T) {
 	ns := namespace(t)
-	refuse(t, ns)
+	refuse(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "probe"}}, "", "configmaps", "serviceaccounts")
 	server := newServer(ns, "files")
 	create(t, server)
 	c := says(t, server, v1alpha1.ConditionAccepted, metav1.ConditionFalse, v1alpha1.ReasonChildRejected)
@@ -97,6 +99,29 @@ func TestRefusedChildrenAreAllTold(t *testing.T) {
 		}
 	}
 	get(t, ns, "files", &corev1.Service{})
+}
+
+// Where the Deployments are refused, an operator that has just begun, and has to
+// ask whether they differ, tells so and goes on with all else.
+func TestRefusedDeploymentsHoldUpNothingElse(t *testing.T) {
+	t.Parallel()
+	w := serverOf(t, 2)
+	pods := w.podsOf()
+	refuse(t, somebodyElses["Deployment"](metav1.ObjectMeta{Namespace: w.namespace, Name: "probe"}), "apps", "deployments")
+	w.boot()
+	w.create(w.newUser("alice"))
+	w.settle()
+	c := w.condition(v1alpha1.ConditionAccepted)
+	if c.Reason != string(v1alpha1.ReasonChildRejected) || !strings.Contains(c.Message, "Deployment files-0") || !strings.Contains(c.Message, "not here") {
+		t.Errorf("Accepted is %+v", c)
+	}
+	if _, err := findLogin(t, w.namespace, theServer, "alice"); err != nil {
+		t.Error(err)
+	}
+	w.tells(metav1.ConditionTrue, v1alpha1.ReasonWorkloadAvailable)
+	if now := w.podsOf(); !maps.Equal(pods, now) {
+		t.Errorf("the pods were %v and are %v", pods, now)
+	}
 }
 
 // An error that ends the pass leaves no Ready that is no longer known to be true.

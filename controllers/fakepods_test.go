@@ -220,7 +220,8 @@ func bindClaim(t *testing.T, namespace, name string) {
 }
 
 // reportDeployment writes the status of a Deployment that has acted on its
-// newest template and has so many pods.
+// newest template and has so many pods. That it has come up once, Kubernetes goes
+// on telling when its pod is gone.
 func reportDeployment(t *testing.T, d *appsv1.Deployment, pods int32) {
 	t.Helper()
 	eventually(t, func() error {
@@ -229,6 +230,12 @@ func reportDeployment(t *testing.T, d *appsv1.Deployment, pods int32) {
 		}
 		d.Status = appsv1.DeploymentStatus{
 			ObservedGeneration: d.Generation, Replicas: pods, UpdatedReplicas: pods, ReadyReplicas: pods, AvailableReplicas: pods,
+			Conditions: d.Status.Conditions,
+		}
+		if pods > 0 {
+			d.Status.Conditions = []appsv1.DeploymentCondition{
+				{Type: appsv1.DeploymentProgressing, Status: corev1.ConditionTrue, Reason: "NewReplicaSetAvailable"},
+			}
 		}
 		return kube.Status().Update(t.Context(), d)
 	})

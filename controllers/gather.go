@@ -58,7 +58,6 @@ type scope struct {
 	taken    []string // children whose names are somebody else's
 	rejected []string // what the API server said of children
 	leaving  []string // children, ours or of that name, that are being deleted
-	portless bool     // the Service was rejected: it may lack ports that slots need
 
 	// observed
 	answers  []policy.Answer
@@ -93,7 +92,7 @@ func (r *FTPServerReconciler) gather(ctx context.Context, s *scope) error {
 
 // gatherSlots reads the slots that are to run, and those that have run.
 func (r *FTPServerReconciler) gatherSlots(ctx context.Context, s *scope) error {
-	deployments, err := s.deploymentsIn(ctx, r.Client)
+	deployments, err := r.deploymentsIn(ctx, s, r.Client)
 	if err != nil {
 		return err
 	}
@@ -128,8 +127,10 @@ func (r *FTPServerReconciler) gatherSlots(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// deploymentsIn reads the Deployments of the slots, by number.
-func (s *scope) deploymentsIn(ctx context.Context, from client.Reader) (map[int]*appsv1.Deployment, error) {
+// deploymentsIn reads the Deployments of the slots, by number. One that has lost
+// the labels that it is found by is found by its name, so that it is judged as
+// any other and gets them back.
+func (r *FTPServerReconciler) deploymentsIn(ctx context.Context, s *scope, from client.Reader) (map[int]*appsv1.Deployment, error) {
 	var list appsv1.DeploymentList
 	if err := from.List(ctx, &list, client.InNamespace(s.server.Namespace), client.MatchingLabels(render.Labels(s.server.Name))); err != nil {
 		return nil, err
@@ -141,7 +142,36 @@ func (s *scope) deploymentsIn(ctx context.Context, from client.Reader) (map[int]
 			found[number] = d
 		}
 	}
+	for _, number := range s.expected() {
+		if found[number] != nil {
+			continue
+		}
+		d := &appsv1.Deployment{}
+		err := r.Live.Get(ctx, s.key(render.DeploymentName(s.server.Name, number)), d)
+		if client.IgnoreNotFound(err) != nil {
+			return nil, err
+		}
+		if err == nil && metav1.IsControlledBy(d, s.server) {
+			found[number] = d
+		}
+	}
 	return found, nil
+}
+
+// expected are the slots that are to have a Deployment, or have pods of one.
+func (s *scope) expected() []int {
+	var out []int
+	for i := range render.Replicas(s.server) {
+		if i == 0 || s.mayBeShared() {
+			out = append(out, i)
+		}
+	}
+	for _, p := range s.pods {
+		if number, ok := render.SlotOf(p); ok && !policy.PodEnded(p) && !slices.Contains(out, number) {
+			out = append(out, number)
+		}
+	}
+	return out
 }
 
 // portSlots is how many slots the Service has passive ports for. Those of a slot

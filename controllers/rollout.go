@@ -18,7 +18,7 @@ func (r *FTPServerReconciler) roll(ctx context.Context, s *scope) error {
 	if err := r.judge(ctx, s); err != nil || s.rollout.Down == nil {
 		return err
 	}
-	now, err := s.deploymentsIn(ctx, r.Live)
+	now, err := r.deploymentsIn(ctx, s, r.Live)
 	if err != nil {
 		return err
 	}
@@ -57,6 +57,9 @@ func (r *FTPServerReconciler) compare(ctx context.Context, s *scope, slot *polic
 		return nil
 	}
 	changed, err := r.applier.changesTemplate(ctx, want, d)
+	if rejected(err) {
+		return nil // so will it be when it is applied in its turn, and told of
+	}
 	if err != nil || !changed {
 		return client.IgnoreNotFound(err)
 	}

@@ -10,6 +10,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -287,6 +288,7 @@ func TestNoSlotWithoutPorts(t *testing.T) {
 	if !maps.Equal(pods, w.podsOf()) || len(w.deploymentsNow()) != 1 {
 		t.Errorf("the pods were %v and are %v", pods, w.podsOf())
 	}
+	w.tells(metav1.ConditionFalse, v1alpha1.ReasonRollingOut, "The replica files-1 is held back until the Service has its passive ports")
 	remove(t, other)
 	w.elapse(pollNoted)
 	w.settle()
@@ -296,8 +298,50 @@ func TestNoSlotWithoutPorts(t *testing.T) {
 	}
 }
 
-// With node ports, no configuration that is written while replicas come is
-// without numbers: PASV would be refused to all.
+// A slot whose ports the Service has is made, also where the API server will not
+// have an edit of the Service.
+func TestSlotWithPortsBesideARefusedEdit(t *testing.T) {
+	t.Parallel()
+	w := serverOf(t, 1, func(s *v1alpha1.FTPServer) { s.Spec.Passive.Slots = ptr.To[int32](2) })
+	w.set(func(s *v1alpha1.FTPServer) {
+		s.Spec.Service.IPFamilyPolicy, s.Spec.Replicas = ptr.To(v1alpha1.IPFamilyPolicy("RequireDualStack")), ptr.To[int32](2)
+	})
+	w.settle()
+	if c := w.condition(v1alpha1.ConditionAccepted); c.Reason != string(v1alpha1.ReasonChildRejected) {
+		t.Errorf("Accepted is %+v", c)
+	}
+	w.tells(metav1.ConditionTrue, v1alpha1.ReasonWorkloadAvailable)
+	if n := len(w.podsOf()); n != 2 {
+		t.Errorf("there are %d pods", n)
+	}
+}
+
+// A Service that is being deleted gets no more ports: a new slot waits for the
+// next.
+func TestNoSlotWhileTheServiceGoes(t *testing.T) {
+	t.Parallel()
+	w := serverOf(t, 1)
+	svc := &corev1.Service{}
+	edit(w, theServer, svc, func(s *corev1.Service) { s.Finalizers = []string{"example.com/balancer"} })
+	if err := kube.Delete(t.Context(), svc); err != nil {
+		t.Fatal(err)
+	}
+	w.scale(2)
+	w.settle()
+	w.tells(metav1.ConditionFalse, v1alpha1.ReasonRollingOut, "The replica files-1 is held back until the Service has its passive ports")
+	if n := len(w.deploymentsNow()); n != 1 {
+		t.Errorf("there are %d Deployments", n)
+	}
+	clearFinalizers(t, svc)
+	w.settle()
+	serverReady(w)
+	if n := len(w.podsOf()); n != 2 {
+		t.Errorf("there are %d pods", n)
+	}
+}
+
+// With node ports, no configuration that is written while replicas come, or get
+// more ports, is without numbers: PASV would be refused to all. Nor is it told.
 func TestScalingNodePorts(t *testing.T) {
 	t.Parallel()
 	w := serverOf(t, 1, func(s *v1alpha1.FTPServer) {
@@ -306,6 +350,11 @@ func TestScalingNodePorts(t *testing.T) {
 	configurations := 0
 	w.wire.wrote = func(verb string, o client.Object) {
 		w.wrote(verb, o)
+		if told, ok := o.(*v1alpha1.FTPServer); ok {
+			if c := meta.FindStatusCondition(told.Status.Conditions, v1alpha1.ConditionAddressAssigned); c.Status != metav1.ConditionTrue {
+				w.problem("it was told to be without its ports: %s", c.Message)
+			}
+		}
 		if o.GetName() != render.ConfigSecretName(theServer) {
 			return
 		}
@@ -324,6 +373,10 @@ func TestScalingNodePorts(t *testing.T) {
 		t.Error("the configuration was not written")
 	}
 	checkNodePorts(t, w.namespace, 3*8)
+	w.set(func(s *v1alpha1.FTPServer) { s.Spec.Passive.PortsPerReplica = 12 })
+	w.settle()
+	serverReady(w)
+	checkNodePorts(t, w.namespace, 3*12)
 	w.rests()
 }
 
@@ -383,6 +436,58 @@ func TestUnknownTemplatesAreNotReplacedInVain(t *testing.T) {
 		}
 	}
 	w.rests()
+}
+
+// A Deployment that has lost labels gets them back: it is the same to the roll
+// with them and without, also while the newest template is not its turn yet, and
+// where it is to end.
+func TestLostLabelsArePutRight(t *testing.T) {
+	t.Parallel()
+	for _, label := range []string{render.LabelSlot, render.LabelServer, render.LabelManagedBy, render.LabelInstance} {
+		t.Run(label, func(t *testing.T) {
+			t.Parallel()
+			w := serverOf(t, 3)
+			lose := func(name string) {
+				edit(w, name, w.deploymentsNow()[name], func(d *appsv1.Deployment) { delete(d.Labels, label) })
+			}
+			has := func(name string) {
+				t.Helper()
+				if d := w.deploymentsNow()[name]; d.Labels[label] == "" {
+					t.Errorf("%s has the labels %v", name, d.Labels)
+				}
+			}
+			lose("files-1")
+			lose("files-2")
+			pods := w.podsOf()
+			w.settle()
+			serverReady(w)
+			has("files-1")
+			has("files-2")
+			if now := w.podsOf(); !maps.Equal(pods, now) {
+				t.Errorf("the pods were %v and are %v", pods, now)
+			}
+			w.rests()
+
+			w.set(func(s *v1alpha1.FTPServer) { s.Spec.Pod.Image = "example.com/" + brokenImage })
+			lose("files-0")
+			lose("files-2")
+			w.settle()
+			w.tells(metav1.ConditionFalse, v1alpha1.ReasonRolloutStopped, "As they were stay files-1, files-2")
+			has("files-2")
+			if now := w.podsOf(); now["files-1"] != pods["files-1"] || now["files-2"] != pods["files-2"] {
+				t.Errorf("the pods were %v and are %v", pods, now)
+			}
+
+			lose("files-2")
+			w.scale(2)
+			w.set(func(s *v1alpha1.FTPServer) { s.Spec.Pod.Image = "" })
+			w.settle()
+			serverReady(w)
+			if left := slices.Sorted(maps.Keys(w.deploymentsNow())); !slices.Equal(left, []string{"files-0", "files-1"}) {
+				t.Errorf("left are %v", left)
+			}
+		})
+	}
 }
 
 // The replicas of a slot that somebody has changed are put right, also while the

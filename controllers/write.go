@@ -38,7 +38,7 @@ func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
 		return err
 	}
 	for i, obj := range s.out.Objects {
-		if found[i] != nil && leaving(found[i]) != nil || s.tooEarly(obj) {
+		if found[i] != nil && leaving(found[i]) != nil || s.heldBack(obj) {
 			continue
 		}
 		now, err := r.applyOne(ctx, s, obj, found[i])
@@ -49,8 +49,6 @@ func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
 		case err == nil:
 		case rejected(err):
 			s.rejected = append(s.rejected, policy.Rejection(called(obj), err.Error()))
-			_, isService := obj.(*corev1.Service)
-			s.portless = s.portless || isService
 		default:
 			return &stepError{"apply " + called(obj), err}
 		}
@@ -63,8 +61,8 @@ func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
 // PASV would be refused to all for as long. A Service that is rejected is
 // rejected once more, and told of, when it is applied in its turn.
 func (r *FTPServerReconciler) allocate(ctx context.Context, s *scope, found []client.Object) error {
-	if !render.PortsPending(s.server, s.service, s.portSlots()) {
-		return nil
+	if len(s.out.Objects) == 0 || !render.PortsPending(s.server, s.service, s.portSlots()) {
+		return nil // without the authority nothing is rendered
 	}
 	i := slices.IndexFunc(s.out.Objects, func(o render.Object) bool { _, is := o.(*corev1.Service); return is })
 	if found[i] != nil && leaving(found[i]) != nil {
@@ -77,26 +75,26 @@ func (r *FTPServerReconciler) allocate(ctx context.Context, s *scope, found []cl
 	if err != nil {
 		return &stepError{"apply " + called(s.out.Objects[i]), err}
 	}
-	if u, raw := now.(*unstructured.Unstructured); raw {
-		svc := &corev1.Service{}
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, svc); err != nil {
-			return err
-		}
-		now, s.service = svc, svc
+	if err := s.follow(now); err != nil {
+		return err
 	}
 	found[i] = now
 	return r.render(s)
 }
 
-// tooEarly tells of the first Deployment of a slot whose ports the Service does
-// not have, as it was rejected: clients would be led to a pod whose data
-// connections lead nowhere.
-func (s *scope) tooEarly(obj render.Object) bool {
-	if _, ok := obj.(*appsv1.Deployment); !ok || !s.portless {
+// heldBack tells of the first Deployment of a slot whose ports the Service does
+// not have, as it was rejected or is being deleted: clients would be led to a pod
+// whose data connections lead nowhere. It is noted in the slot.
+func (s *scope) heldBack(obj render.Object) bool {
+	if _, ok := obj.(*appsv1.Deployment); !ok {
 		return false
 	}
 	slot := s.slotOf(obj.GetName())
-	return slot != nil && slot.Number > 0 && slot.Deployment == nil
+	if slot == nil || slot.Number == 0 || slot.Deployment != nil || render.HasPorts(s.service, slot.Number) {
+		return false
+	}
+	slot.AwaitsPorts = true
+	return true
 }
 
 // applyOne writes one object. A Secret with what was made for it before is
@@ -153,21 +151,28 @@ func called(obj render.Object) string {
 	return obj.GetObjectKind().GroupVersionKind().Kind + " " + obj.GetName()
 }
 
-// follow puts a Deployment, as the API server has it now, in its slot: the one
-// that was gathered may not know of the newest template, and would be told as
-// available.
+// follow puts a Deployment, as the API server has it now, in its slot, and the
+// Service in the scope. The Deployment that was gathered may not know of the
+// newest template, and would be told as available; the Service not of ports that
+// it was just given.
 func (s *scope) follow(now client.Object) error {
 	u, raw := now.(*unstructured.Unstructured)
-	if !raw || u.GetKind() != "Deployment" {
-		return nil // it was not written, and is in its slot already
+	if !raw {
+		return nil // it was not written, and is known already
 	}
-	d, err := asDeployment(u)
-	if err != nil {
-		return err
-	}
-	if slot := s.slotOf(d.Name); slot != nil {
-		slot.Deployment = d
-		slot.Outdated = slot.Outdated && !s.renews(*slot)
+	switch u.GetKind() {
+	case "Service":
+		s.service = &corev1.Service{}
+		return runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, s.service)
+	case "Deployment":
+		d, err := asDeployment(u)
+		if err != nil {
+			return err
+		}
+		if slot := s.slotOf(d.Name); slot != nil {
+			slot.Deployment = d
+			slot.Outdated = slot.Outdated && !s.renews(*slot)
+		}
 	}
 	return nil
 }

@@ -19,6 +19,9 @@ type Slot struct {
 	Pods []*corev1.Pod
 	// Outdated tells that the Deployment has another pod template than the newest.
 	Outdated bool
+	// AwaitsPorts tells that there is no Deployment yet, as the Service does not
+	// have the slot's passive ports.
+	AwaitsPorts bool
 }
 
 // Live are the pods that are not ending, nor have ended.

@@ -82,6 +82,8 @@ func names(slots []Slot) []string {
 func SlotAvailable(s Slot) Finding {
 	d := s.Deployment
 	switch {
+	case s.AwaitsPorts:
+		return no(v1alpha1.ReasonRollingOut, fmt.Sprintf("The replica %s is held back until the Service has its passive ports", s.Name))
 	case d == nil || !observed(d):
 		return no(v1alpha1.ReasonRollingOut, fmt.Sprintf("Kubernetes has yet to act on the Deployment %s", s.Name))
 	case d.Status.UpdatedReplicas == 0 && len(s.running()) > 0:

@@ -164,6 +164,12 @@ func PortsPending(s *v1alpha1.FTPServer, live *corev1.Service, slots int) bool {
 	return false
 }
 
+// HasPorts tells that the live Service has the passive ports of a slot.
+func HasPorts(live *corev1.Service, slot int) bool {
+	_, has := public(live)[PassivePortName(slot, 0)]
+	return has
+}
+
 // ControlPort is the number that clients connect to; 0: there is none yet.
 func ControlPort(live *corev1.Service) int32 { return public(live)[ControlPortName] }
 
