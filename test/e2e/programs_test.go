@@ -166,7 +166,7 @@ func (p *program) carryOut(tasks []task) error {
 			}
 		}
 		for _, port := range d.cut {
-			p.crowd.happened(incident{p.who, cut, began, time.Now(), p.crowd.slotOf(port), "it went on by itself"})
+			p.crowd.happened(incident{p.who, cut, began, time.Now(), p.crowd.slotOf(port), fmt.Sprint("it went on by itself: ", replies)})
 		}
 		tasks = tasks[d.completed:]
 		if err == nil {
