@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -55,7 +56,8 @@ type wire struct {
 	dead  bool
 	stop  context.CancelFunc
 
-	// behind is what the cache has of Deployments and pods, where it lags.
+	// behind is what the cache has of Deployments, pods and Services, where it
+	// lags.
 	behind *lag
 
 	// between is called before each call, with its index in calls.
@@ -135,8 +137,13 @@ func (w *wire) cached() client.WithWatch {
 	funcs := w.funcs()
 	funcs.Get = func(ctx context.Context, _ client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
 		return w.call(false, "Get", fmt.Sprintf("%T %s", o, key.Name), func() error {
-			if d, ok := o.(*appsv1.Deployment); ok && w.behind != nil {
-				return w.behind.get(key, d)
+			if w.behind != nil {
+				switch o := o.(type) {
+				case *appsv1.Deployment:
+					return w.behind.get(key, o)
+				case *corev1.Service:
+					return w.behind.service(key, o)
+				}
 			}
 			// Not as the operator: what the cache reads by list and watch, it may
 			// have no right to get.

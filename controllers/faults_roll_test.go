@@ -18,19 +18,22 @@ import (
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 )
 
-// lag is what a cache has that does not hear of changes: the Deployments and pods
-// of a namespace with one server.
+// lag is what a cache has that does not hear of changes: the Deployments, pods and
+// Services of a namespace with one server.
 type lag struct {
 	deployments appsv1.DeploymentList
 	pods        corev1.PodList
+	services    corev1.ServiceList
 }
 
 func newLag(ctx context.Context, namespace string) (*lag, error) {
 	l := &lag{}
-	if err := kube.List(ctx, &l.deployments, client.InNamespace(namespace)); err != nil {
-		return nil, err
+	for _, list := range []client.ObjectList{&l.deployments, &l.pods, &l.services} {
+		if err := kube.List(ctx, list, client.InNamespace(namespace)); err != nil {
+			return nil, err
+		}
 	}
-	return l, kube.List(ctx, &l.pods, client.InNamespace(namespace))
+	return l, nil
 }
 
 // list fills in a list of a kind that lags, and tells whether it is one.
@@ -54,6 +57,16 @@ func (l *lag) get(key client.ObjectKey, into *appsv1.Deployment) error {
 		}
 	}
 	return apierrors.NewNotFound(schema.GroupResource{Resource: "deployments"}, key.Name)
+}
+
+func (l *lag) service(key client.ObjectKey, into *corev1.Service) error {
+	for i := range l.services.Items {
+		if s := &l.services.Items[i]; client.ObjectKeyFromObject(s) == key {
+			s.DeepCopyInto(into)
+			return nil
+		}
+	}
+	return apierrors.NewNotFound(schema.GroupResource{Resource: "services"}, key.Name)
 }
 
 // checkRoll sees each write just before it is made, and finds that none ends the

@@ -1,10 +1,12 @@
 package controllers
 
 import (
+	"cmp"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,7 +23,7 @@ import (
 // one run to the next: two runs that came to the same end have the same.
 func (w *world) snapshot() string {
 	w.t.Helper()
-	replace := []string{w.namespace, "<namespace>"}
+	replace, numbers := []string{w.namespace, "<namespace>"}, map[string]string{}
 	var text strings.Builder
 	for _, kind := range append([]string{"ftp-operator.io/v1alpha1/FTPServer", "ftp-operator.io/v1alpha1/FTPUser", "v1/Pod"}, childKinds...) {
 		list := &unstructured.UnstructuredList{}
@@ -34,7 +36,9 @@ func (w *world) snapshot() string {
 			o := &list.Items[i]
 			replace = append(replace, string(o.GetUID()), "<uid of "+o.GetName()+">")
 			if o.GetKind() == "Service" {
-				replace = append(replace, allocatedValues(o)...)
+				ip, _, _ := unstructured.NestedString(o.Object, "spec", "clusterIP")
+				replace = append(replace, ip, "<cluster IP>")
+				maps.Copy(numbers, allocatedNumbers(o))
 			}
 			normalise(o)
 			body, err := yaml.Marshal(o.Object)
@@ -44,22 +48,24 @@ func (w *world) snapshot() string {
 			text.WriteString(string(body) + "---\n")
 		}
 	}
-	return strings.NewReplacer(replace...).Replace(text.String())
+	// Whole words only: any five digits are in a hash as well.
+	return regexp.MustCompile(`\b\d+\b`).ReplaceAllStringFunc(strings.NewReplacer(replace...).Replace(text.String()), func(n string) string {
+		return cmp.Or(numbers[n], n)
+	})
 }
 
-// allocatedValues are what Kubernetes has allocated for a Service, and what to
-// call it.
-func allocatedValues(o *unstructured.Unstructured) []string {
-	ip, _, _ := unstructured.NestedString(o.Object, "spec", "clusterIP")
-	out := []string{ip, "<cluster IP>"}
+// allocatedNumbers are the ports that Kubernetes has allocated for a Service, and
+// what to call them.
+func allocatedNumbers(o *unstructured.Unstructured) map[string]string {
+	out := map[string]string{}
 	ports, _, _ := unstructured.NestedSlice(o.Object, "spec", "ports")
 	for _, p := range ports {
 		if port, ok := p.(map[string]any); ok && port["nodePort"] != nil {
-			out = append(out, fmt.Sprint(port["nodePort"]), fmt.Sprintf("<node port %v>", port["name"]))
+			out[fmt.Sprint(port["nodePort"])] = fmt.Sprintf("<node port %v>", port["name"])
 		}
 	}
 	if n, ok, _ := unstructured.NestedInt64(o.Object, "spec", "healthCheckNodePort"); ok {
-		out = append(out, fmt.Sprint(n), "<health check>")
+		out[fmt.Sprint(n)] = "<health check>"
 	}
 	return out
 }

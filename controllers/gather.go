@@ -10,6 +10,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -67,11 +68,8 @@ type scope struct {
 // gather reads, from the cache, what the server follows from.
 func (r *FTPServerReconciler) gather(ctx context.Context, s *scope) error {
 	name, in := s.server.Name, client.InNamespace(s.server.Namespace)
-	service := &corev1.Service{}
-	if err := r.Client.Get(ctx, s.key(render.ServiceName(name)), service); client.IgnoreNotFound(err) != nil {
+	if err := r.gatherService(ctx, s); err != nil {
 		return err
-	} else if err == nil && metav1.IsControlledBy(service, s.server) {
-		s.service = service
 	}
 	var pods corev1.PodList
 	if err := r.Client.List(ctx, &pods, in, client.MatchingLabels(render.ServiceSelector(name))); err != nil {
@@ -88,6 +86,20 @@ func (r *FTPServerReconciler) gather(ctx context.Context, s *scope) error {
 		return err
 	}
 	return r.gatherUsers(ctx, s, in)
+}
+
+// gatherService reads the server's Service. What the cache does not know may have
+// lost its label, or be too new: the API server is asked.
+func (r *FTPServerReconciler) gatherService(ctx context.Context, s *scope) error {
+	service, key := &corev1.Service{}, s.key(render.ServiceName(s.server.Name))
+	err := r.Client.Get(ctx, key, service)
+	if apierrors.IsNotFound(err) {
+		err = r.Live.Get(ctx, key, service)
+	}
+	if err == nil && metav1.IsControlledBy(service, s.server) {
+		s.service = service
+	}
+	return client.IgnoreNotFound(err)
 }
 
 // gatherSlots reads the slots that are to run, and those that have run.

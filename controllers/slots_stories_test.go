@@ -380,6 +380,51 @@ func TestScalingNodePorts(t *testing.T) {
 	w.rests()
 }
 
+// An operator that does not know yet which node ports Kubernetes has chosen anew,
+// as another has written the Service meanwhile, asks for none that there were.
+func TestStaleCacheMovesNoNodePorts(t *testing.T) {
+	t.Parallel()
+	ports := func(n int32) func(*v1alpha1.FTPServer) {
+		return func(s *v1alpha1.FTPServer) { s.Spec.Passive.PortsPerReplica = n }
+	}
+	w := serverOf(t, 1, ports(12), func(s *v1alpha1.FTPServer) {
+		s.Spec.Service = v1alpha1.ServiceSpec{Type: v1alpha1.ServiceNodePort, ExternalTrafficPolicy: v1alpha1.ExternalTrafficCluster}
+	})
+	second := w.rival()
+	w.lags()
+	for _, n := range []int32{8, 12} {
+		w.set(ports(n))
+		second.work()
+	}
+	var before, after corev1.Service
+	w.read(theServer, &before)
+	w.pass("server/" + theServer)
+	w.boot()
+	w.pass("server/" + theServer)
+	w.wire.behind = nil
+	w.settle()
+	serverReady(w)
+	if w.read(theServer, &after); !slices.Equal(before.Spec.Ports, after.Spec.Ports) {
+		t.Errorf("the ports have moved: %s", cmp.Diff(before.Spec.Ports, after.Spec.Ports))
+	}
+}
+
+// A Service that has lost the label by which it is watched gets it back, and keeps
+// its node ports.
+func TestServiceThatLostItsLabel(t *testing.T) {
+	t.Parallel()
+	w := serverOf(t, 1, func(s *v1alpha1.FTPServer) { s.Spec.Service.Type = v1alpha1.ServiceNodePort })
+	var before, after corev1.Service
+	w.read(theServer, &before)
+	edit(w, theServer, &corev1.Service{}, func(s *corev1.Service) { delete(s.Labels, render.LabelManagedBy) })
+	w.settle()
+	serverReady(w)
+	if w.read(theServer, &after); after.Labels[render.LabelManagedBy] == "" || !slices.Equal(before.Spec.Ports, after.Spec.Ports) {
+		t.Errorf("it has the labels %v; its ports: %s", after.Labels, cmp.Diff(before.Spec.Ports, after.Spec.Ports))
+	}
+	w.rests()
+}
+
 // The budget comes with the second replica and goes with it.
 func TestDisruptionBudget(t *testing.T) {
 	t.Parallel()

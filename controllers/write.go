@@ -101,10 +101,18 @@ func (s *scope) heldBack(obj render.Object) bool {
 // written onto the very version that this was read from, or where there was
 // none: another operator, whose lease is lost and who does not know it yet, may
 // have made the same meanwhile, and what it has handed out stays. A Deployment is
-// written onto the version that was judged, as its pod may end for it.
+// written onto the version that was judged, as its pod may end for it; the Service
+// onto the one whose node ports are asked for, as others would be chosen anew.
 func (r *FTPServerReconciler) applyOne(ctx context.Context, s *scope, obj render.Object, found client.Object) (client.Object, error) {
-	if _, isDeployment := obj.(*appsv1.Deployment); isDeployment {
+	switch obj.(type) {
+	case *appsv1.Deployment:
 		return r.applier.apply(ctx, s.server, obj, s.judged(obj.GetName()))
+	case *corev1.Service:
+		base := target{found: found}
+		if s.service != nil {
+			base.uid, base.version = s.service.UID, s.service.ResourceVersion
+		}
+		return r.applier.apply(ctx, s.server, obj, base)
 	}
 	read, carried := s.carried[obj.GetName()]
 	if _, isSecret := obj.(*corev1.Secret); !carried || !isSecret {
