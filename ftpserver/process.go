@@ -197,6 +197,7 @@ func (p *process) run(ctx context.Context, again func()) error {
 	}
 	p.closeControl()
 	p.broker.Close()
+	p.server.Close()
 	p.xferlog.Close()
 	cancel()
 	running.Wait()

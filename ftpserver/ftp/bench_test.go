@@ -138,6 +138,7 @@ func (b *bench) start(c *config.Config) {
 		cancel()
 		b.server.Drain(ctx)
 		broker.Close()
+		b.server.Close()
 		must(b.t, store.Close())
 		if b.log.logged("Session state can't follow") {
 			b.t.Errorf("a session went from one state to another that it may not:\n%s", b.log.String())

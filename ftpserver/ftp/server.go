@@ -210,6 +210,11 @@ func (s *Server) Drain(ctx context.Context) {
 		s.cutAll()
 		<-done
 	}
+}
+
+// Close sends away who has yet to say where it comes from. It is called when the ports
+// are closed: until then also those who come by way of a proxy are told what Drain says.
+func (s *Server) Close() {
 	s.controlFrom.Close()
 	s.dataFrom.Close()
 }
