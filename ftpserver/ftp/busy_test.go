@@ -14,23 +14,39 @@ import (
 )
 
 // watchedBench is a bench whose Watch beats when the test says so.
-func watchedBench(t *testing.T) (*bench, *accept.Watch) {
+func watchedBench(t *testing.T, edits ...func(*config.Config)) (*bench, *accept.Watch) {
 	t.Helper()
 	w := accept.NewWatch()
-	return newBenchWith(t, parts{watch: w}, func(c *config.Config) { c.TLS.Implicit.Listen = "127.0.0.1:0" }), w
+	return newBenchWith(t, parts{watch: w}, func(c *config.Config) {
+		c.TLS.Implicit.Listen = "127.0.0.1:0"
+		for _, edit := range edits {
+			edit(c)
+		}
+	}), w
 }
 
 // TestStuckLoops: of each control port, a loop that waits for what does not happen is
-// named; it is not any more when it gets on, and who has come is served.
+// named; it is not any more when it gets on, and who has come is served. So it is where
+// connections come from a balancer, of which nobody knows yet who they are from.
 func TestStuckLoops(t *testing.T) {
-	b, w := watchedBench(t)
-	b.connect()
-	b.connectImplicit() // both loops are at work
-	for kind, address := range map[string]string{"control": b.address, "implicit TLS": b.implicit} {
-		b.stuck(w, kind+" "+address, address)
-		eventually(t, kind+" gets on", func() bool { return len(w.Stuck()) == 0 })
+	for _, test := range []struct {
+		name, header string
+		trusted      []string
+	}{
+		{"direct", "", nil},
+		{"balanced", header(2, farClient), []string{"127.0.0.1/32"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b, w := watchedBench(t, trusting(config.ProxyRequired, test.trusted...))
+			b.connectBy(test.header)
+			b.by(test.header, b.implicit).handshake() // both loops are at work
+			for kind, address := range map[string]string{"control": b.address, "implicit TLS": b.implicit} {
+				b.stuck(w, kind+" "+address, address)
+				eventually(t, kind+" gets on", func() bool { return len(w.Stuck()) == 0 })
+			}
+			b.connectBy(test.header)
+		})
 	}
-	b.connect()
 }
 
 // stuck fails unless the loop of a port is told of as stuck while it waits for what the

@@ -159,9 +159,18 @@ func (s *Server) serve(l net.Listener, implicit bool) error {
 	}
 	s.Watch.All(l, kind+at, s.Log.With("listener", at), func(c net.Conn) {
 		tcp := c.(*net.TCPConn)
+		s.passable()
 		s.controlFrom.Receive(tcp, func(p proxy.Peer) { s.accept(tcp, p, implicit) })
 	})
 	return nil
+}
+
+// passable returns once what sessions are kept by can be had. A connection that may have
+// a header is taken later, from a goroutine of its own, which nobody watches: so the loop
+// tries here whether it will be.
+func (s *Server) passable() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 }
 
 // listen notes that a control port is open, until the returned function is called.
