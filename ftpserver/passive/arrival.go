@@ -244,12 +244,12 @@ func (b *Broker) dropUnwanted(at place) {
 
 func (b *Broker) reject(c net.Conn, from Origin, reason string) {
 	_ = c.Close()
-	b.observer.PassiveRejected(reason)
+	b.Observer.PassiveRejected(reason)
 	client := c.RemoteAddr().String()
 	if from.Announced {
 		client = from.Client.String()
 	}
-	b.log.Debug("Data connection rejected", "reason", reason, "client", client, "port", c.LocalAddr().String())
+	b.Log.Debug("Data connection rejected", "reason", reason, "client", client, "port", c.LocalAddr().String())
 }
 
 func addrOf(c net.Conn) netip.Addr {

@@ -62,7 +62,7 @@ type bench struct {
 func newBench(t testing.TB, n int) *bench {
 	t.Helper()
 	clock, seen := newFakeClock(), &counts{outcomes: map[string]int{}, rejected: map[string]int{}}
-	b := &bench{newBroker("127.0.0.1", slog.New(slog.DiscardHandler), seen, clock), t, clock, seen, freePorts(t, n)}
+	b := &bench{newBroker(Options{Host: "127.0.0.1", Log: slog.New(slog.DiscardHandler), Observer: seen}, clock), t, clock, seen, freePorts(t, n)}
 	if err := b.SetPorts(b.ports); err != nil {
 		t.Fatal(err)
 	}

@@ -127,12 +127,8 @@ type Prover func(net.Conn) (Proof, error)
 
 // Broker hands out passive ports and matches the connections that arrive.
 type Broker struct {
-	host     string
-	log      *slog.Logger
-	observer Observer
-	clock    clock
-	watch    *accept.Watch
-	patience time.Duration // of requests: QueueTime
+	Options
+	clock clock
 
 	mu       sync.Mutex
 	prove    Prover
@@ -157,15 +153,31 @@ type waiter struct {
 	granted chan *Expectation // buffered: a grant never blocks
 }
 
-// NewBroker returns a broker without ports. Its listeners will be on host, an
-// IP address or "" for all.
-func NewBroker(host string, log *slog.Logger, o Observer) *Broker {
-	return newBroker(host, log, o, systemClock{})
+// Options are the parts a Broker works with. All are needed, but for those that may be
+// zero.
+type Options struct {
+	// Host is what ports listen on: an IP address, or "" for all.
+	Host     string
+	Log      *slog.Logger
+	Observer Observer
+	// Watch looks after the loops that accept data connections. It may be nil.
+	Watch *accept.Watch
+	// QueueTime is absent (0): the constant.
+	QueueTime time.Duration
 }
 
-func newBroker(host string, log *slog.Logger, o Observer, c clock) *Broker {
+// NewBroker returns a broker without ports.
+func NewBroker(o Options) *Broker { return newBroker(o, systemClock{}) }
+
+func newBroker(o Options, c clock) *Broker {
+	if o.Watch == nil {
+		o.Watch = accept.NewWatch()
+	}
+	if o.QueueTime == 0 {
+		o.QueueTime = QueueTime
+	}
 	return &Broker{
-		host: host, log: log, observer: o, clock: c, watch: accept.NewWatch(), patience: QueueTime,
+		Options: o, clock: c,
 		prove:    func(net.Conn) (Proof, error) { return Proof{}, ErrUnproven },
 		receive:  func(c net.Conn, take func(Origin)) { take(Origin{Client: addrOf(c)}) },
 		retired:  map[*port]struct{}{},
@@ -190,13 +202,6 @@ func (b *Broker) SetReceiver(r Receiver) {
 	b.receive = r
 }
 
-// WatchBy has the ports watched. It is to be called before SetPorts.
-func (b *Broker) WatchBy(w *accept.Watch) { b.watch = w }
-
-// WaitFor has requests wait for a port for another time than QueueTime: where it is not
-// the time that is of interest. It is to be called before Expect.
-func (b *Broker) WaitFor(d time.Duration) { b.patience = d }
-
 // Expect reserves a port for a connection from r.Origin. It waits up to
 // QueueTime, in the order of the requests from that address, and returns
 // ErrBusy, ErrNoPorts, net.ErrClosed or the context's error.
@@ -213,7 +218,7 @@ func (b *Broker) Expect(ctx context.Context, r Request) (*Expectation, error) {
 	if err != nil {
 		outcome = "busy"
 	}
-	b.observer.PassiveWait(b.clock.Now().Sub(start), outcome)
+	b.Observer.PassiveWait(b.clock.Now().Sub(start), outcome)
 	return e, err
 }
 
@@ -244,7 +249,7 @@ func (b *Broker) await(ctx context.Context, w *waiter) (*Expectation, error) {
 	default:
 	}
 	expired := make(chan struct{})
-	t := b.clock.AfterFunc(b.patience, func() { close(expired) })
+	t := b.clock.AfterFunc(b.QueueTime, func() { close(expired) })
 	defer t.Stop()
 	err := ErrBusy
 	select {
