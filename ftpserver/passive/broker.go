@@ -27,7 +27,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -138,6 +137,7 @@ type Broker struct {
 	places   map[place]*hold           // those with an entry
 	users    map[holder]int            // places of a user at an address
 	queue    map[Origin]*list.List     // of *waiter, in order of arrival
+	looks    map[Origin]timer          // at queues in which somebody is held up
 	securing map[*Expectation]struct{} // matched by arrival, in Secure
 	used     uint64                    // counts expectations
 	closed   bool
@@ -184,6 +184,7 @@ func newBroker(o Options, c clock) *Broker {
 		places:   map[place]*hold{},
 		users:    map[holder]int{},
 		queue:    map[Origin]*list.List{},
+		looks:    map[Origin]timer{},
 		securing: map[*Expectation]struct{}{},
 	}
 }
@@ -292,48 +293,6 @@ func (b *Broker) dequeue(from Origin, el *list.Element) {
 	}
 }
 
-// grant gives free places of an origin to those who wait there, in order. A
-// user who has its share already is passed over for now. Nobody begins to share while
-// somebody ahead could have a place if those who share it now were served: a place
-// that is shared all the time would never be free.
-func (b *Broker) grant(from Origin) {
-	q := b.queue[from]
-	if q == nil {
-		return
-	}
-	mayShare := true
-	for el := q.Front(); el != nil; {
-		next, w := el.Next(), el.Value.(*waiter)
-		if p := b.portFor(w.request, mayShare); p != nil {
-			b.dequeue(from, el)
-			w.granted <- b.expect(p, w.request)
-		} else if !w.request.Shares && b.waitsForOthers(w.request) {
-			mayShare = false
-		}
-		el = next
-	}
-}
-
-// portFor returns a port for a request: one that it has for itself, else one to
-// share, if it may; nil if there is none now.
-func (b *Broker) portFor(r Request, mayShare bool) *port {
-	if b.hasShareLeft(r) {
-		if p := b.leastUsed(func(p *port) bool { return b.vacant(p, r) }); p != nil {
-			return p
-		}
-	}
-	if r.Shares && mayShare {
-		return b.leastUsed(func(p *port) bool { return b.shareable(p, r) })
-	}
-	return nil
-}
-
-// waitsForOthers tells whether a request would have a place for itself if all who are
-// awaited had come: it waits neither for its own user, nor for a tombstone's end.
-func (b *Broker) waitsForOthers(r Request) bool {
-	return b.hasShareLeft(r) && slices.ContainsFunc(b.ports, func(p *port) bool { return b.comesFree(p, r) })
-}
-
 func (b *Broker) hasShareLeft(r Request) bool { return b.users[holder{r.Origin, r.User}] < b.share() }
 
 // share is how many places one user may hold at one address: half of the ports,
@@ -357,7 +316,8 @@ func (b *Broker) leastUsed(fits func(*port) bool) *port {
 func (b *Broker) expect(p *port, r Request) *Expectation {
 	b.used++
 	p.lastUsed = b.used
-	e := &Expectation{broker: b, port: p, request: r, number: b.used, arrived: make(chan struct{}), until: b.clock.Now().Add(Lease)}
+	now := b.clock.Now()
+	e := &Expectation{broker: b, port: p, request: r, number: b.used, arrived: make(chan struct{}), asked: now, until: now.Add(Lease)}
 	b.place(e)
 	return e
 }

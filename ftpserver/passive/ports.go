@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
@@ -162,6 +163,9 @@ func (b *Broker) Close() {
 		_ = p.listener.Close()
 	}
 	b.endAll()
+	for from := range b.looks {
+		b.lookAgain(from, time.Time{})
+	}
 	clear(b.retired)
 	b.mu.Unlock()
 }

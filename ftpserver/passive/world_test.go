@@ -496,7 +496,7 @@ func (w *world) finish() {
 	w.pass(TombstoneTime)
 	w.look()
 	w.b.mu.Lock()
-	left := len(w.b.places) + len(w.b.users) + len(w.b.queue) + len(w.b.securing) + len(w.b.retired)
+	left := len(w.b.places) + len(w.b.users) + len(w.b.queue) + len(w.b.looks) + len(w.b.securing) + len(w.b.retired)
 	for _, p := range w.listening() {
 		for _, s := range []side{p.direct, p.announced} {
 			left += s.claims + s.entries + s.living + len(s.unproven)
