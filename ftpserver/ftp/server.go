@@ -19,6 +19,7 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/auth/lockout"
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/live"
+	"github.com/ftp-operator/ftp-operator/ftpserver/lograte"
 	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
 	"github.com/ftp-operator/ftp-operator/ftpserver/proxy"
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
@@ -70,6 +71,7 @@ type Server struct {
 	tickets       *tickets
 	known         *knownSessions
 	guesses       *lockout.Guard
+	refusals      map[string]*lograte.Limit // by reason
 	// Who control and data connections are from.
 	controlFrom, dataFrom *proxy.Receiver
 	changed               signal // fires when the configuration has changed
@@ -101,6 +103,7 @@ func NewServer(o Options) *Server {
 		addresses: map[source]int{},
 		listening: map[int]int{},
 		guesses:   lockout.New(),
+		refusals:  newRefusals(time.Now),
 	}
 	s.controlFrom, s.dataFrom = s.receiver("control"), s.receiver("data")
 	o.Broker.SetProver(s.proveData)

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"testing"
-	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
@@ -50,22 +49,6 @@ func TestTrust(t *testing.T) {
 	}
 	if _, trusted := trust(sources, netip.Addr{}); trusted {
 		t.Error("nobody is trusted")
-	}
-}
-
-// TestComplaints are told of once a minute, with how many there were.
-func TestComplaints(t *testing.T) {
-	now := time.Unix(1000, 0)
-	c := complaints{now: func() time.Time { return now }}
-	told := map[int]int{}
-	for range 150 { // two and a half minutes
-		if n, due := c.add(); due {
-			told[n]++
-		}
-		now = now.Add(time.Second)
-	}
-	if len(told) != 2 || told[1] != 1 || told[60] != 2 {
-		t.Errorf("%v", told)
 	}
 }
 
