@@ -3,7 +3,6 @@ package passive
 import (
 	"errors"
 	"net"
-	"net/netip"
 	"slices"
 	"time"
 )
@@ -250,11 +249,4 @@ func (b *Broker) reject(c net.Conn, from Origin, reason string) {
 		client = from.Client.String()
 	}
 	b.Log.Debug("Data connection rejected", "reason", reason, "client", client, "port", c.LocalAddr().String())
-}
-
-func addrOf(c net.Conn) netip.Addr {
-	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-		return a.AddrPort().Addr().Unmap().WithZone("")
-	}
-	return netip.Addr{}
 }

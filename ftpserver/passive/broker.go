@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/accept"
+	"github.com/ftp-operator/ftp-operator/ftpserver/proxy"
 )
 
 const (
@@ -179,7 +180,7 @@ func newBroker(o Options, c clock) *Broker {
 	return &Broker{
 		Options: o, clock: c,
 		prove:    func(net.Conn) (Proof, error) { return Proof{}, ErrUnproven },
-		receive:  func(c net.Conn, take func(Origin)) { take(Origin{Client: addrOf(c)}) },
+		receive:  func(c net.Conn, take func(Origin)) { take(Origin{Client: proxy.AddrPort(c.RemoteAddr()).Addr()}) },
 		retired:  map[*port]struct{}{},
 		places:   map[place]*hold{},
 		users:    map[holder]int{},

@@ -60,7 +60,7 @@ func TestAddresses(t *testing.T) {
 		"[fe80::1]:21":     &net.TCPAddr{IP: net.ParseIP("fe80::1"), Zone: "eth0", Port: 21},
 		"invalid AddrPort": &net.UnixAddr{},
 	} {
-		if got := addrPort(a); got.String() != want {
+		if got := AddrPort(a); got.String() != want {
 			t.Errorf("%v is %v", a, got)
 		}
 	}
