@@ -52,6 +52,7 @@ func newTestProcess(t *testing.T, edit func(*config.Config)) *process {
 	t.Cleanup(func() {
 		p.closeControl()
 		p.broker.Close()
+		p.server.Close()
 		p.stapler.Close()
 		p.xferlog.Close()
 		if err := p.store.Close(); err != nil {

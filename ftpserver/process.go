@@ -61,8 +61,7 @@ func newProcess(source *live.Source, slot int, dir string, log *slog.Logger, lev
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	p.stapler = tlsconf.NewStapler(log, p.metrics)
-	p.broker = passive.NewBroker(host, log, p.metrics)
-	p.broker.WatchBy(p.watch)
+	p.broker = passive.NewBroker(passive.Options{Host: host, Log: log, Observer: p.metrics, Watch: p.watch})
 	p.xferlog = xferlog.New(log, p.metrics.XferlogDropped)
 	p.server = ftp.NewServer(ftp.Options{
 		Slot: slot, Live: source, Store: p.store, Broker: p.broker, Metrics: p.metrics, Log: log, Xferlog: p.xferlog, Watch: p.watch,
@@ -197,6 +196,7 @@ func (p *process) run(ctx context.Context, again func()) error {
 	}
 	p.closeControl()
 	p.broker.Close()
+	p.server.Close()
 	p.xferlog.Close()
 	cancel()
 	running.Wait()

@@ -25,7 +25,7 @@ func TestKeepAlive(t *testing.T) {
 	}
 	port := free.Addr().(*net.TCPAddr).Port
 	_ = free.Close()
-	p := &process{implicit: &implicitPort{}, broker: passive.NewBroker("127.0.0.1", slog.New(slog.DiscardHandler), telemetry.NewMetrics("test"))}
+	p := &process{implicit: &implicitPort{}, broker: passive.NewBroker(passive.Options{Host: "127.0.0.1", Log: slog.New(slog.DiscardHandler), Observer: telemetry.NewMetrics("test")})}
 	defer p.broker.Close()
 	if err := p.listen(&config.Config{Listen: "127.0.0.1:0", Passive: config.Passive{Ports: []config.PassivePort{{Listen: port}}}}); err != nil {
 		t.Fatal(err)

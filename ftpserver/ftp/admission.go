@@ -1,10 +1,14 @@
 package ftp
 
 import (
+	"context"
+	"log/slog"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/lograte"
 	"github.com/ftp-operator/ftp-operator/ftpserver/proxy"
 	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
 )
@@ -20,19 +24,50 @@ const tooManySessions = "Too many sessions: try again later"
 func (s *Server) accept(c *net.TCPConn, peer proxy.Peer, implicit bool) {
 	ss, no := s.admit(c, peer, implicit)
 	if ss == nil {
-		s.Metrics.SessionRefused(no.reason)
-		s.Log.Info("Connection refused", "client", clientText(c, peer), "reason", no.reason)
-		if !s.beginTurnAway() {
-			_ = c.Close()
-			return
-		}
-		go func() {
-			defer s.endTurnAway()
-			s.refuse(c, implicit, no.text)
-		}()
+		s.turnAway(c, peer, implicit, no)
 		return
 	}
 	go s.run(ss)
+}
+
+// turnAway refuses a connection. It does not wait for the log, which may block, as the
+// loop that accepts connections calls it.
+func (s *Server) turnAway(c *net.TCPConn, peer proxy.Peer, implicit bool, no refusal) {
+	s.Metrics.SessionRefused(no.reason)
+	n, due := s.refusals[no.reason].Add()
+	told, client := s.beginTurnAway(), clientText(c, peer)
+	if !told {
+		_ = c.Close()
+		if !due { // it is counted in a later line
+			return
+		}
+	}
+	go func() {
+		tellSome(s.Log, n, due, "Connection refused", "client", client, "reason", no.reason)
+		if told {
+			defer s.endTurnAway()
+			s.refuse(c, implicit, no.text)
+		}
+	}()
+}
+
+// newRefusals bounds the lines of the log for each reason to send somebody away.
+func newRefusals(now func() time.Time) map[string]*lograte.Limit {
+	limits := map[string]*lograte.Limit{}
+	for _, reason := range []string{refusedDraining, refusedPerAddress, refusedSessions, crowdedOut} {
+		limits[reason] = lograte.New(now)
+	}
+	return limits
+}
+
+// tellSome tells the log, of all n that were not told of before, if that is due; else in
+// detail only.
+func tellSome(log *slog.Logger, n int, due bool, message string, args ...any) {
+	level := slog.LevelDebug
+	if due {
+		level, args = slog.LevelInfo, append(args, "connections", n)
+	}
+	log.Log(context.Background(), level, message, args...)
 }
 
 // run serves a session, one goroutine after the other.
@@ -41,12 +76,24 @@ func (s *Server) run(ss *session) {
 		go s.run(ss)
 		return
 	}
+	if ss.crowdedOut.Load() {
+		n, due := s.refusals[crowdedOut].Add()
+		tellSome(ss.log, n, due, "Session crowded out", "advice", "limits.sessions is reached: connections that nobody logs in on make room for new ones. limits.sessionsPerAddress bounds how many come from one address")
+	}
 	s.remove(ss)
 	s.running.Done()
 }
 
 // refusal is why a client gets no session: for the log, and for the client.
 type refusal struct{ reason, text string }
+
+// Reasons to send somebody away.
+const (
+	refusedDraining   = "draining"
+	refusedPerAddress = "too many sessions of the address"
+	refusedSessions   = "too many sessions"
+	crowdedOut        = "crowded out"
+)
 
 // admit registers a session, or says why the client can't have one now.
 func (s *Server) admit(c *net.TCPConn, peer proxy.Peer, implicit bool) (*session, refusal) {
@@ -57,11 +104,11 @@ func (s *Server) admit(c *net.TCPConn, peer proxy.Peer, implicit bool) (*session
 	defer s.mu.Unlock()
 	switch {
 	case s.draining:
-		return nil, refusal{"draining", drainedText}
+		return nil, refusal{refusedDraining, drainedText}
 	case perAddress > 0 && s.sessionsOf(from, now) >= perAddress:
-		return nil, refusal{"too many sessions of the address", "Too many sessions from your address: try again later"}
+		return nil, refusal{refusedPerAddress, "Too many sessions from your address: try again later"}
 	case limits.Sessions > 0 && !s.hasRoom(limits.Sessions):
-		return nil, refusal{"too many sessions", tooManySessions}
+		return nil, refusal{refusedSessions, tooManySessions}
 	}
 	s.sequence++
 	ss := newSession(s, c, peer, s.sequence)
@@ -142,7 +189,6 @@ func (s *Server) hasRoom(limit int) bool {
 		return false
 	}
 	s.uncount(ss)
-	ss.log.Info("Session crowded out", "advice", "limits.sessions is reached: connections that nobody logs in on make room for new ones. limits.sessionsPerAddress bounds how many come from one address")
 	if ss.told = s.turnedAway < maxTurnedAway; ss.told {
 		s.turnedAway++
 	} else {

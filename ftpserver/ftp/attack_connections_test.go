@@ -7,6 +7,7 @@ import (
 	"net"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -232,11 +233,25 @@ func (b *bench) holdsFew(own int) {
 	eventually(b.t, "few descriptors are held for refused connections", func() bool { return descriptors(b.t)-own <= maxTurnedAway })
 }
 
+// tellOfAll has the log tell of each who is refused, as if a minute were between two.
+func (b *bench) tellOfAll() {
+	var minutes atomic.Int64
+	b.tellOfRefusedBy(func() time.Time { return time.Unix(60*minutes.Add(1), 0) })
+}
+
+// tellOfRefusedBy is to be called before anybody is refused.
+func (b *bench) tellOfRefusedBy(clock func() time.Time) {
+	b.server.mu.Lock()
+	defer b.server.mu.Unlock() // which loops pass through before they refuse anybody
+	b.server.refusals = newRefusals(clock)
+}
+
 // refusedConnections: who is refused is told so, and may take a second to leave.
 // More than some of them at once are closed without a word, so that they can't
 // hold descriptors of which there is no limit.
 func refusedConnections(t *testing.T) {
 	b := newBench(t, func(c *config.Config) { c.Limits.SessionsPerAddress = 2 })
+	b.tellOfAll()
 	there := b.connectFrom("127.0.0.66")
 	there.login()
 	b.connectFrom("127.0.0.66")
@@ -266,6 +281,7 @@ func refusedImplicit(t *testing.T) {
 		implicit(c)
 		c.Limits.SessionsPerAddress, c.Limits.HandshakeTimeout = 2, time.Hour
 	})
+	b.tellOfAll()
 	there := b.connectFrom("127.0.0.66")
 	there.login()
 	b.connectFrom("127.0.0.66")

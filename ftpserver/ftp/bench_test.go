@@ -75,7 +75,7 @@ type parts struct {
 	// proxySilence is absent (0): the usual.
 	proxySilence time.Duration
 	watch        *accept.Watch // nil: nobody asks it
-	queue        time.Duration // that requests wait for a passive port; 0: as ever
+	queue        time.Duration // that requests wait for a passive port; 0: the usual
 }
 
 func newBenchWith(t *testing.T, p parts, edit func(*config.Config)) *bench {
@@ -111,13 +111,9 @@ func (b *bench) start(c *config.Config) {
 	b.source = source
 	store, err := vfs.OpenStore(c.Storage.Root, vfs.Options{BootID: "test", Durability: c.Storage.Durability, Log: log, System: b.parts.system})
 	must(b.t, err)
-	broker := passive.NewBroker("127.0.0.1", log, &watched{metrics, &b.rejected})
-	if b.parts.queue > 0 {
-		broker.WaitFor(b.parts.queue)
-	}
-	if b.parts.watch != nil {
-		broker.WatchBy(b.parts.watch)
-	}
+	broker := passive.NewBroker(passive.Options{
+		Host: "127.0.0.1", Log: log, Observer: &watched{metrics, &b.rejected}, Watch: b.parts.watch, QueueTime: b.parts.queue,
+	})
 	must(b.t, broker.SetPorts(source.Current().Config.Passive.PortsOf(0)))
 	b.server = NewServer(Options{
 		Live: source, Store: store, Broker: broker, Metrics: metrics, Log: cmp.Or(b.parts.log, log), Xferlog: b.parts.xferlog,
@@ -138,6 +134,7 @@ func (b *bench) start(c *config.Config) {
 		cancel()
 		b.server.Drain(ctx)
 		broker.Close()
+		b.server.Close()
 		must(b.t, store.Close())
 		if b.log.logged("Session state can't follow") {
 			b.t.Errorf("a session went from one state to another that it may not:\n%s", b.log.String())

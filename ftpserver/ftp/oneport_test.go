@@ -29,7 +29,7 @@ func TestOnePort(t *testing.T) {
 		name    string
 		version uint16 // 0: in clear
 		edit    func(*config.Config)
-		users   int  // of 64 sessions
+		users   int  // of all sessions
 		shared  bool // all sessions of a user have one cache
 		thieves int
 		long    bool // in the full tests only
@@ -48,7 +48,8 @@ func TestOnePort(t *testing.T) {
 				t.Skip("set FTP_TEST_FULL=1 for all ways to use one port")
 			}
 			// How long they wait is for the machine to say: that they are served in turn is
-			// what is tried here.
+			// what is tried here. That nobody is told to try again within the time that
+			// servers give, is for TestOnePortOfClients of test/clients.
 			b := newBenchWith(t, parts{queue: onePortPatience}, func(c *config.Config) {
 				for i := range test.users {
 					addUsers(c, config.User{Name: fmt.Sprint("user-", i)})
@@ -67,7 +68,7 @@ func TestOnePort(t *testing.T) {
 			}
 			var sessions sync.WaitGroup
 			var served atomic.Int64
-			for i := range 64 {
+			for i := range onePortSessions {
 				v := &visitor{b: b, version: test.version, user: fmt.Sprint("user-", i%test.users), mark: fmt.Sprint("session-", i), cache: &keeper{}, served: &served}
 				if test.shared {
 					v.cache = caches[i%test.users]
@@ -84,17 +85,20 @@ func TestOnePort(t *testing.T) {
 // onePortPatience is for what may take long on a machine that has much else to do.
 const onePortPatience = 10 * time.Minute
 
-// maxPassed is how many transfers of all 64 sessions may end while one waits for the port:
+const onePortSessions = 64
+
+// maxPassed is how many transfers of all sessions may end while one waits for the port:
 // those that were under way, those that were in line, and some that could share with them
 // while it waited for its own user's. Who is never let in sees all others out.
-const maxPassed = 4 * 64
+const maxPassed = 4 * onePortSessions
 
-// visits is how many files each session stores and fetches.
+// visits is how many files each session stores and fetches: at least so many that all
+// transfers together, two for each, are twice as many as may pass one.
 func visits() int {
 	if full() {
 		return 50
 	}
-	return 2
+	return maxPassed / onePortSessions
 }
 
 func full() bool { return os.Getenv("FTP_TEST_FULL") == "1" }

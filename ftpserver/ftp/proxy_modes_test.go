@@ -187,7 +187,9 @@ func TestProxyDoesNotHoldUpOthers(t *testing.T) {
 	}
 }
 
-// TestProxyDrain: who waits for a header when the server ends is sent away.
+// TestProxyDrain: who comes by way of a balancer is told to connect again for as long as
+// the ports are open, also where all sessions have ended; who says nothing until they are
+// closed is sent away.
 func TestProxyDrain(t *testing.T) {
 	b := newBenchWith(t, parts{proxySilence: time.Hour}, trusting(config.ProxyOptional, "127.0.0.1/32"))
 	silent := b.dialFrom("127.0.0.1", b.address)
@@ -197,6 +199,13 @@ func TestProxyDrain(t *testing.T) {
 	}
 	eventually(t, "both are there", waiting(1))
 	b.server.Drain(t.Context())
+	for version := byte(1); version <= 2; version++ {
+		c := b.by(header(version, farClient), b.address)
+		c.expect("421 This server is about to restart: connect again")
+		c.ended()
+	}
+	eventually(t, "the silent ones are still there", waiting(1))
+	b.server.Close()
 	eventually(t, "nobody waits any more", waiting(0))
 	if got := heard(silent); got != "" {
 		t.Errorf("%q", got)

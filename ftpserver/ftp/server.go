@@ -19,6 +19,7 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/auth/lockout"
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/live"
+	"github.com/ftp-operator/ftp-operator/ftpserver/lograte"
 	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
 	"github.com/ftp-operator/ftp-operator/ftpserver/proxy"
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
@@ -70,6 +71,7 @@ type Server struct {
 	tickets       *tickets
 	known         *knownSessions
 	guesses       *lockout.Guard
+	refusals      map[string]*lograte.Limit // by reason
 	// Who control and data connections are from.
 	controlFrom, dataFrom *proxy.Receiver
 	changed               signal // fires when the configuration has changed
@@ -101,6 +103,7 @@ func NewServer(o Options) *Server {
 		addresses: map[source]int{},
 		listening: map[int]int{},
 		guesses:   lockout.New(),
+		refusals:  newRefusals(time.Now),
 	}
 	s.controlFrom, s.dataFrom = s.receiver("control"), s.receiver("data")
 	o.Broker.SetProver(s.proveData)
@@ -159,9 +162,18 @@ func (s *Server) serve(l net.Listener, implicit bool) error {
 	}
 	s.Watch.All(l, kind+at, s.Log.With("listener", at), func(c net.Conn) {
 		tcp := c.(*net.TCPConn)
+		s.passable()
 		s.controlFrom.Receive(tcp, func(p proxy.Peer) { s.accept(tcp, p, implicit) })
 	})
 	return nil
+}
+
+// passable returns once what sessions are kept by can be had. A connection that may have
+// a header is taken later, from a goroutine of its own, which nobody watches: so the loop
+// tries here whether it will be.
+func (s *Server) passable() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 }
 
 // listen notes that a control port is open, until the returned function is called.
@@ -210,6 +222,11 @@ func (s *Server) Drain(ctx context.Context) {
 		s.cutAll()
 		<-done
 	}
+}
+
+// Close sends away who has yet to say where it comes from. It is called when the ports
+// are closed: until then also those who come by way of a proxy are told what Drain says.
+func (s *Server) Close() {
 	s.controlFrom.Close()
 	s.dataFrom.Close()
 }

@@ -224,7 +224,7 @@ func (s *session) controlLost() {
 		t.clientGone()
 	}
 	if s.crowdedOut.Load() {
-		s.finish("crowded out")
+		s.finish(crowdedOut)
 	}
 	s.finish("client closed the connection")
 }
@@ -245,7 +245,7 @@ func (s *session) goodbye(reason, text string) {
 // goodbyeNow ends a session that was asked to end at once.
 func (s *session) goodbyeNow() {
 	if s.crowdedOut.Load() {
-		s.goodbye("crowded out", tooManySessions)
+		s.goodbye(crowdedOut, tooManySessions)
 		return
 	}
 	s.goodbye("ended", endedText)

@@ -53,11 +53,14 @@ func TestAnnouncedStrangersCrowdOutTheirOwn(t *testing.T) {
 	r := Request{Origin: Origin{netip.MustParseAddr(alice), true}, User: "alice", Session: 1, Proven: true}
 	announced, hidden := b.ask(r), b.ask(proven(2, "bob", true))
 	own := b.from(announced, r.Origin, 1, "alice")
-	for range MaxUnproven + 1 {
+	for range MaxUnproven + 1 + 3 { // one is awaited on each side
 		b.come(hidden, 0, "")
 	}
 	if own.closed() {
 		t.Fatal("strangers have crowded out an announced connection")
+	}
+	if n := b.seen.rejections("crowded out"); n != 3 {
+		t.Errorf("%d were crowded out, and not 3 of the strangers", n)
 	}
 	b.got(announced, says(own))
 	b.got(hidden, says(b.come(hidden, 2, "bob")))

@@ -3,7 +3,6 @@ package passive
 import (
 	"errors"
 	"net"
-	"net/netip"
 	"slices"
 	"time"
 )
@@ -244,17 +243,10 @@ func (b *Broker) dropUnwanted(at place) {
 
 func (b *Broker) reject(c net.Conn, from Origin, reason string) {
 	_ = c.Close()
-	b.observer.PassiveRejected(reason)
+	b.Observer.PassiveRejected(reason)
 	client := c.RemoteAddr().String()
 	if from.Announced {
 		client = from.Client.String()
 	}
-	b.log.Debug("Data connection rejected", "reason", reason, "client", client, "port", c.LocalAddr().String())
-}
-
-func addrOf(c net.Conn) netip.Addr {
-	if a, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-		return a.AddrPort().Addr().Unmap().WithZone("")
-	}
-	return netip.Addr{}
+	b.Log.Debug("Data connection rejected", "reason", reason, "client", client, "port", c.LocalAddr().String())
 }

@@ -62,7 +62,7 @@ type bench struct {
 func newBench(t testing.TB, n int) *bench {
 	t.Helper()
 	clock, seen := newFakeClock(), &counts{outcomes: map[string]int{}, rejected: map[string]int{}}
-	b := &bench{newBroker("127.0.0.1", slog.New(slog.DiscardHandler), seen, clock), t, clock, seen, freePorts(t, n)}
+	b := &bench{newBroker(Options{Host: "127.0.0.1", Log: slog.New(slog.DiscardHandler), Observer: seen}, clock), t, clock, seen, freePorts(t, n)}
 	if err := b.SetPorts(b.ports); err != nil {
 		t.Fatal(err)
 	}
@@ -75,8 +75,8 @@ func (b *bench) finish() {
 	b.Close()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.places)+len(b.users)+len(b.queue)+len(b.retired)+len(b.securing)+len(b.Broker.ports) > 0 {
-		b.t.Errorf("left over: places %v, users %v, queue %v, retired %v, securing %v", b.places, b.users, b.queue, b.retired, b.securing)
+	if len(b.places)+len(b.users)+len(b.queue)+len(b.looks)+len(b.retired)+len(b.securing)+len(b.Broker.ports) > 0 {
+		b.t.Errorf("left over: places %v, users %v, queue %v, looks %v, retired %v, securing %v", b.places, b.users, b.queue, b.looks, b.retired, b.securing)
 	}
 	if n := len(b.clock.timers); n > 0 {
 		b.t.Errorf("%d timers left over", n)

@@ -27,11 +27,11 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/accept"
+	"github.com/ftp-operator/ftp-operator/ftpserver/proxy"
 )
 
 const (
@@ -127,12 +127,8 @@ type Prover func(net.Conn) (Proof, error)
 
 // Broker hands out passive ports and matches the connections that arrive.
 type Broker struct {
-	host     string
-	log      *slog.Logger
-	observer Observer
-	clock    clock
-	watch    *accept.Watch
-	patience time.Duration // of requests: QueueTime
+	Options
+	clock clock
 
 	mu       sync.Mutex
 	prove    Prover
@@ -142,6 +138,7 @@ type Broker struct {
 	places   map[place]*hold           // those with an entry
 	users    map[holder]int            // places of a user at an address
 	queue    map[Origin]*list.List     // of *waiter, in order of arrival
+	looks    map[Origin]timer          // at queues in which somebody is held up
 	securing map[*Expectation]struct{} // matched by arrival, in Secure
 	used     uint64                    // counts expectations
 	closed   bool
@@ -157,21 +154,38 @@ type waiter struct {
 	granted chan *Expectation // buffered: a grant never blocks
 }
 
-// NewBroker returns a broker without ports. Its listeners will be on host, an
-// IP address or "" for all.
-func NewBroker(host string, log *slog.Logger, o Observer) *Broker {
-	return newBroker(host, log, o, systemClock{})
+// Options are the parts a Broker works with. All are needed, but for those that may be
+// zero.
+type Options struct {
+	// Host is what ports listen on: an IP address, or "" for all.
+	Host     string
+	Log      *slog.Logger
+	Observer Observer
+	// Watch looks after the loops that accept data connections. It may be nil.
+	Watch *accept.Watch
+	// QueueTime is absent (0): the constant.
+	QueueTime time.Duration
 }
 
-func newBroker(host string, log *slog.Logger, o Observer, c clock) *Broker {
+// NewBroker returns a broker without ports.
+func NewBroker(o Options) *Broker { return newBroker(o, systemClock{}) }
+
+func newBroker(o Options, c clock) *Broker {
+	if o.Watch == nil {
+		o.Watch = accept.NewWatch()
+	}
+	if o.QueueTime == 0 {
+		o.QueueTime = QueueTime
+	}
 	return &Broker{
-		host: host, log: log, observer: o, clock: c, watch: accept.NewWatch(), patience: QueueTime,
+		Options: o, clock: c,
 		prove:    func(net.Conn) (Proof, error) { return Proof{}, ErrUnproven },
-		receive:  func(c net.Conn, take func(Origin)) { take(Origin{Client: addrOf(c)}) },
+		receive:  func(c net.Conn, take func(Origin)) { take(Origin{Client: proxy.AddrPort(c.RemoteAddr()).Addr()}) },
 		retired:  map[*port]struct{}{},
 		places:   map[place]*hold{},
 		users:    map[holder]int{},
 		queue:    map[Origin]*list.List{},
+		looks:    map[Origin]timer{},
 		securing: map[*Expectation]struct{}{},
 	}
 }
@@ -190,13 +204,6 @@ func (b *Broker) SetReceiver(r Receiver) {
 	b.receive = r
 }
 
-// WatchBy has the ports watched. It is to be called before SetPorts.
-func (b *Broker) WatchBy(w *accept.Watch) { b.watch = w }
-
-// WaitFor has requests wait for a port for another time than QueueTime: where it is not
-// the time that is of interest. It is to be called before Expect.
-func (b *Broker) WaitFor(d time.Duration) { b.patience = d }
-
 // Expect reserves a port for a connection from r.Origin. It waits up to
 // QueueTime, in the order of the requests from that address, and returns
 // ErrBusy, ErrNoPorts, net.ErrClosed or the context's error.
@@ -213,7 +220,7 @@ func (b *Broker) Expect(ctx context.Context, r Request) (*Expectation, error) {
 	if err != nil {
 		outcome = "busy"
 	}
-	b.observer.PassiveWait(b.clock.Now().Sub(start), outcome)
+	b.Observer.PassiveWait(b.clock.Now().Sub(start), outcome)
 	return e, err
 }
 
@@ -244,7 +251,7 @@ func (b *Broker) await(ctx context.Context, w *waiter) (*Expectation, error) {
 	default:
 	}
 	expired := make(chan struct{})
-	t := b.clock.AfterFunc(b.patience, func() { close(expired) })
+	t := b.clock.AfterFunc(b.QueueTime, func() { close(expired) })
 	defer t.Stop()
 	err := ErrBusy
 	select {
@@ -287,48 +294,6 @@ func (b *Broker) dequeue(from Origin, el *list.Element) {
 	}
 }
 
-// grant gives free places of an origin to those who wait there, in order. A
-// user who has its share already is passed over for now. Nobody begins to share while
-// somebody ahead could have a place if those who share it now were served: a place
-// that is shared all the time would never be free.
-func (b *Broker) grant(from Origin) {
-	q := b.queue[from]
-	if q == nil {
-		return
-	}
-	mayShare := true
-	for el := q.Front(); el != nil; {
-		next, w := el.Next(), el.Value.(*waiter)
-		if p := b.portFor(w.request, mayShare); p != nil {
-			b.dequeue(from, el)
-			w.granted <- b.expect(p, w.request)
-		} else if !w.request.Shares && b.waitsForOthers(w.request) {
-			mayShare = false
-		}
-		el = next
-	}
-}
-
-// portFor returns a port for a request: one that it has for itself, else one to
-// share, if it may; nil if there is none now.
-func (b *Broker) portFor(r Request, mayShare bool) *port {
-	if b.hasShareLeft(r) {
-		if p := b.leastUsed(func(p *port) bool { return b.vacant(p, r) }); p != nil {
-			return p
-		}
-	}
-	if r.Shares && mayShare {
-		return b.leastUsed(func(p *port) bool { return b.shareable(p, r) })
-	}
-	return nil
-}
-
-// waitsForOthers tells whether a request would have a place for itself if all who are
-// awaited had come: it waits neither for its own user, nor for a tombstone's end.
-func (b *Broker) waitsForOthers(r Request) bool {
-	return b.hasShareLeft(r) && slices.ContainsFunc(b.ports, func(p *port) bool { return b.comesFree(p, r) })
-}
-
 func (b *Broker) hasShareLeft(r Request) bool { return b.users[holder{r.Origin, r.User}] < b.share() }
 
 // share is how many places one user may hold at one address: half of the ports,
@@ -352,7 +317,8 @@ func (b *Broker) leastUsed(fits func(*port) bool) *port {
 func (b *Broker) expect(p *port, r Request) *Expectation {
 	b.used++
 	p.lastUsed = b.used
-	e := &Expectation{broker: b, port: p, request: r, number: b.used, arrived: make(chan struct{}), until: b.clock.Now().Add(Lease)}
+	now := b.clock.Now()
+	e := &Expectation{broker: b, port: p, request: r, number: b.used, arrived: make(chan struct{}), asked: now, until: now.Add(Lease)}
 	b.place(e)
 	return e
 }

@@ -12,6 +12,7 @@ type Expectation struct {
 	port    *port
 	request Request
 	number  uint64 // in the order of all expectations
+	asked   time.Time
 
 	// What follows is guarded by Broker.mu.
 	entry *entry // its place; nil once it is matched or has ended

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
@@ -91,7 +92,7 @@ func (b *Broker) open(number int) (*port, error) {
 	// Keep-alive would cost a system call for every data connection; transfers
 	// have a deadline of their own.
 	lc := net.ListenConfig{KeepAlive: -1}
-	l, err := lc.Listen(context.Background(), "tcp", net.JoinHostPort(b.host, strconv.Itoa(number)))
+	l, err := lc.Listen(context.Background(), "tcp", net.JoinHostPort(b.Host, strconv.Itoa(number)))
 	if err != nil {
 		return nil, fmt.Errorf("open passive port %d: %w", number, err)
 	}
@@ -115,7 +116,7 @@ func (b *Broker) closeIfIdle(p *port) {
 }
 
 func (b *Broker) accept(p *port) {
-	b.watch.All(p.listener, "passive "+p.listener.Addr().String(), b.log.With("port", p.listen), func(c net.Conn) { b.accepted(p, c) })
+	b.Watch.All(p.listener, "passive "+p.listener.Addr().String(), b.Log.With("port", p.listen), func(c net.Conn) { b.accepted(p, c) })
 }
 
 // accepted finds out where a connection comes from, which may take a while.
@@ -162,6 +163,9 @@ func (b *Broker) Close() {
 		_ = p.listener.Close()
 	}
 	b.endAll()
+	for from := range b.looks {
+		b.lookAgain(from, time.Time{})
+	}
 	clear(b.retired)
 	b.mu.Unlock()
 }

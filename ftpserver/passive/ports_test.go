@@ -129,10 +129,10 @@ func TestStuckPort(t *testing.T) {
 	c := connect(t, alice, b.ports[1].Listen)
 	want := fmt.Sprintf("[passive 127.0.0.1:%d]", b.ports[1].Listen)
 	eventually(t, "the port is stuck", func() bool {
-		b.watch.Beat()
-		return fmt.Sprint(b.watch.Stuck()) == want
+		b.Watch.Beat()
+		return fmt.Sprint(b.Watch.Stuck()) == want
 	})
 	b.mu.Unlock()
 	closed(t, c)
-	eventually(t, "it gets on", func() bool { return len(b.watch.Stuck()) == 0 })
+	eventually(t, "it gets on", func() bool { return len(b.Watch.Stuck()) == 0 })
 }

@@ -177,59 +177,6 @@ func TestSharedByKnownAddresses(t *testing.T) {
 	b.got(alone, from(0, "")) // matched by its address alone
 }
 
-// TestSharingComesToAnEnd: a place that others go on sharing would never be free for
-// somebody who can't, so those who come later wait behind them.
-func TestSharingComesToAnEnd(t *testing.T) {
-	b := fakeBench(t, 1)
-	ctx, giveUp := context.WithCancel(context.Background())
-	alices, bobs := b.ask(proven(1, "alice", true)), b.ask(proven(2, "bob", true))
-	carol := b.waitFor(ctx, proven(3, "carol", false))
-	dave := b.waitFor(context.Background(), proven(4, "dave", true))
-	b.got(alices, says(b.come(alices, 1, "alice")))
-	carol.stillWaits(t)
-	dave.stillWaits(t)
-	if all, taken, waiting := b.Load(); all != 1 || taken != 1 || waiting != 2 {
-		t.Errorf("%d ports, %d taken, %d waiting", all, taken, waiting)
-	}
-	b.got(bobs, says(b.come(bobs, 2, "bob")))
-	carols, err := carol.result(t)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dave.stillWaits(t)
-	b.got(carols, says(b.come(carols, 3, "carol")))
-	daves, err := dave.result(t)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	// Whoever gives up holds up nobody.
-	carol = b.waitFor(ctx, proven(3, "carol", false))
-	erin := b.waitFor(context.Background(), proven(5, "erin", true))
-	giveUp()
-	if _, err := carol.result(t); !errors.Is(err, context.Canceled) {
-		t.Errorf("carol gets %v", err)
-	}
-	erins, err := erin.result(t)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Nor does who waits for the end of a tombstone, which takes longer than all wait,
-	// or for its own user's connections.
-	daves.Cancel()
-	carol = b.waitFor(context.Background(), proven(3, "carol", false))
-	other := b.waitFor(context.Background(), proven(6, "erin", false))
-	bobs = b.ask(proven(2, "bob", true))
-	b.got(bobs, says(b.come(bobs, 2, "bob")))
-	b.got(erins, says(b.come(erins, 5, "erin")))
-	b.clock.advance(QueueTime)
-	for _, p := range []*pending{carol, other} {
-		if _, err := p.result(t); !errors.Is(err, ErrBusy) {
-			t.Errorf("it gets %v", err)
-		}
-	}
-}
-
 // TestMoreUsersThanStrangers: all who are awaited at a port have a connection there
 // at once, however many they are.
 func TestMoreUsersThanStrangers(t *testing.T) {

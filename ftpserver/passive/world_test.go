@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -240,12 +241,7 @@ func (w *world) portOf(number int) *port {
 	w.b.mu.Lock()
 	defer w.b.mu.Unlock()
 	var at *port
-	for _, p := range w.b.Broker.ports {
-		if p.listen == number {
-			at = p
-		}
-	}
-	for p := range w.b.retired {
+	for _, p := range w.listening() {
 		if p.listen == number {
 			at = p
 		}
@@ -300,7 +296,7 @@ func (w *world) speak() {
 				return false
 			}
 		}
-		for _, p := range w.b.Broker.ports {
+		for _, p := range w.listening() {
 			for _, a := range slices.Concat(p.direct.unproven, p.announced.unproven) {
 				if a.conn.(*fakeConn).hasSpoken() {
 					return false
@@ -421,6 +417,7 @@ func (w *world) settle() {
 func (w *world) look() {
 	w.b.mu.Lock()
 	defer w.b.mu.Unlock()
+	w.recount()
 	for at, h := range w.b.places {
 		lives := h.count((*entry).lives)
 		if lives > 1 {
@@ -432,6 +429,36 @@ func (w *world) look() {
 			}
 		}
 	}
+}
+
+// recount checks what is counted of each side of a port, also of those that were given
+// up, against the entries that there are. It is called with mu held.
+func (w *world) recount() {
+	counted := map[*side]*side{}
+	for _, p := range w.listening() {
+		counted[&p.direct], counted[&p.announced] = &side{}, &side{}
+	}
+	for at, h := range w.b.places {
+		s := counted[at.side()]
+		if s == nil {
+			w.t.Fatalf("port %d is closed, and has the entries %+v", at.port.listen, h.entries)
+		}
+		s.entries += len(h.entries)
+		s.claims += h.count((*entry).claims)
+		s.living += h.count((*entry).lives)
+	}
+	for has, want := range counted {
+		if has.entries != want.entries || has.claims != want.claims || has.living != want.living {
+			w.t.Fatalf("a side of a port has counted %d entries, %d claims and %d that live, and there are %d, %d and %d",
+				has.entries, has.claims, has.living, want.entries, want.claims, want.living)
+		}
+	}
+}
+
+// listening are all ports, also those that were given up and not closed yet. It is called
+// with mu held.
+func (w *world) listening() []*port {
+	return slices.AppendSeq(slices.Clone(w.b.Broker.ports), maps.Keys(w.b.retired))
 }
 
 // answered takes the answer to a request, if it is there. The client will then
@@ -467,11 +494,12 @@ func (w *world) finish() {
 		}
 	}
 	w.pass(TombstoneTime)
+	w.look()
 	w.b.mu.Lock()
-	left := len(w.b.places) + len(w.b.users) + len(w.b.queue) + len(w.b.securing)
-	for _, p := range w.b.Broker.ports {
+	left := len(w.b.places) + len(w.b.users) + len(w.b.queue) + len(w.b.looks) + len(w.b.securing) + len(w.b.retired)
+	for _, p := range w.listening() {
 		for _, s := range []side{p.direct, p.announced} {
-			left += s.claims + s.entries + len(s.unproven)
+			left += s.claims + s.entries + s.living + len(s.unproven)
 		}
 	}
 	w.b.mu.Unlock()

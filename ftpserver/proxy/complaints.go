@@ -5,35 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
-	"sync"
-	"time"
 )
-
-// tellEvery is how often the log is told of connections that were closed for their
-// header, at most.
-const tellEvery = time.Minute
-
-// complaints are lines of the log of which there may be too many.
-type complaints struct {
-	now func() time.Time
-
-	mu    sync.Mutex
-	told  time.Time
-	count int // since then
-}
-
-// add counts one more. Due tells that the log is to be told of all n of them.
-func (c *complaints) add() (n int, due bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.count++
-	now := c.now()
-	if !c.told.IsZero() && now.Sub(c.told) < tellEvery {
-		return 0, false
-	}
-	n, c.count, c.told = c.count, 0, now
-	return n, true
-}
 
 const (
 	adviseAbsent = "have the load balancer speak the PROXY protocol, on the control port and on the passive ports; where clients connect from that network themselves, set mode Optional for it in proxyProtocol.trusted"
@@ -48,7 +20,7 @@ func (r *Receiver) tell(source netip.AddrPort, outcome string, err error) {
 	}
 	level := slog.LevelDebug
 	args := []any{"source", source.String(), "port", r.Port, "error", err}
-	if n, due := r.complaints.add(); due {
+	if n, due := r.complaints.Add(); due {
 		level = slog.LevelWarn
 		advice := adviseWrong
 		if errors.Is(err, errAbsent) {

@@ -99,7 +99,7 @@ func parse(header []byte) (client, server netip.AddrPort, err error) {
 	if h.Command.IsLocal() || !ok {
 		return netip.AddrPort{}, netip.AddrPort{}, nil
 	}
-	client, server = addrPort(from), addrPort(to)
+	client, server = AddrPort(from), AddrPort(to)
 	if !usable(client.Addr()) {
 		return netip.AddrPort{}, netip.AddrPort{}, errAddress
 	}

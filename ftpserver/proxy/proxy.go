@@ -27,12 +27,12 @@ type Peer struct {
 
 // direct is the peer of a connection without a header.
 func direct(c net.Conn) Peer {
-	return Peer{Client: addrPort(c.RemoteAddr()), Server: addrPort(c.LocalAddr())}
+	return Peer{Client: AddrPort(c.RemoteAddr()), Server: AddrPort(c.LocalAddr())}
 }
 
-// addrPort is an address without a zone, and an IPv4 one as such however it is
+// AddrPort is an address without a zone, and an IPv4 one as such however it is
 // written; the zero AddrPort if it is none of TCP.
-func addrPort(a net.Addr) netip.AddrPort {
+func AddrPort(a net.Addr) netip.AddrPort {
 	t, ok := a.(*net.TCPAddr)
 	if !ok {
 		return netip.AddrPort{}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/lograte"
 )
 
 const (
@@ -58,7 +59,7 @@ type Options struct {
 // most likely leads nowhere, as a balancer sends the header at once.
 type Receiver struct {
 	Options
-	complaints complaints
+	complaints *lograte.Limit
 
 	mu      sync.Mutex
 	waiting list.List // of *wait, the oldest first
@@ -76,7 +77,7 @@ func NewReceiver(o Options) *Receiver {
 	if o.Silence == 0 {
 		o.Silence = Silence
 	}
-	return &Receiver{Options: o, complaints: complaints{now: time.Now}}
+	return &Receiver{Options: o, complaints: lograte.New(time.Now)}
 }
 
 // Receive calls take with who a connection is from: at once, or later from another

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"testing"
-	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
@@ -53,22 +52,6 @@ func TestTrust(t *testing.T) {
 	}
 }
 
-// TestComplaints are told of once a minute, with how many there were.
-func TestComplaints(t *testing.T) {
-	now := time.Unix(1000, 0)
-	c := complaints{now: func() time.Time { return now }}
-	told := map[int]int{}
-	for range 150 { // two and a half minutes
-		if n, due := c.add(); due {
-			told[n]++
-		}
-		now = now.Add(time.Second)
-	}
-	if len(told) != 2 || told[1] != 1 || told[60] != 2 {
-		t.Errorf("%v", told)
-	}
-}
-
 // TestAddresses: one of IPv4 is one, also where a socket of both families writes it as
 // one of IPv6; what is none of TCP is none.
 func TestAddresses(t *testing.T) {
@@ -77,7 +60,7 @@ func TestAddresses(t *testing.T) {
 		"[fe80::1]:21":     &net.TCPAddr{IP: net.ParseIP("fe80::1"), Zone: "eth0", Port: 21},
 		"invalid AddrPort": &net.UnixAddr{},
 	} {
-		if got := addrPort(a); got.String() != want {
+		if got := AddrPort(a); got.String() != want {
 			t.Errorf("%v is %v", a, got)
 		}
 	}

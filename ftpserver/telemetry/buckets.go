@@ -19,6 +19,11 @@ func gauge(name, help string) prometheus.GaugeOpts {
 	return prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help}
 }
 
+// gaugeDesc is a gauge of which a collector has the value.
+func gaugeDesc(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(namespace, "", name), help, nil, nil)
+}
+
 func histogram(name, help string, buckets []float64) prometheus.HistogramOpts {
 	return prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets}
 }

@@ -24,17 +24,36 @@ type Load struct {
 // Follow adds the metrics of a load. It is to be called once.
 func (m *Metrics) Follow(l Load) {
 	f := promauto.With(m.registry)
-	ports := func(which func(all, taken, waiting int) int) func() float64 {
-		return func() float64 { return float64(which(l.PassivePorts())) }
-	}
 	newGauge := func(o prometheus.GaugeOpts, value func() float64) { f.NewGaugeFunc(o, value) }
 	newGauge(gauge("sessions_limit", "Control connections that there may be at once; +Inf: any number."), l.sessionLimit)
-	newGauge(gauge("passive_ports", "Passive ports that can be given out."), ports(func(all, _, _ int) int { return all }))
-	newGauge(gauge("passive_ports_in_use", "Passive ports at which a data connection is awaited, or may still come."), ports(func(_, taken, _ int) int { return taken }))
-	newGauge(gauge("passive_ports_waiting", "Requests that wait for a passive port."), ports(func(_, _, waiting int) int { return waiting }))
 	newGauge(gauge("accept_loops_stuck", "Ports on which connections are not taken any more, as the server is stuck."), func() float64 { return float64(l.StuckLoops()) })
 	f.NewCounterFunc(counter("accept_failures_total", "Tries to accept a connection that failed, for want of descriptors or memory."),
 		func() float64 { return float64(l.AcceptFailures()) })
+	m.registry.MustRegister(passivePorts(l.PassivePorts))
+}
+
+// passivePorts collects Load.PassivePorts, whose three figures are of one moment.
+type passivePorts func() (all, taken, waiting int)
+
+var (
+	portsAll     = gaugeDesc("passive_ports", "Passive ports that can be given out.")
+	portsTaken   = gaugeDesc("passive_ports_in_use", "Passive ports at which a data connection is awaited, or may still come.")
+	portsWaiting = gaugeDesc("passive_ports_waiting", "Requests that wait for a passive port.")
+)
+
+// Describe is of prometheus.Collector.
+func (p passivePorts) Describe(to chan<- *prometheus.Desc) {
+	to <- portsAll
+	to <- portsTaken
+	to <- portsWaiting
+}
+
+// Collect is of prometheus.Collector.
+func (p passivePorts) Collect(to chan<- prometheus.Metric) {
+	all, taken, waiting := p()
+	to <- prometheus.MustNewConstMetric(portsAll, prometheus.GaugeValue, float64(all))
+	to <- prometheus.MustNewConstMetric(portsTaken, prometheus.GaugeValue, float64(taken))
+	to <- prometheus.MustNewConstMetric(portsWaiting, prometheus.GaugeValue, float64(waiting))
 }
 
 // sessionLimit is infinite where there is none, so that the share that is taken is 0.

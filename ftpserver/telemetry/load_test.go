@@ -7,11 +7,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
-// TestLoad: what an autoscaler goes by is told as it is at each scrape.
+// TestLoad: what an autoscaler goes by is told as it is at each scrape, and asked for once.
 func TestLoad(t *testing.T) {
-	m, limit, stuck := NewMetrics("test"), 0, 0
+	m, limit, stuck, asked := NewMetrics("test"), 0, 0, 0
 	m.Follow(Load{
-		SessionLimit: func() int { return limit }, PassivePorts: func() (int, int, int) { return 8, 3, 2 },
+		SessionLimit: func() int { return limit }, PassivePorts: func() (int, int, int) { asked++; return 8, 3, 2 },
 		AcceptFailures: func() uint64 { return 5 }, StuckLoops: func() int { return stuck },
 	})
 	const want = `
@@ -45,4 +45,7 @@ ftpserver_sessions_limit LIMIT
 	compare("+Inf", "0")
 	limit, stuck = 200, 1 // the configuration has changed
 	compare("200", "1")
+	if asked != 2 {
+		t.Errorf("in 2 scrapes the passive ports were asked for %d times", asked)
+	}
 }

@@ -34,12 +34,12 @@ func (s *server) dial(t *testing.T, greeting int) *control {
 }
 
 // dialAfter sends a header of the PROXY protocol first, as a balancer does.
-func (s *server) dialAfter(t *testing.T, header string) *control {
+func (s *server) dialAfter(t *testing.T, header string, greeting int) *control {
 	t.Helper()
 	c := s.open(t)
 	_, err := io.WriteString(c.conn, header)
 	must(t, err)
-	c.expect(220)
+	c.expect(greeting)
 	return c
 }
 

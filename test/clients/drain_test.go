@@ -85,12 +85,14 @@ func TestDrainAtLeast(t *testing.T) {
 	s := newServer(t, config.TLSOptional, func(c *config.Config) {
 		c.Limits.DrainTimeout, c.Limits.DrainAtLeast = time.Hour, time.Hour
 		c.Admin.Listen = fmt.Sprintf("127.0.0.1:%d", freePorts(t, 1)[0].Listen)
+		trusting(config.ProxyOptional, "127.0.0.1/32")(c) // some come by way of a balancer
 	})
 	s.start()
 	s.signal(syscall.SIGTERM)
 	s.log.wait(t, "Draining", nil)
 	for range 3 {
 		_ = s.dial(t, 421).conn.Close()
+		_ = s.dialAfter(t, "PROXY TCP4 203.0.113.7 198.51.100.1 40000 21\r\n", 421).conn.Close()
 	}
 	for _, path := range []string{"/readyz", "/healthz"} {
 		r, err := http.Get("http://" + s.cfg.Admin.Listen + path)

@@ -128,7 +128,7 @@ func TestProxyKeepsZeroCopy(t *testing.T) {
 	s, ended := underStrace(t, "read,write,sendfile,splice", trusting(config.ProxyRequired, "127.0.0.1/32"))
 	const size = 1 << 20
 	header := "PROXY TCP4 203.0.113.7 198.51.100.1 40000 21\r\n"
-	c := s.dialAfter(t, header)
+	c := s.dialAfter(t, header, 220)
 	c.command(331, "USER alice")
 	c.command(230, "PASS "+password)
 	c.command(200, "TYPE I")

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -81,6 +82,9 @@ func setOption(c syscall.RawConn, level, option int) error {
 	return errors.Join(c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), level, option, 1) }), err)
 }
 
+// acceptPause is between two tries while connections can't be accepted.
+const acceptPause = 100 * time.Millisecond
+
 func (f *frontend) serve() {
 	for {
 		conn, err := f.Accept()
@@ -89,6 +93,7 @@ func (f *frontend) serve() {
 		}
 		if err != nil {
 			log.Printf("Load balancer at %s: %v", f.Addr(), err)
+			time.Sleep(acceptPause) // out of descriptors or memory: to try again at once would only spin
 			continue
 		}
 		go f.carry(conn.(*net.TCPConn))
