@@ -331,13 +331,17 @@ func TestScalingNodePorts(t *testing.T) {
 func TestDisruptionBudget(t *testing.T) {
 	t.Parallel()
 	w := serverOf(t, 1)
-	has := func() bool { return w.read(render.DisruptionBudgetName(theServer), &policyv1.PodDisruptionBudget{}) }
+	var budget policyv1.PodDisruptionBudget
+	has := func() bool { return w.read(render.DisruptionBudgetName(theServer), &budget) }
 	for _, n := range []int{1, 3, 2, 1, 2, 0} {
 		w.scale(n)
 		w.settle()
 		serverReady(w)
 		if has() != (n > 1) {
 			t.Errorf("with %d replicas there is one: %v", n, has())
+		}
+		if n > 1 && budget.Spec.MinAvailable.IntValue() != n-1 {
+			t.Errorf("with %d replicas it is %+v", n, budget.Spec)
 		}
 	}
 }

@@ -93,7 +93,7 @@ func Objects(in Input) (Output, error) {
 	for _, u := range users {
 		out.Objects = append(out.Objects, u)
 	}
-	if b := disruptionBudget(in.Server); b != nil {
+	if b := disruptionBudget(in); b != nil {
 		out.Objects = append(out.Objects, b)
 	}
 	for _, slot := range in.Deployments {
