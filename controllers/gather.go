@@ -25,6 +25,7 @@ import (
 // rendered, by what became of it.
 type scope struct {
 	server *v1alpha1.FTPServer
+	now    time.Time // of the pass
 
 	// gathered
 	service *corev1.Service

@@ -77,7 +77,7 @@ func (s *scope) deployments() []render.SlotDeployment {
 	var out []render.SlotDeployment
 	for _, slot := range s.slots {
 		d := render.SlotDeployment{Slot: slot.Number, Replicas: 1}
-		if slot.Draining() {
+		if slot.Draining(s.now) {
 			d.Replicas = 0
 		}
 		if slot.Outdated && !s.renews(slot) {

@@ -30,8 +30,8 @@ func trouble(s Slot) (message string, fails bool) {
 	if len(live) > 0 {
 		message = fmt.Sprintf("The pod %s is not ready", live[0].Name)
 	}
-	if c := progressing(s.Deployment); c != nil && c.Status == corev1.ConditionFalse {
-		return fmt.Sprintf("%s, and Kubernetes no longer waits for it (%s)", message, c.Reason), true
+	if timedOut(s.Deployment) {
+		return fmt.Sprintf("%s, and Kubernetes no longer waits for it (%s)", message, progressing(s.Deployment).Reason), true
 	}
 	return message, false
 }

@@ -88,7 +88,7 @@ func TestRolloutStops(t *testing.T) {
 	for name, f := range failures {
 		t.Run(name, func(t *testing.T) {
 			all := slots(serves, failing(name), outdated(serves))
-			got := policy.WorkloadAvailable(all, nil, nil)
+			got := policy.WorkloadAvailable(all, nil, nil, now)
 			if got.OK() || got.Reason != v1alpha1.ReasonRolloutStopped {
 				t.Errorf("got %+v", got)
 			}
@@ -97,7 +97,7 @@ func TestRolloutStops(t *testing.T) {
 					t.Errorf("the message leaves out %q: %s", want, got.Message)
 				}
 			}
-			if alone := policy.SlotAvailable(slots(failing(name))[0]); alone.Reason != v1alpha1.ReasonRolloutStopped {
+			if alone := policy.SlotAvailable(slots(failing(name))[0], now); alone.Reason != v1alpha1.ReasonRolloutStopped {
 				t.Errorf("with one replica: %+v", alone)
 			}
 		})
@@ -142,7 +142,7 @@ func TestSlotAvailable(t *testing.T) {
 		"ready":              {serves, v1alpha1.ReasonWorkloadAvailable, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := policy.SlotAvailable(slots(tc.slot)[0])
+			got := policy.SlotAvailable(slots(tc.slot)[0], now)
 			if got.Reason != tc.reason || !strings.Contains(got.Message, tc.message) {
 				t.Errorf("got %+v", got)
 			}
@@ -171,7 +171,7 @@ func TestWorkloadAvailable(t *testing.T) {
 		"crashed, and no roll":        {slots(crashedLater, serves), nil, false, v1alpha1.ReasonPodNotReady, "ends again and again"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := policy.WorkloadAvailable(tc.slots, tc.surplus, nil)
+			got := policy.WorkloadAvailable(tc.slots, tc.surplus, nil, now)
 			if got.OK() != tc.ok || got.Reason != tc.reason || !strings.Contains(got.Message, tc.message) {
 				t.Errorf("got %+v", got)
 			}
@@ -196,7 +196,7 @@ func TestWorkloadThatIsToEnd(t *testing.T) {
 		"ended":    {pod(corev1.PodSucceeded), v1alpha1.ReasonScaledToZero},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := policy.WorkloadAvailable(nil, nil, tc.pods); got.Reason != tc.want {
+			if got := policy.WorkloadAvailable(nil, nil, tc.pods, now); got.Reason != tc.want {
 				t.Errorf("got %+v, want %s", got, tc.want)
 			}
 		})
