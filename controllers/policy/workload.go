@@ -65,24 +65,37 @@ func scalingDown(surplus []Slot, now time.Time) Finding {
 }
 
 // worstOf is what is found of the slot that needs somebody most, of those that
-// are not up. waits tells that others wait for it to be renewed themselves: what
-// fails then has stopped the rollout, also where it had come up before.
+// are not up. waits tells that others wait for it to be renewed themselves.
 func worstOf(slots []Slot, waits bool, now time.Time) (worst Finding, found bool) {
 	for _, s := range slots {
 		f := SlotAvailable(s, now)
 		if f.OK() || (s.Outdated && s.up()) {
 			continue
 		}
-		if f.Reason == v1alpha1.ReasonPodNotReady && waits && !s.Outdated {
-			if _, fails := trouble(s); fails {
-				f.Reason = v1alpha1.ReasonRolloutStopped
-			}
+		if waits && !s.Outdated {
+			f = inRoll(s, f)
 		}
 		if !found || slices.Index(urgency, f.Reason) < slices.Index(urgency, worst.Reason) {
 			worst, found = f, true
 		}
 	}
 	return worst, found
+}
+
+// inRoll is the finding for a slot that others wait for: what fails has stopped
+// the rollout, also where it had come up before, and so has a pod without a node.
+func inRoll(s Slot, f Finding) Finding {
+	d := s.Deployment
+	unscheduled := d != nil && observed(d) && d.Status.UpdatedReplicas > 0 && s.unscheduled() != nil
+	switch {
+	case f.Reason == v1alpha1.ReasonRollingOut && unscheduled:
+		return stopped(s, f.Message)
+	case f.Reason == v1alpha1.ReasonPodNotReady:
+		if _, fails := trouble(s); fails || unscheduled {
+			f.Reason = v1alpha1.ReasonRolloutStopped
+		}
+	}
+	return f
 }
 
 func scaledToZero(pods []*corev1.Pod, now time.Time) Finding {

@@ -97,7 +97,11 @@ func TestRolloutStops(t *testing.T) {
 					t.Errorf("the message leaves out %q: %s", want, got.Message)
 				}
 			}
-			if alone := policy.SlotAvailable(slots(failing(name))[0], now); alone.Reason != v1alpha1.ReasonRolloutStopped {
+			want := v1alpha1.ReasonRolloutStopped
+			if name == "no node" {
+				want = v1alpha1.ReasonRollingOut // one may come, and nobody waits
+			}
+			if alone := policy.SlotAvailable(slots(failing(name))[0], now); alone.Reason != want || !strings.Contains(alone.Message, f.message) {
 				t.Errorf("with one replica: %+v", alone)
 			}
 		})
@@ -152,6 +156,12 @@ func TestSlotAvailable(t *testing.T) {
 
 func TestWorkloadAvailable(t *testing.T) {
 	crashedLater := func(s *policy.Slot) { failing("crashes")(s); cameUp(s.Deployment) }
+	noNodeLater := func(s *policy.Slot) { failing("no node")(s); cameUp(s.Deployment) }
+	noNodeForLong := func(s *policy.Slot) {
+		failing("no node")(s)
+		condition(appsv1.DeploymentProgressing, corev1.ConditionFalse, "ProgressDeadlineExceeded", "")(s.Deployment)
+	}
+	orphan := func(s *policy.Slot) { failing("no node")(s); s.Deployment = nil }
 	killed := func(s *policy.Slot) { starts(s); cameUp(s.Deployment) }
 	for name, tc := range map[string]struct {
 		slots, surplus []policy.Slot
@@ -164,9 +174,15 @@ func TestWorkloadAvailable(t *testing.T) {
 		"one drains, and one starts":  {slots(starts), slots(none, ends)[1:], false, v1alpha1.ReasonRollingOut, "p is not ready"},
 		"waits":                       {slots(serves, outdated(serves), outdated(serves)), nil, false, v1alpha1.ReasonRollingOut, "one at a time: files-1, files-2"},
 		"one is replaced":             {slots(ends, outdated(serves)), nil, false, v1alpha1.ReasonRollingOut, "A pod of files-0 finishes"},
-		"what fails is told first":    {slots(ends, failing("no node")), nil, false, v1alpha1.ReasonRolloutStopped, "files-1"},
+		"what fails is told first":    {slots(ends, failing("no such image")), nil, false, v1alpha1.ReasonRolloutStopped, "files-1"},
 		"what went down before that":  {slots(ends, killed), nil, false, v1alpha1.ReasonPodNotReady, "not ready"},
 		"a roll that crashed later":   {slots(crashedLater, outdated(serves)), nil, false, v1alpha1.ReasonRolloutStopped, "ends again and again"},
+		"no node, and nobody waits":   {slots(serves, failing("no node")), nil, false, v1alpha1.ReasonRollingOut, "The pod files-0-x finds no node: 0/3 nodes"},
+		"no node for too long":        {slots(serves, noNodeForLong), nil, false, v1alpha1.ReasonRolloutStopped, "finds no node: 0/3 nodes, and Kubernetes no longer waits"},
+		"no node any more":            {slots(serves, noNodeLater), nil, false, v1alpha1.ReasonPodNotReady, "finds no node: 0/3 nodes"},
+		"no node any more, in a roll": {slots(noNodeLater, outdated(serves)), nil, false, v1alpha1.ReasonRolloutStopped, "finds no node: 0/3 nodes"},
+		"all of the first find none":  {slots(failing("no node"), failing("no node")), nil, false, v1alpha1.ReasonRollingOut, "finds no node"},
+		"a pod without a Deployment":  {slots(orphan, outdated(serves)), nil, false, v1alpha1.ReasonRollingOut, "has yet to act"},
 		"killed while the roll waits": {slots(killed, outdated(serves)), nil, false, v1alpha1.ReasonPodNotReady, "not ready"},
 		"crashed, and no roll":        {slots(crashedLater, serves), nil, false, v1alpha1.ReasonPodNotReady, "ends again and again"},
 	} {
