@@ -279,7 +279,7 @@ func (r *FTPServerReconciler) render(s *scope) error {
 	s.out, err = render.Objects(render.Input{
 		Server:            s.server,
 		Image:             r.Image,
-		SharedVolume:      policy.VolumeShared(s.server, s.claim),
+		SharedVolume:      policy.VolumeAskedShared(s.server, s.claim),
 		Slots:             s.portSlots(),
 		Deployments:       s.deployments(),
 		Service:           s.service,

@@ -68,7 +68,7 @@ func (r *FTPServerReconciler) compare(ctx context.Context, s *scope, slot *polic
 
 // template is all that the pod templates follow from.
 func (s *scope) template(image string) render.Input {
-	return render.Input{Server: s.server, Image: image, SharedVolume: policy.VolumeShared(s.server, s.claim)}
+	return render.Input{Server: s.server, Image: image, SharedVolume: policy.VolumeAskedShared(s.server, s.claim)}
 }
 
 // deployments are those of the slots that are to run, and of others whose pods

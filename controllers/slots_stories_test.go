@@ -522,6 +522,36 @@ func TestClaimThatIsNotThere(t *testing.T) {
 	}
 }
 
+// A claim that is bound to a volume which can do more than was asked for replaces
+// no pod by that; and what the volume can do, it may be used for.
+func TestBindingReplacesNoPod(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	claim := claimOf(w.namespace, corev1.ReadWriteOnce)
+	w.create(claim, w.newServer(onTheirs(1)))
+	w.settle()
+	serverReady(w)
+	pods, deployments := w.podsOf(), w.versionsOf("Deployment")
+	claim.Status = corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimBound,
+		AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce, corev1.ReadWriteMany}}
+	if err := kube.Status().Update(t.Context(), claim); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	serverReady(w)
+	untouched(w, pods, deployments)
+	w.scale(3)
+	w.settle()
+	serverReady(w)
+	untouched(w, pods, deployments)
+	if n := len(w.podsOf()); n != 3 {
+		t.Errorf("there are %d pods", n)
+	}
+	for _, p := range w.problems {
+		t.Error(p)
+	}
+}
+
 // A volume that one node or one pod has is let go before the next pod is made:
 // where that runs does not matter then.
 func TestVolumeOfOneMoves(t *testing.T) {
