@@ -103,6 +103,10 @@ func (s *scope) slotStatus() []v1alpha1.SlotStatus {
 	return out
 }
 
+// maxToldPorts is how many passive ports a status can hold, and a spec ask for.
+// While slots that were scaled away drain, there may be more.
+const maxToldPorts = 1024
+
 func (s *scope) ports() *v1alpha1.ServerPorts {
 	control := render.ControlPort(s.service)
 	if control == 0 || s.addresses.Outdated {
@@ -113,6 +117,9 @@ func (s *scope) ports() *v1alpha1.ServerPorts {
 		Implicit: render.ImplicitPort(s.service),
 	}
 	for _, p := range render.AnnouncedPorts(s.server, s.service, s.portSlots()) {
+		if len(ports.Passive) == maxToldPorts {
+			break
+		}
 		ports.Passive = append(ports.Passive, p.Number)
 	}
 	return ports
