@@ -29,6 +29,8 @@ type cluster struct {
 	garbage bool
 	// draining has pods that are told to end go on with their transfers.
 	draining bool
+	// lost are the pods whose node does not answer: they do not end.
+	lost map[types.UID]bool
 	// problem is told of what must not be.
 	problem func(format string, args ...any)
 
@@ -51,7 +53,7 @@ type ranPod struct {
 }
 
 func newCluster(namespace string) *cluster {
-	return &cluster{namespace: namespace, pods: map[types.UID]*ranPod{}}
+	return &cluster{namespace: namespace, pods: map[types.UID]*ranPod{}, lost: map[types.UID]bool{}}
 }
 
 // Status implements Prober.
@@ -150,7 +152,7 @@ func (c *cluster) stop(ctx context.Context, pod *corev1.Pod) (moved bool, err er
 	if pod.DeletionTimestamp.IsZero() {
 		return true, client.IgnoreNotFound(kube.Delete(ctx, pod))
 	}
-	if c.draining {
+	if c.draining || c.lost[pod.UID] {
 		return false, nil
 	}
 	return true, c.end(ctx, pod)
@@ -177,7 +179,7 @@ func (c *cluster) roll(ctx context.Context, d *appsv1.Deployment, pods []*corev1
 		ran := c.ran(pod)
 		other := ran == nil || ran.template != string(template)
 		if !pod.DeletionTimestamp.IsZero() || other || *d.Spec.Replicas == 0 {
-			older, ending = older || other, true
+			older, ending = older || other, ending || !c.lost[pod.UID]
 			did, err := c.stop(ctx, pod)
 			if err != nil || did {
 				return true, err

@@ -138,8 +138,8 @@ func (c *cluster) running(slot string) []*ranPod {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var out []*ranPod
-	for _, p := range c.pods {
-		if slot == "" || p.slot == slot {
+	for uid, p := range c.pods {
+		if !c.lost[uid] && (slot == "" || p.slot == slot) {
 			out = append(out, p)
 		}
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers/pki"
+	"github.com/ftp-operator/ftp-operator/controllers/policy"
 	"github.com/ftp-operator/ftp-operator/controllers/render"
 )
 
@@ -113,7 +114,7 @@ func (r *FTPServerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (
 	if r.written.stale(server) {
 		return ctrl.Result{RequeueAfter: catchUp}, nil
 	}
-	s := &scope{server: server}
+	s := &scope{server: server, now: r.Now()}
 	err := r.act(ctx, s)
 	switch {
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
@@ -166,6 +167,11 @@ func (r *FTPServerReconciler) next(s *scope, behind time.Duration) time.Duration
 	again := soonest(soonest(behind, s.askAgain), wait.Jitter(cmp.Or(r.ResyncInterval, DefaultResyncInterval), 0.2))
 	if at := s.credentials.renewAt; !at.IsZero() {
 		again = soonest(again, max(at.Sub(r.Now()), pollFast))
+	}
+	for _, p := range s.pods {
+		if at := policy.OverdueAt(p); at.After(s.now) {
+			again = soonest(again, at.Sub(s.now)+time.Second) // no watch tells of a pod that stays
+		}
 	}
 	if len(s.taken)+len(s.leaving)+len(s.rejected) > 0 {
 		again = soonest(again, pollNoted)

@@ -26,6 +26,7 @@ import (
 // rendered, by what became of it.
 type scope struct {
 	server *v1alpha1.FTPServer
+	now    time.Time // of the pass
 
 	// gathered
 	service *corev1.Service
@@ -320,7 +321,7 @@ func (r *FTPServerReconciler) render(s *scope) error {
 	s.out, err = render.Objects(render.Input{
 		Server:            s.server,
 		Image:             r.Image,
-		SharedVolume:      policy.VolumeShared(s.server, s.claim),
+		SharedVolume:      policy.VolumeAskedShared(s.server, s.claim),
 		Slots:             s.portSlots(),
 		Deployments:       s.deployments(),
 		Service:           s.service,

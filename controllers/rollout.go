@@ -71,7 +71,7 @@ func (r *FTPServerReconciler) compare(ctx context.Context, s *scope, slot *polic
 
 // template is all that the pod templates follow from.
 func (s *scope) template(image string) render.Input {
-	return render.Input{Server: s.server, Image: image, SharedVolume: policy.VolumeShared(s.server, s.claim)}
+	return render.Input{Server: s.server, Image: image, SharedVolume: policy.VolumeAskedShared(s.server, s.claim)}
 }
 
 // deployments are those of the slots that are to run, and of others whose pods
@@ -80,7 +80,7 @@ func (s *scope) deployments() []render.SlotDeployment {
 	var out []render.SlotDeployment
 	for _, slot := range s.slots {
 		d := render.SlotDeployment{Slot: slot.Number, Replicas: 1}
-		if slot.Draining() {
+		if slot.Draining(s.now) {
 			d.Replicas = 0
 		}
 		if slot.Outdated && !s.renews(slot) {

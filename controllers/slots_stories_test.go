@@ -29,7 +29,15 @@ func TestRollOneAtATime(t *testing.T) {
 	t.Parallel()
 	w := serverOf(t, 4)
 	w.rests()
-	made := w.writes()
+	var rolled []string // in the order of the writes that gave them the new image
+	w.wire.wrote = func(verb string, o client.Object) {
+		w.wrote(verb, o)
+		for name, d := range w.deploymentsNow() {
+			if d.Spec.Template.Spec.Containers[0].Image == "example.com/new" && !slices.Contains(rolled, name) {
+				rolled = append(rolled, name)
+			}
+		}
+	}
 	w.set(func(s *v1alpha1.FTPServer) { s.Spec.Pod.Image = "example.com/new" })
 	w.work()
 	w.tells(metav1.ConditionFalse, v1alpha1.ReasonRollingOut)
@@ -42,11 +50,8 @@ func TestRollOneAtATime(t *testing.T) {
 	}
 	w.settle()
 	serverReady(w)
-	rolled := slices.Compact(only(*made, "Deployment"))
-	for i := range 4 {
-		if want := fmt.Sprintf("Apply Deployment files-%d", i); slices.Index(rolled, want) < 0 {
-			t.Errorf("there is no %q in %v", want, rolled)
-		}
+	if want := []string{"files-0", "files-1", "files-2", "files-3"}; !slices.Equal(rolled, want) {
+		t.Errorf("they were replaced in the order %v, want %v", rolled, want)
 	}
 	for name, d := range w.deploymentsNow() {
 		if d.Spec.Template.Spec.Containers[0].Image != "example.com/new" {
@@ -429,13 +434,17 @@ func TestServiceThatLostItsLabel(t *testing.T) {
 func TestDisruptionBudget(t *testing.T) {
 	t.Parallel()
 	w := serverOf(t, 1)
-	has := func() bool { return w.read(render.DisruptionBudgetName(theServer), &policyv1.PodDisruptionBudget{}) }
+	var budget policyv1.PodDisruptionBudget
+	has := func() bool { return w.read(render.DisruptionBudgetName(theServer), &budget) }
 	for _, n := range []int{1, 3, 2, 1, 2, 0} {
 		w.scale(n)
 		w.settle()
 		serverReady(w)
 		if has() != (n > 1) {
 			t.Errorf("with %d replicas there is one: %v", n, has())
+		}
+		if n > 1 && budget.Spec.MinAvailable.IntValue() != n-1 {
+			t.Errorf("with %d replicas it is %+v", n, budget.Spec)
 		}
 	}
 }
@@ -662,6 +671,36 @@ func TestClaimThatIsNotThere(t *testing.T) {
 	w.settle()
 	if now := w.podsOf(); !maps.Equal(pods, now) {
 		t.Errorf("the pods were %v and are %v", pods, now)
+	}
+	for _, p := range w.problems {
+		t.Error(p)
+	}
+}
+
+// A claim that is bound to a volume which can do more than was asked for replaces
+// no pod by that; and what the volume can do, it may be used for.
+func TestBindingReplacesNoPod(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	claim := claimOf(w.namespace, corev1.ReadWriteOnce)
+	w.create(claim, w.newServer(onTheirs(1)))
+	w.settle()
+	serverReady(w)
+	pods, deployments := w.podsOf(), w.versionsOf("Deployment")
+	claim.Status = corev1.PersistentVolumeClaimStatus{Phase: corev1.ClaimBound,
+		AccessModes: []corev1.PersistentVolumeAccessMode{corev1.ReadWriteOnce, corev1.ReadWriteMany}}
+	if err := kube.Status().Update(t.Context(), claim); err != nil {
+		t.Fatal(err)
+	}
+	w.settle()
+	serverReady(w)
+	untouched(w, pods, deployments)
+	w.scale(3)
+	w.settle()
+	serverReady(w)
+	untouched(w, pods, deployments)
+	if n := len(w.podsOf()); n != 3 {
+		t.Errorf("there are %d pods", n)
 	}
 	for _, p := range w.problems {
 		t.Error(p)

@@ -66,7 +66,7 @@ func (s *scope) findings() []policy.Named {
 		{Type: v1alpha1.ConditionCertificatesValid, Finding: s.validity},
 		{Type: v1alpha1.ConditionAddressAssigned, Finding: policy.AddressAssigned(s.server, len(s.slots), s.addresses, pendingPorts)},
 		{Type: v1alpha1.ConditionClientAddressesKnown, Finding: policy.ClientAddressesKnown(s.server.Spec, s.service), Advisory: true},
-		{Type: v1alpha1.ConditionWorkloadAvailable, Finding: policy.WorkloadAvailable(s.slots, s.surplus, s.pods)},
+		{Type: v1alpha1.ConditionWorkloadAvailable, Finding: policy.WorkloadAvailable(s.slots, s.surplus, s.pods, s.now)},
 		{Type: v1alpha1.ConditionProgrammed, Finding: s.programmed()},
 	}
 }
@@ -96,12 +96,16 @@ func (s *scope) slotStatus() []v1alpha1.SlotStatus {
 	for _, slot := range s.slots {
 		out = append(out, v1alpha1.SlotStatus{
 			Name:       slot.Name,
-			Ready:      policy.SlotAvailable(slot).Status,
+			Ready:      policy.SlotAvailable(slot, s.now).Status,
 			Programmed: s.slotProgrammed(slot).Status,
 		})
 	}
 	return out
 }
+
+// maxToldPorts is how many passive ports a status can hold, and a spec ask for.
+// While slots that were scaled away drain, there may be more.
+const maxToldPorts = 1024
 
 func (s *scope) ports() *v1alpha1.ServerPorts {
 	control := render.ControlPort(s.service)
@@ -113,6 +117,9 @@ func (s *scope) ports() *v1alpha1.ServerPorts {
 		Implicit: render.ImplicitPort(s.service),
 	}
 	for _, p := range render.AnnouncedPorts(s.server, s.service, s.portSlots()) {
+		if len(ports.Passive) == maxToldPorts {
+			break
+		}
 		ports.Passive = append(ports.Passive, p.Number)
 	}
 	return ports

@@ -21,6 +21,19 @@ var (
 
 func replicas(n int) set { return set{"spec.replicas", int64(n)} }
 
+// judged finds that a server of these fields is refused with what is wanted, or
+// accepted where that is empty.
+func judged(t *testing.T, of []set, want string) {
+	t.Helper()
+	err := kube.Create(context.Background(), object(t, server, append([]set{{"metadata.name", "judged"}}, of...)...),
+		client.DryRunAll, client.FieldValidation(metav1.FieldValidationStrict))
+	if want != "" {
+		refused(t, err, want)
+	} else if err != nil {
+		t.Errorf("refused: %v", err)
+	}
+}
+
 // What several replicas need is asked for, and what only one can have is refused
 // with what to do.
 func TestReplicasAreJudged(t *testing.T) {
@@ -102,14 +115,7 @@ func TestReplicasAreJudged(t *testing.T) {
 		"spread over a key once": {[]set{{"spec.pod.topologySpreadConstraints", list(fields("maxSkew", int64(1), "topologyKey", "zone", "whenUnsatisfiable", "DoNotSchedule"), fields("maxSkew", int64(2), "topologyKey", "zone", "whenUnsatisfiable", "DoNotSchedule"))}}, "Duplicate value"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := kube.Create(context.Background(), object(t, server, append([]set{{"metadata.name", "judged"}}, tc.set...)...),
-				client.DryRunAll, client.FieldValidation(metav1.FieldValidationStrict))
-			if tc.want == "" && err != nil {
-				t.Errorf("refused: %v", err)
-			}
-			if tc.want != "" {
-				refused(t, err, tc.want)
-			}
+			judged(t, tc.set, tc.want)
 		})
 	}
 }

@@ -280,3 +280,38 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("defaults are\n%s, want\n%s", got, want)
 	}
 }
+
+// Each node port is one port of the Service: two of them on one number are
+// refused before the API server refuses the Service.
+func TestNodePortsAreJudged(t *testing.T) {
+	service := func(nodePort int64) set {
+		return set{"spec.service", fields("type", "NodePort", "externalTrafficPolicy", "Cluster", "nodePort", nodePort)}
+	}
+	implicit := func(nodePort int64) set { return set{"spec.tls.implicit", fields("nodePort", nodePort)} }
+	from := set{"spec.passive.firstNodePort", int64(31000)}
+	ports, slots := set{"spec.passive.portsPerReplica", int64(4)}, set{"spec.passive.slots", int64(3)} // 31000 to 31011
+	const same, among, implicitAmong = "tls.implicit.nodePort is service.nodePort as well: choose another", "service.nodePort lies among the passive ports: move",
+		"tls.implicit.nodePort lies among the passive ports: move"
+	for name, tc := range map[string]struct {
+		set  []set
+		want string // empty: it is accepted
+	}{
+		"two of them":                  {[]set{service(30021), implicit(30990)}, ""},
+		"twice":                        {[]set{service(30021), implicit(30021)}, same},
+		"below the passive ones":       {[]set{service(30999), from, ports, slots}, ""},
+		"the first passive one":        {[]set{service(31000), from, ports, slots}, among},
+		"the last passive one":         {[]set{service(31011), from, ports, slots}, among},
+		"above the passive ones":       {[]set{service(31012), from, ports, slots}, ""},
+		"the last of the replicas":     {[]set{service(31007), from, ports, sharedVolume, replicas(2)}, among},
+		"above those of the replicas":  {[]set{service(31008), from, ports, sharedVolume, replicas(2)}, ""},
+		"the last, while nothing runs": {[]set{service(31003), from, ports, replicas(0)}, among},
+		"implicit below":               {[]set{nodePorts, implicit(30999), from, ports, slots}, ""},
+		"implicit, the first":          {[]set{nodePorts, implicit(31000), from, ports, slots}, implicitAmong},
+		"implicit, the last":           {[]set{nodePorts, implicit(31011), from, ports, slots}, implicitAmong},
+		"implicit above":               {[]set{nodePorts, implicit(31012), from, ports, slots}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			judged(t, tc.set, tc.want)
+		})
+	}
+}

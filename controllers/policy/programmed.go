@@ -87,7 +87,7 @@ func SlotProgrammed(slot Slot, answers []Answer, w Wanted) Finding {
 // unsupported is the finding for a pod of an older server. Where it is about to
 // be replaced, nobody has to do anything.
 func unsupported(slot Slot, pod, what string) Finding {
-	if !SlotAvailable(slot).OK() {
+	if !slot.current() {
 		return no(v1alpha1.ReasonPending, fmt.Sprintf("The pod %s runs an older server and is about to be replaced", pod))
 	}
 	return no(v1alpha1.ReasonUnsupportedByServer, fmt.Sprintf("The pod %s runs an older server, which does not know %s: let it have the image of the operator's version", pod, what))

@@ -17,7 +17,9 @@ type Rollout struct {
 //   - one that is outdated and down is renewed at once, and so are two of them:
 //     nothing is lost with them, and it is what mends a roll that has stopped;
 //   - one that is outdated and serves is renewed only where all others serve as
-//     well and nothing is in the middle: one at a time, the lowest number first.
+//     well and nothing is in the middle: one at a time, the lowest number first;
+//   - but not while an older pod of it has yet to end: the new one would have to
+//     wait for that, for ever where its node is gone, and nobody serve meanwhile.
 //
 // So a new pod that does not come up stops the roll. hold tells that a new pod
 // could not start for want of something: then none that serves is ended.
@@ -37,7 +39,7 @@ func Roll(slots []Slot, hold bool) Rollout {
 		return r
 	}
 	for _, s := range slots {
-		if s.Outdated {
+		if s.Outdated && !s.ending() {
 			return Rollout{Renew: []int{s.Number}, Down: &s.Number}
 		}
 	}

@@ -42,6 +42,8 @@ type modelSlot struct {
 type modelPod struct {
 	template      int
 	ready, ending bool
+	// lost tells that its node is gone: nobody takes it away.
+	lost bool
 }
 
 func (s modelSlot) serves() bool {
@@ -109,11 +111,9 @@ func (m *model) operate() error {
 			m.note("the write of %d conflicts", n)
 			return nil
 		}
-		if s.exists && s.observed == s.generation && s.available > 0 { // by all that is told, it serves
-			for other := range m.taken {
-				if other != n {
-					return fmt.Errorf("it ends the pod of %d while that of %d is not back", n, other)
-				}
+		if s.exists && s.available > 0 { // by what is told, it serves
+			if err := m.mayTake(n); err != nil {
+				return err
 			}
 			m.taken[n] = true
 		}
@@ -121,6 +121,24 @@ func (m *model) operate() error {
 		s.exists, s.template = true, m.wanted
 		s.generation++
 		m.touch(s)
+	}
+	return nil
+}
+
+// mayTake is an error where the pod of a slot that serves must not be ended now:
+// another that was ended is not back, another slot does not serve by what the API
+// server has, or by what the cache has of its pods.
+func (m *model) mayTake(n int) error {
+	for other := range m.taken {
+		if other != n {
+			return fmt.Errorf("it ends the pod of %d while that of %d is not back", n, other)
+		}
+	}
+	for i, other := range m.state[:m.slots] {
+		told := other.exists && other.observed == other.generation && other.updated > 0 && other.available > 0
+		if i != n && (!told || !m.cached[i].serves()) {
+			return fmt.Errorf("it ends the pod of %d while %d does not serve", n, i)
+		}
 	}
 	return nil
 }
@@ -149,7 +167,9 @@ func (m *model) control(n int) {
 			p.ending = true
 		}
 	}
-	if len(s.pods) == 0 {
+	// As in Kubernetes, Recreate waits for pods of another template to end, and not
+	// for those of the same.
+	if !slices.ContainsFunc(s.pods, func(p modelPod) bool { return p.template != s.template || !p.ending }) {
 		s.pods = append(s.pods, modelPod{template: s.template})
 	}
 	s.updated, s.available = 0, 0
@@ -176,6 +196,7 @@ func (m *model) run(n int) {
 	for i := range s.pods {
 		p := &s.pods[i]
 		switch {
+		case p.lost:
 		case p.ending:
 			s.pods = slices.Delete(s.pods, i, i+1)
 			return
@@ -203,7 +224,10 @@ func (m *model) step() error {
 	case m.random.IntN(2) == 0:
 		if s := &m.state[n]; len(s.pods) > 0 {
 			s.pods[0].ready = false // its node has a problem
-			m.note("a pod of %d fails", n)
+			if m.random.IntN(2) == 0 {
+				s.pods[0].ending, s.pods[0].lost = true, true
+			}
+			m.note("a pod of %d fails, lost: %v", n, s.pods[0].lost)
 		}
 	default:
 		m.slots = 1 + m.random.IntN(len(m.state))
@@ -220,6 +244,9 @@ func (m *model) step() error {
 // The error is that they do not.
 func (m *model) settle() error {
 	m.wanted = 8
+	if err := m.settleBesideLost(); err != nil {
+		return err
+	}
 	for range 40 * len(m.state) {
 		m.cached = m.snapshot()
 		if err := m.operate(); err != nil {
@@ -241,10 +268,42 @@ func (m *model) settle() error {
 	return fmt.Errorf("it does not come to an end: %+v", m.state[:m.slots])
 }
 
+// settleBesideLost has everybody act for long while some nodes do not answer, and
+// then has those come back. The error is a slot that served, and serves no more.
+func (m *model) settleBesideLost() error {
+	for n := range m.slots {
+		m.control(n) // so that what was decided before is under way
+	}
+	served := m.snapshot()
+	for range 4 * len(m.state) {
+		m.cached = m.snapshot()
+		if err := m.operate(); err != nil {
+			return err
+		}
+		for n := range m.slots {
+			m.control(n)
+			m.run(n)
+			m.control(n)
+		}
+	}
+	for n, s := range m.state[:m.slots] {
+		if served[n].serves() && !s.serves() {
+			return fmt.Errorf("%d served, and waits for a pod that cannot end: %+v", n, s)
+		}
+	}
+	for n := range m.state {
+		for i := range m.state[n].pods {
+			m.state[n].pods[i].lost = false
+		}
+	}
+	return nil
+}
+
 // Whatever happens, with whatever delay the operator hears of it, and whenever
 // another takes its place: it never ends the pod of a slot that serves while
-// another whose pod it ended is not back. And once the spec is one that starts,
-// all slots come to run it.
+// another does not, or while another whose pod it ended is not back, or where the
+// next would have to wait for a pod that cannot end. And once the spec is one that
+// starts and all nodes answer, all slots come to run it.
 func TestRollAtRandom(t *testing.T) {
 	for seed := range uint64(300) {
 		m := newModel(seed)

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -48,9 +49,17 @@ func (s Slot) Ended() bool {
 // Draining tells of a slot that was told to end, whose pod has yet to: it is not
 // to run again before. A new pod would be given the passive ports at once, and
 // with them the data connections that clients of the old one are about to open.
-func (s Slot) Draining() bool {
-	return s.Deployment != nil && ptr.Deref(s.Deployment.Spec.Replicas, 1) == 0 && len(s.running()) > 0
+// One that is overdue no longer holds it up: it would for as long as its node is
+// gone.
+func (s Slot) Draining(now time.Time) bool {
+	return s.Deployment != nil && ptr.Deref(s.Deployment.Spec.Replicas, 1) == 0 &&
+		slices.ContainsFunc(s.running(), func(p *corev1.Pod) bool { return !Overdue(p, now) })
 }
+
+// ending tells that a pod of the slot was told to end and has yet to. Where the
+// slot serves all the same, its Deployment has made another pod meanwhile; but
+// one of a new template it would make only when this one has ended.
+func (s Slot) ending() bool { return len(s.running()) > len(s.Live()) }
 
 // up tells that the slot serves, and that nothing of it is in the middle: its
 // Deployment has acted on the template that it has, and its pod is ready.
@@ -58,6 +67,12 @@ func (s Slot) up() bool {
 	d := s.Deployment
 	return d != nil && d.DeletionTimestamp.IsZero() && observed(d) &&
 		d.Status.UpdatedReplicas > 0 && d.Status.AvailableReplicas > 0 && s.servesNow()
+}
+
+// current tells that a pod of the newest template serves.
+func (s Slot) current() bool {
+	d := s.Deployment
+	return d != nil && observed(d) && d.Status.UpdatedReplicas > 0 && d.Status.AvailableReplicas > 0 && !s.Outdated
 }
 
 // down tells that the slot certainly serves nobody new. What is neither up nor

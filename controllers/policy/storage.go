@@ -12,17 +12,32 @@ import (
 
 // VolumeShared tells whether pods on several nodes can mount the server's
 // volume at the same time. claim is the one that the spec refers to, or nil where
-// it is not there: then nobody knows, and none is assumed to. What it tells of a
-// server never changes while a pod runs: modes are immutable, and a claim stays
-// while a pod uses it.
+// it is not there: then nobody knows, and none is assumed to.
 func VolumeShared(s *v1alpha1.FTPServer, claim *corev1.PersistentVolumeClaim) bool {
+	return sharedBy(s, claimModes(claim))
+}
+
+// VolumeAskedShared tells whether the claim asks for such a volume. Unlike what it
+// is bound to, that never changes while a pod runs, and so pod templates may
+// follow from it: it is immutable, and a claim stays while a pod uses it.
+func VolumeAskedShared(s *v1alpha1.FTPServer, claim *corev1.PersistentVolumeClaim) bool {
+	var asked []corev1.PersistentVolumeAccessMode
+	if claim != nil {
+		asked = claim.Spec.AccessModes
+	}
+	return sharedBy(s, asked)
+}
+
+// sharedBy judges the modes of the claim that the spec makes, or those of the one
+// that it refers to.
+func sharedBy(s *v1alpha1.FTPServer, existing []corev1.PersistentVolumeAccessMode) bool {
 	v := s.Spec.Storage.Volume
 	if v == nil {
 		return false
 	}
 	modes := v.AccessModes
 	if v.ExistingClaimRef != nil {
-		modes = claimModes(claim)
+		modes = existing
 	}
 	return slices.Contains(modes, corev1.ReadWriteMany)
 }

@@ -19,16 +19,18 @@ func TestVolumeShared(t *testing.T) {
 		claim, bound []corev1.PersistentVolumeAccessMode // of an existing one
 		existing     bool
 		want         bool
+		byRequest    bool // what pod templates follow from
 	}{
-		{asked: modes(many), want: true},
-		{asked: modes(once, many), want: true},
+		{asked: modes(many), want: true, byRequest: true},
+		{asked: modes(once, many), want: true, byRequest: true},
 		{asked: modes(once)},
 		{asked: modes(corev1.ReadWriteOncePod)},
 		{},               // the default is ReadWriteOnce
 		{existing: true}, // and not there
-		{existing: true, claim: modes(many), want: true},
+		{existing: true, claim: modes(many), want: true, byRequest: true},
+		{existing: true, claim: modes(many), bound: modes(once, many), want: true, byRequest: true},
 		{existing: true, claim: modes(once)},
-		{existing: true, claim: modes(many), bound: modes(once)},
+		{existing: true, claim: modes(many), bound: modes(once), byRequest: true},
 		{existing: true, claim: modes(once), bound: modes(once, many), want: true},
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
@@ -52,6 +54,9 @@ func TestVolumeShared(t *testing.T) {
 			}
 			if got := policy.VolumeShared(s, claim); got != tc.want {
 				t.Errorf("shared: %v, want %v", got, tc.want)
+			}
+			if got := policy.VolumeAskedShared(s, claim); got != tc.byRequest {
+				t.Errorf("asked to be shared: %v, want %v", got, tc.byRequest)
 			}
 		})
 	}

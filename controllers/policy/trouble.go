@@ -15,7 +15,8 @@ import (
 var starting = []string{"", "ContainerCreating", "PodInitializing"}
 
 // trouble says what keeps a slot's pod from being ready. fails tells that
-// Kubernetes says that it fails; else it may be about to come up.
+// Kubernetes says that it fails; else it may be about to come up. One that finds
+// no node may as well: its claim is about to be bound, or a node to come.
 func trouble(s Slot) (message string, fails bool) {
 	live := s.Live()
 	if len(live) > 0 {
@@ -30,8 +31,11 @@ func trouble(s Slot) (message string, fails bool) {
 	if len(live) > 0 {
 		message = fmt.Sprintf("The pod %s is not ready", live[0].Name)
 	}
-	if c := progressing(s.Deployment); c != nil && c.Status == corev1.ConditionFalse {
-		return fmt.Sprintf("%s, and Kubernetes no longer waits for it (%s)", message, c.Reason), true
+	if c := s.unscheduled(); c != nil {
+		message = fmt.Sprintf("The pod %s finds no node: %s", live[0].Name, c.Message)
+	}
+	if timedOut(s.Deployment) {
+		return fmt.Sprintf("%s, and Kubernetes no longer waits for it (%s)", message, progressing(s.Deployment).Reason), true
 	}
 	return message, false
 }
@@ -43,12 +47,22 @@ func podFailure(p *corev1.Pod) string {
 			return fmt.Sprintf("The pod %s %s", p.Name, m)
 		}
 	}
-	for _, c := range p.Status.Conditions {
+	return ""
+}
+
+// unscheduled is what the scheduler says of the slot's pod that has no node; nil
+// where it has one, or nothing is said.
+func (s Slot) unscheduled() *corev1.PodCondition {
+	live := s.Live()
+	if len(live) == 0 {
+		return nil
+	}
+	for i, c := range live[0].Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-			return fmt.Sprintf("The pod %s finds no node: %s", p.Name, c.Message)
+			return &live[0].Status.Conditions[i]
 		}
 	}
-	return ""
+	return nil
 }
 
 // containerFailure completes "the pod …". For a container that ends again and

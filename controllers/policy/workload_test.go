@@ -88,7 +88,7 @@ func TestRolloutStops(t *testing.T) {
 	for name, f := range failures {
 		t.Run(name, func(t *testing.T) {
 			all := slots(serves, failing(name), outdated(serves))
-			got := policy.WorkloadAvailable(all, nil, nil)
+			got := policy.WorkloadAvailable(all, nil, nil, now)
 			if got.OK() || got.Reason != v1alpha1.ReasonRolloutStopped {
 				t.Errorf("got %+v", got)
 			}
@@ -97,7 +97,11 @@ func TestRolloutStops(t *testing.T) {
 					t.Errorf("the message leaves out %q: %s", want, got.Message)
 				}
 			}
-			if alone := policy.SlotAvailable(slots(failing(name))[0]); alone.Reason != v1alpha1.ReasonRolloutStopped {
+			want := v1alpha1.ReasonRolloutStopped
+			if name == "no node" {
+				want = v1alpha1.ReasonRollingOut // one may come, and nobody waits
+			}
+			if alone := policy.SlotAvailable(slots(failing(name))[0], now); alone.Reason != want || !strings.Contains(alone.Message, f.message) {
 				t.Errorf("with one replica: %+v", alone)
 			}
 		})
@@ -142,7 +146,7 @@ func TestSlotAvailable(t *testing.T) {
 		"ready":              {serves, v1alpha1.ReasonWorkloadAvailable, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := policy.SlotAvailable(slots(tc.slot)[0])
+			got := policy.SlotAvailable(slots(tc.slot)[0], now)
 			if got.Reason != tc.reason || !strings.Contains(got.Message, tc.message) {
 				t.Errorf("got %+v", got)
 			}
@@ -152,6 +156,12 @@ func TestSlotAvailable(t *testing.T) {
 
 func TestWorkloadAvailable(t *testing.T) {
 	crashedLater := func(s *policy.Slot) { failing("crashes")(s); cameUp(s.Deployment) }
+	noNodeLater := func(s *policy.Slot) { failing("no node")(s); cameUp(s.Deployment) }
+	noNodeForLong := func(s *policy.Slot) {
+		failing("no node")(s)
+		condition(appsv1.DeploymentProgressing, corev1.ConditionFalse, "ProgressDeadlineExceeded", "")(s.Deployment)
+	}
+	orphan := func(s *policy.Slot) { failing("no node")(s); s.Deployment = nil }
 	killed := func(s *policy.Slot) { starts(s); cameUp(s.Deployment) }
 	for name, tc := range map[string]struct {
 		slots, surplus []policy.Slot
@@ -164,14 +174,20 @@ func TestWorkloadAvailable(t *testing.T) {
 		"one drains, and one starts":  {slots(starts), slots(none, ends)[1:], false, v1alpha1.ReasonRollingOut, "p is not ready"},
 		"waits":                       {slots(serves, outdated(serves), outdated(serves)), nil, false, v1alpha1.ReasonRollingOut, "one at a time: files-1, files-2"},
 		"one is replaced":             {slots(ends, outdated(serves)), nil, false, v1alpha1.ReasonRollingOut, "A pod of files-0 finishes"},
-		"what fails is told first":    {slots(ends, failing("no node")), nil, false, v1alpha1.ReasonRolloutStopped, "files-1"},
+		"what fails is told first":    {slots(ends, failing("no such image")), nil, false, v1alpha1.ReasonRolloutStopped, "files-1"},
 		"what went down before that":  {slots(ends, killed), nil, false, v1alpha1.ReasonPodNotReady, "not ready"},
 		"a roll that crashed later":   {slots(crashedLater, outdated(serves)), nil, false, v1alpha1.ReasonRolloutStopped, "ends again and again"},
+		"no node, and nobody waits":   {slots(serves, failing("no node")), nil, false, v1alpha1.ReasonRollingOut, "The pod files-0-x finds no node: 0/3 nodes"},
+		"no node for too long":        {slots(serves, noNodeForLong), nil, false, v1alpha1.ReasonRolloutStopped, "finds no node: 0/3 nodes, and Kubernetes no longer waits"},
+		"no node any more":            {slots(serves, noNodeLater), nil, false, v1alpha1.ReasonPodNotReady, "finds no node: 0/3 nodes"},
+		"no node any more, in a roll": {slots(noNodeLater, outdated(serves)), nil, false, v1alpha1.ReasonRolloutStopped, "finds no node: 0/3 nodes"},
+		"all of the first find none":  {slots(failing("no node"), failing("no node")), nil, false, v1alpha1.ReasonRollingOut, "finds no node"},
+		"a pod without a Deployment":  {slots(orphan, outdated(serves)), nil, false, v1alpha1.ReasonRollingOut, "has yet to act"},
 		"killed while the roll waits": {slots(killed, outdated(serves)), nil, false, v1alpha1.ReasonPodNotReady, "not ready"},
 		"crashed, and no roll":        {slots(crashedLater, serves), nil, false, v1alpha1.ReasonPodNotReady, "ends again and again"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := policy.WorkloadAvailable(tc.slots, tc.surplus, nil)
+			got := policy.WorkloadAvailable(tc.slots, tc.surplus, nil, now)
 			if got.OK() != tc.ok || got.Reason != tc.reason || !strings.Contains(got.Message, tc.message) {
 				t.Errorf("got %+v", got)
 			}
@@ -196,7 +212,7 @@ func TestWorkloadThatIsToEnd(t *testing.T) {
 		"ended":    {pod(corev1.PodSucceeded), v1alpha1.ReasonScaledToZero},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := policy.WorkloadAvailable(nil, nil, tc.pods); got.Reason != tc.want {
+			if got := policy.WorkloadAvailable(nil, nil, tc.pods, now); got.Reason != tc.want {
 				t.Errorf("got %+v, want %s", got, tc.want)
 			}
 		})

@@ -27,7 +27,8 @@ type Input struct {
 	// Deployments are those of the slots, in order: of those that are to run, and
 	// of others whose pods have yet to end.
 	Deployments []SlotDeployment
-	// SharedVolume tells that pods on several nodes can mount the volume.
+	// SharedVolume tells that a volume was asked for that pods on several nodes can
+	// mount.
 	SharedVolume bool
 	// Service is the live Service, nil if there is none: Kubernetes allocates
 	// node ports on it.
@@ -93,7 +94,7 @@ func Objects(in Input) (Output, error) {
 	for _, u := range users {
 		out.Objects = append(out.Objects, u)
 	}
-	if b := disruptionBudget(in.Server); b != nil {
+	if b := disruptionBudget(in); b != nil {
 		out.Objects = append(out.Objects, b)
 	}
 	for _, slot := range in.Deployments {
