@@ -117,7 +117,7 @@ func TestEveryMetricIsExplained(t *testing.T) {
 		if strings.HasSuffix(file, "_test.go") {
 			return
 		}
-		for _, m := range regexp.MustCompile(`(?:counter|gauge|histogram)\("(\w+)"`).FindAllStringSubmatch(read(t, file), -1) {
+		for _, m := range regexp.MustCompile(`(?:counter|gauge|histogram)(?:Desc)?\("(\w+)"`).FindAllStringSubmatch(read(t, file), -1) {
 			metrics["ftpserver_"+m[1]] = true
 		}
 	})
