@@ -243,3 +243,27 @@ func TestFaultRightsLost(t *testing.T) {
 		}
 	}
 }
+
+// TestFaultDirectoryGoneWhileListed: of a directory that is removed while it is read
+// the kernel knows no entries any more; those of the others are listed.
+func TestFaultDirectoryGoneWhileListed(t *testing.T) {
+	disk := &fault.System{}
+	b := newBenchWith(t, parts{system: disk}, nil)
+	b.file("gone/file", "content")
+	b.file("stays/file", "content")
+	c := b.login()
+	opened, failed := "", false
+	disk.Judge(func(_ int, call fault.Call) error {
+		if strings.HasPrefix(call.Kind, "Open") {
+			opened = call.Name
+		}
+		if call.Kind == "Readdirnames" && strings.HasSuffix(opened, "gone") {
+			failed = true
+			return syscall.ENOENT
+		}
+		return nil
+	})
+	if got := c.transfer("LIST -R", ""); !strings.HasPrefix(got, "226") || !failed {
+		t.Errorf("the listing ended with %s (a directory was gone: %t)", got, failed)
+	}
+}

@@ -88,7 +88,10 @@ func (w *treeWalk) visit(ctx context.Context, at *treeDir) error {
 			}
 		}
 	}
-	return w.list(ctx, d, at)
+	if err := w.list(ctx, d, at); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil // gone while it was read
 }
 
 // list sends the entries of one directory, and notes the directories in it.
