@@ -102,12 +102,7 @@ func TestRestartCutsNoTransfer(t *testing.T) {
 	must(t, err)
 	upload, err := c.Start(soon(t), ftpclient.Operation{Kind: ftpclient.Upload, Remote: "/up", Local: up, Rate: slow})
 	must(t, err)
-	eventually(t, func() string {
-		if info, err := os.Stat(down); err != nil || info.Size() == 0 {
-			return "the download has not begun"
-		}
-		return ""
-	})
+	begun(t, down)
 	change(t, server, func() { server.Spec.Pod.Annotations = map[string]string{"example.com/restarted": "yes"} })
 
 	for name, p := range map[string]*ftpclient.Process{"download": download, "upload": upload} {
@@ -124,6 +119,17 @@ func TestRestartCutsNoTransfer(t *testing.T) {
 	holds(t, c, "/up", up)
 }
 
+// begun waits until a download has brought something.
+func begun(t *testing.T, file string) {
+	t.Helper()
+	eventually(t, func() string {
+		if info, err := os.Stat(file); err != nil || info.Size() == 0 {
+			return "the download has not begun"
+		}
+		return ""
+	})
+}
+
 // TestPodKilled: a pod that is killed in the middle of uploads leaves whole
 // files, and those that it acknowledged.
 func TestPodKilled(t *testing.T) {
@@ -136,7 +142,14 @@ func TestPodKilled(t *testing.T) {
 	p, err := c.Start(soon(t), ftpclient.Operation{Kind: ftpclient.Upload, Remote: "/older", Local: newer, Rate: 1 << 20})
 	must(t, err)
 	pod := pods(t, server)[0]
+	// Begun after the upload: when it has something, so has the upload. One that began
+	// later would meet the next pod.
+	down := filepath.Join(t.TempDir(), "down")
+	d, err := c.Start(soon(t), ftpclient.Operation{Kind: ftpclient.Download, Remote: "/older", Local: down, Rate: 64 << 10})
+	must(t, err)
+	begun(t, down)
 	must(t, kube.Delete(soon(t), &pod, client.GracePeriodSeconds(0)))
+	_, _ = d.Wait() // it may have had the rest in its buffers
 	if _, err := p.Wait(); err == nil {
 		t.Error("The upload was acknowledged")
 	}
