@@ -107,5 +107,6 @@ func (s *session) setWaiting(on bool) {
 
 // recoverable tells errors of readLine after which the session goes on.
 func recoverable(err error) bool {
-	return errors.Is(err, errLineTooLong) || errors.Is(err, errLineChars) || errors.Is(err, errLineTLS)
+	return errors.Is(err, errLineTooLong) || errors.Is(err, errLineChars) || errors.Is(err, errLineTLS) ||
+		errors.Is(err, errLineProxy)
 }
