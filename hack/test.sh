@@ -47,7 +47,7 @@ gate() {
 	(cd hack/bench && GOWORK=off go test ./...) # a module of its own
 	# What they read is no part of their package: a result of before may be stale.
 	go_test manifests -count=1 ./charts/... ./config/... ./docs/...
-	fuzz 3s
+	fuzz 8s # the slowest needs half of it for its seeds
 	stage "Real clients against the server alone"
 	go_test clients -timeout 20m ./test/clients/...
 	end_to_end 30m
