@@ -93,10 +93,7 @@ end_to_end() {
 		load_previous
 	fi
 	hack/install-operator.sh
-	# By itself: where Services of other tests come and go, connections through the
-	# local balancer have been seen to break.
-	go_test storm -timeout 30m -count=1 -run '^TestNothingIsLost$' ./test/e2e
-	go_test e2e -timeout "$1" -count=1 -skip '^TestNothingIsLost$' ./test/e2e
+	go_test e2e -timeout "$1" -count=1 ./test/e2e
 	if [[ ${FTP_E2E_MAY_REINSTALL:-} ]]; then
 		stage "Install, upgrade and remove"
 		go_test install -timeout 30m -count=1 ./test/e2e/install

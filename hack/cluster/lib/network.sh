@@ -21,16 +21,36 @@ make_client() {
 		ip addr add $client_address/24 dev lan
 		ip addr add $balancer_address/32 dev lan
 		ip link set lan up
-		# By connection, not by address: what a load balancer in a cloud does.
-		echo 1 >/proc/sys/net/ipv4/fib_multipath_hash_policy
 	"
+	spread_connections "$pid"
 	dual || return 0
 	nsenter -t "$pid" -n -- sh -ec "
 		ip addr add $client_address6/64 dev lan nodad
 		# Deprecated, so that nobody uses it who does not ask for it.
 		ip addr add $balancer_address6/128 dev lan nodad preferred_lft 0
-		echo 1 >/proc/sys/net/ipv6/fib_multipath_hash_policy
 	"
+}
+
+# spread_connections PID: each connection is in one of the buckets, by its addresses and
+# ports, and each bucket has a routing table of its own, where the balancers name the
+# node (buckets in src/kube/addons). Routes with several next hops would do that too, but
+# whenever any route changes, the kernel chooses anew for connections that are there.
+spread_connections() {
+	local n family
+	nsenter -t "$1" -n -- nft -f - <<-END
+		table inet spread {
+			chain output {
+				type route hook output priority mangle
+				meta l4proto tcp meta nfproto ipv4 meta mark set jhash ip saddr . tcp sport . ip daddr . tcp dport mod $buckets offset 1
+				meta l4proto tcp meta nfproto ipv6 meta mark set jhash ip6 saddr . tcp sport . ip6 daddr . tcp dport mod $buckets offset 1
+			}
+		}
+	END
+	for ((n = 1; n <= buckets; n++)); do
+		for family in -4 -6; do
+			nsenter -t "$1" -n -- ip $family rule add fwmark "$n" lookup "$((bucket_tables + n))"
+		done
+	done
 }
 
 connect_node() {

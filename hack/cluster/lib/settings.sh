@@ -8,6 +8,9 @@ lan=10.89.0
 client_address=$lan.2
 balancer_address=$lan.3 # from which one that proxies connects to the nodes
 balancer_addresses=$lan.200-$lan.254
+# Connections to balancers are spread over the nodes by buckets, each with a routing
+# table, numbered from 1 and from this on (routes.go in src/kube/addons knows both).
+buckets=8 bucket_tables=100
 node_address() { echo "$lan.1$1"; }
 
 service_cidr=10.96.0.0/16

@@ -31,6 +31,7 @@ test_balancers() {
 	test_mode_proxy
 	test_source_ranges
 	test_ports_change
+	test_services_change
 }
 
 test_several_addresses() {
@@ -131,3 +132,38 @@ test_ports_change() {
 	read -r -t 30 line <&"${held[0]}" && [[ $line == two ]] || fail "the connection was cut: $line"
 	end_held
 }
+
+# test_services_change holds so many connections that some are bound to go over the other
+# node, if the kernel chooses anew for them.
+test_services_change() {
+	local address passing dir n fds=()
+	step "Services come and go, and connections to others stay with their nodes"
+	address=$(address_of plain):80
+	dir=$(mktemp -d)
+	for ((n = 0; n < 16; n++)); do
+		mkfifo "$dir/$n.in"
+		"$cluster" client "$nodekit" ask "$address" <"$dir/$n.in" >"$dir/$n.out" 2>&1 &
+		exec {fds[n]}>"$dir/$n.in"
+		echo one >&"${fds[n]}"
+	done
+	wait_for 30 "the connections" all_have one "$dir"
+	(($(cat "$dir"/*.out | sed -n 's/^peer \(.*\):.*/\1/p' | sort -u | wc -l) == 2)) || fail "all go over one node"
+	kubectl create service loadbalancer passing --tcp=80:7000 >/dev/null
+	wait_for 30 "another Service's address" has_address passing
+	passing=$(address_of passing)
+	kubectl delete service passing >/dev/null
+	wait_for 30 "its way to be gone" no_way "$passing"
+	for ((n = 0; n < 16; n++)); do echo two >&"${fds[n]}"; done
+	wait_for 30 "all connections to go on" all_have two "$dir"
+	for ((n = 0; n < 16; n++)); do exec {fds[n]}>&-; done
+	rm -r "$dir"
+}
+
+all_have() {
+	local out
+	for out in "$2"/*.out; do grep -qx "$1" "$out" || return 1; done
+}
+
+has_address() { [[ $(address_of "$1") ]]; }
+
+no_way() { [[ -z $("$cluster" client ip route show "$1") ]]; }

@@ -15,8 +15,8 @@ import (
 )
 
 // How a node is checked: a cloud's load balancer asks kube-proxy too. A node that
-// is merely busy must not be taken for a dead one, as the kernel spreads all
-// connections anew, also those under way, when a node goes or comes.
+// is merely busy must not be taken for a dead one: its connections would go over the
+// others, where nobody knows them.
 const (
 	checkEvery   = 2 * time.Second
 	checkTimeout = 2 * time.Second

@@ -14,9 +14,18 @@ import (
 // them from the ones of the namespace.
 const routeProtocol = "89"
 
-// way leads to an address of a Service: over one or more nodes, over which the
-// kernel then spreads connections, as a cloud's load balancer does; or, where it
-// is local, to the balancer itself.
+// Connections are spread over several nodes by buckets: each has a routing table of
+// its own, from bucketTables+1 on, which spread_connections in lib/network.sh has the
+// connections looked up in. A connection stays in its bucket, so that it stays with its
+// node for as long as the way has the same next hops.
+const (
+	buckets      = 8
+	bucketTables = 100
+)
+
+// way leads to an address of a Service: over one or more nodes, over which
+// connections are spread, as a cloud's load balancer does; or, where it is local, to
+// the balancer itself.
 type way struct {
 	local bool
 	hops  []netip.Addr
@@ -50,11 +59,7 @@ func (r *routes) set(ctx context.Context, wanted map[netip.Addr]way) error {
 		if w := wanted[to]; w.leads() && w.local == old.local {
 			continue
 		}
-		args := []string{"route", "del", to.String(), "proto", routeProtocol}
-		if old.local {
-			args = []string{"route", "del", "local", to.String(), "table", "local", "proto", routeProtocol}
-		}
-		if _, err := ip(ctx, args...); err != nil {
+		if err := r.remove(ctx, to, old); err != nil {
 			failures = append(failures, err)
 			continue
 		}
@@ -64,7 +69,7 @@ func (r *routes) set(ctx context.Context, wanted map[netip.Addr]way) error {
 		if !w.leads() || w.equal(r.laid[to]) {
 			continue
 		}
-		if _, err := ip(ctx, r.replace(to, w)...); err != nil {
+		if err := r.lay(ctx, to, w); err != nil {
 			failures = append(failures, err)
 			continue
 		}
@@ -73,8 +78,18 @@ func (r *routes) set(ctx context.Context, wanted map[netip.Addr]way) error {
 	return errors.Join(failures...)
 }
 
-// replace is the command that lays a way.
-func (r *routes) replace(to netip.Addr, w way) []string {
+func (r *routes) remove(ctx context.Context, to netip.Addr, w way) error {
+	if w.local {
+		_, err := ip(ctx, "", "route", "del", "local", to.String(), "table", "local", "proto", routeProtocol)
+		return err
+	}
+	_, err := ip(ctx, "", "route", "del", to.String(), "proto", routeProtocol)
+	return errors.Join(err, clearBuckets(ctx, to))
+}
+
+// lay makes a way, or makes one over other nodes of it. What is in no bucket goes over
+// the first.
+func (r *routes) lay(ctx context.Context, to netip.Addr, w way) error {
 	if w.local {
 		args := []string{"route", "replace", "local", to.String(), "dev", "lo", "table", "local", "proto", routeProtocol}
 		for _, a := range r.outside {
@@ -82,13 +97,40 @@ func (r *routes) replace(to netip.Addr, w way) []string {
 				args = append(args, "src", a.String())
 			}
 		}
-		return args
+		_, err := ip(ctx, "", args...)
+		return err
 	}
-	args := []string{"route", "replace", to.String(), "proto", routeProtocol}
-	for _, hop := range w.hops {
-		args = append(args, "nexthop", "via", hop.String())
+	if _, err := ip(ctx, "", "route", "replace", to.String(), "proto", routeProtocol, "via", w.hops[0].String()); err != nil {
+		return err
 	}
-	return args
+	if len(w.hops) == 1 {
+		return clearBuckets(ctx, to)
+	}
+	return inBuckets(ctx, func(n int) string {
+		return fmt.Sprintf("route replace %s proto %s via %s table %d", to, routeProtocol, w.hops[n%len(w.hops)], bucketTables+n)
+	})
+}
+
+// clearBuckets leaves all connections to the route in the main table. It may be that no
+// bucket has one.
+func clearBuckets(ctx context.Context, to netip.Addr) error {
+	out, err := ip(ctx, "", "route", "show", "table", fmt.Sprint(bucketTables+1), to.String())
+	if err != nil || strings.TrimSpace(out) == "" {
+		return nil // also where the table has never had a route
+	}
+	return inBuckets(ctx, func(n int) string {
+		return fmt.Sprintf("route del %s proto %s table %d", to, routeProtocol, bucketTables+n)
+	})
+}
+
+// inBuckets runs a command of ip for each bucket.
+func inBuckets(ctx context.Context, command func(n int) string) error {
+	var batch strings.Builder
+	for n := 1; n <= buckets; n++ {
+		fmt.Fprintln(&batch, command(n))
+	}
+	_, err := ip(ctx, batch.String(), "-batch", "-")
+	return err
 }
 
 // existing are the routes that an earlier run left. Their next hops are not
@@ -97,7 +139,7 @@ func existing(ctx context.Context) (map[netip.Addr]way, error) {
 	found := map[netip.Addr]way{}
 	for _, f := range []string{"-4", "-6"} {
 		for _, table := range []string{"main", "local"} {
-			out, err := ip(ctx, f, "-o", "route", "show", "table", table, "proto", routeProtocol)
+			out, err := ip(ctx, "", f, "-o", "route", "show", "table", table, "proto", routeProtocol)
 			if err != nil {
 				return nil, err
 			}
@@ -113,8 +155,11 @@ func existing(ctx context.Context) (map[netip.Addr]way, error) {
 	return found, nil
 }
 
-func ip(ctx context.Context, args ...string) (string, error) {
-	out, err := exec.CommandContext(ctx, "ip", args...).CombinedOutput()
+// ip runs the program of that name, with an input.
+func ip(ctx context.Context, input string, args ...string) (string, error) {
+	command := exec.CommandContext(ctx, "ip", args...)
+	command.Stdin = strings.NewReader(input)
+	out, err := command.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, out)
 	}
