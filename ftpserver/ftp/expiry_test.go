@@ -31,14 +31,14 @@ func TestExpiry(t *testing.T) {
 				var e expiry
 				var fired []time.Duration
 				for _, s := range c.steps {
-					time.Sleep(time.Until(start.Add(s.after)))
+					time.Sleep(time.Until(start.Add(s.after))) // of the bubble's clock: it takes no time
 					at := time.Time{}
 					if s.set != 0 {
 						at = start.Add(s.set)
 					}
 					e.set(at, func() { fired = append(fired, time.Since(start)) })
 				}
-				time.Sleep(500 * 24 * time.Hour)
+				time.Sleep(500 * 24 * time.Hour) // of the bubble's clock: it takes no time
 				synctest.Wait()
 				if c.fires == 0 && len(fired) != 0 || c.fires != 0 && (len(fired) != 1 || fired[0] != c.fires) {
 					t.Errorf("fired %v, want %v", fired, c.fires)

@@ -39,7 +39,7 @@ func (d *dir) eventually(what string, condition func() bool) {
 		if time.Now().After(deadline) {
 			d.t.Fatalf("not within %v: %s; log:\n%s", patience, what, d.log.String())
 		}
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(5 * time.Millisecond) // between two looks
 	}
 }
 

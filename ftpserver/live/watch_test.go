@@ -43,7 +43,7 @@ func TestWait(t *testing.T) {
 					op = fsnotify.Create
 				}
 				events <- fsnotify.Event{Name: n, Op: op}
-				time.Sleep(quiet / 2)
+				time.Sleep(quiet / 2) // of the bubble's clock: it takes no time
 			}
 		}
 	}
@@ -85,7 +85,7 @@ func TestWait(t *testing.T) {
 					}
 				}()
 				synctest.Wait()
-				time.Sleep(time.Second)
+				time.Sleep(time.Second) // of the bubble's clock: it takes no time
 				close(stop)
 				if after != tt.after || read != tt.read {
 					t.Errorf("wait = %v after %v, want %v after %v", read, after, tt.read, tt.after)

@@ -156,7 +156,7 @@ func TestUnwritable(t *testing.T) {
 		b.Add(entry("/lost"))
 	}
 	for deadline := time.Now().Add(10 * time.Second); b.dropped.Load() < 5 && time.Now().Before(deadline); {
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) // between two looks
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)

@@ -42,7 +42,7 @@ func (s *soak) settle(before *soakPoint) soakPoint {
 			s.t.Logf("FTP_SOAK_SEED=%d; the last lines of the log:\n%s", s.seed, s.log.last())
 			s.t.Fatalf("the server does not come to rest: %s", restless)
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // between two looks
 	}
 }
 

@@ -79,13 +79,13 @@ func TestLockoutOfAUser(t *testing.T) {
 			}
 		}
 		for range 59 {
-			time.Sleep(10 * time.Second)
+			time.Sleep(10 * time.Second) // of the bubble's clock: it takes no time
 			fail(g, a, 1)
 		}
 		if g.Locked(policy, a) != User {
 			t.Error("the lockout is over too early")
 		}
-		time.Sleep(10 * time.Second)
+		time.Sleep(10 * time.Second) // of the bubble's clock: it takes no time
 		if g.Locked(policy, a) != None || g.Delay(policy, a) != 0 {
 			t.Errorf("the lockout goes on: %q, %v", g.Locked(policy, a), g.Delay(policy, a))
 		}
@@ -111,7 +111,7 @@ func TestLockoutOfAnAddress(t *testing.T) {
 		if elsewhere := attempt("bob", "10.0.0.2"); g.Locked(policy, elsewhere) != None {
 			t.Error("another address is locked out too")
 		}
-		time.Sleep(policy.LockoutFor)
+		time.Sleep(policy.LockoutFor) // of the bubble's clock: it takes no time
 		if g.Locked(policy, newcomer) != None {
 			t.Error("the lockout goes on")
 		}
@@ -137,7 +137,7 @@ func TestNobodyElseIsLockedOut(t *testing.T) {
 							t.Fatalf("after %d s, %s: %q, %v", second, who, l, d)
 						}
 					}
-					time.Sleep(3 * time.Second)
+					time.Sleep(3 * time.Second) // of the bubble's clock: it takes no time
 				}
 			})
 		})
@@ -240,7 +240,7 @@ func TestBounds(t *testing.T) {
 				t.Errorf("%d %s, want %d", got[0], name, got[1])
 			}
 		}
-		time.Sleep(2 * policy.LockoutFor)
+		time.Sleep(2 * policy.LockoutFor) // of the bubble's clock: it takes no time
 		for range maxPairs {
 			g.Failed(policy, attempt("alice", "10.0.0.1"))
 		}
