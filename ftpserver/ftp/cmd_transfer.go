@@ -1,6 +1,7 @@
 package ftp
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -154,14 +155,14 @@ func (s *session) receive(verb, arg string, mode vfs.CreateMode, offset int64) {
 func (s *session) receiveUpload(t *transfer, c dataConn, u *vfs.Upload) error {
 	t.into = u
 	if err := u.Prepare(t.ctx); err != nil {
-		s.breakOff(u, err)
+		s.breakOff(t, u, err)
 		return err
 	}
 	if err := s.receiveData(t, c, u); err != nil {
 		if u.Direct() {
 			s.log.Warn("Upload broke off and stays incomplete under its name", "user", s.user.Name, "path", u.Name())
 		}
-		s.breakOff(u, err)
+		s.breakOff(t, u, err)
 		return err
 	}
 	_, err := u.Commit()
@@ -179,10 +180,13 @@ func promptIf(prompt bool, w *asciiWriter) io.Writer {
 }
 
 // breakOff ends an upload that did not come to its end.
-func (s *session) breakOff(u *vfs.Upload, err error) {
+func (s *session) breakOff(t *transfer, u *vfs.Upload, err error) {
 	if err = vfs.Classify(err); errors.Is(err, vfs.ErrNoSpace) || errors.Is(err, vfs.ErrQuota) {
 		s.discard(u) // what is kept would only keep the disk, or the quota, full
 		return
+	}
+	if errors.Is(err, errUploaderGone) || errors.Is(err, errNoCloseNotify) || errors.Is(context.Cause(t.ctx), errClientGone) {
+		u.Shorten() // the client may have sent all
 	}
 	s.keepPartial(u)
 }

@@ -148,3 +148,24 @@ func TestAppendsAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestAllOfAFileThatIsNotPublished: of an upload that has come whole and whose control
+// connection is lost before its end, a client finds less than all by SIZE, and goes on
+// with the rest.
+func TestAllOfAFileThatIsNotPublished(t *testing.T) {
+	const whole = "the whole file"
+	b := newBench(t, nil)
+	lost := b.login()
+	_, err := io.WriteString(lost.begin("STOR doc"), whole)
+	must(t, err)
+	eventually(t, "all has come", func() bool { return b.temporary() == int64(len(whole)) })
+	must(t, lost.raw.Close())
+	eventually(t, "the session is over", func() bool { return len(b.server.all()) == 0 })
+	c := b.login()
+	c.do("TYPE I", "200")
+	c.do("SIZE doc", "213 13")
+	c.do("REST 13", "350")
+	if got := c.upload("STOR doc", whole[13:]); !strings.HasPrefix(got, "226") || b.content("doc") != whole {
+		t.Errorf("%s, and the file holds %q", got, b.content("doc"))
+	}
+}

@@ -146,6 +146,19 @@ func (u *Upload) worthKeeping(size int64) bool {
 	return u.source != fromTarget && size > 0
 }
 
+// Shorten takes the last byte off what has arrived. Of a file that may be there whole
+// and is not published, its client is not to find all: it would take the upload for done
+// by its SIZE, and the file would never appear. It is to be called before Interrupt; a
+// failure is told by what ends the upload, or changes nothing.
+func (u *Upload) Shorten() {
+	if u.direct || u.file == nil || u.ended.Load() {
+		return
+	}
+	if i, err := u.stat(); err == nil && i.Size > 0 {
+		_ = u.fs.store.sys.Truncate(u.file, i.Size-1)
+	}
+}
+
 // supersede drops what is kept of an upload before, after one from the beginning
 // of which nothing is kept: whoever goes on now has the file of the newer one.
 func (u *Upload) supersede() {
