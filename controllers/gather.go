@@ -3,12 +3,10 @@ package controllers
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,7 +16,6 @@ import (
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers/policy"
 	"github.com/ftp-operator/ftp-operator/controllers/render"
-	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
 // scope is what one pass over a server knows. Each step fills in its part; no
@@ -103,100 +100,6 @@ func (r *FTPServerReconciler) gatherService(ctx context.Context, s *scope) error
 	return client.IgnoreNotFound(err)
 }
 
-// gatherSlots reads the slots that are to run, and those that have run.
-func (r *FTPServerReconciler) gatherSlots(ctx context.Context, s *scope) error {
-	deployments, err := r.deploymentsIn(ctx, s, r.Client)
-	if err != nil {
-		return err
-	}
-	found := map[int]policy.Slot{}
-	at := func(number int) policy.Slot {
-		if slot, ok := found[number]; ok {
-			return slot
-		}
-		return policy.Slot{Number: number, Name: render.DeploymentName(s.server.Name, number), Deployment: deployments[number]}
-	}
-	for number := range deployments {
-		found[number] = at(number)
-	}
-	for _, p := range s.pods {
-		if number, ok := render.SlotOf(p); ok {
-			slot := at(number)
-			slot.Pods = append(slot.Pods, p)
-			found[number] = slot
-		}
-	}
-	for i := range render.Replicas(s.server) {
-		if slot := at(i); i == 0 || slot.Deployment != nil || s.mayBeShared() {
-			s.slots = append(s.slots, slot)
-			delete(found, i)
-		}
-	}
-	for _, number := range slices.Sorted(maps.Keys(found)) {
-		if slot := found[number]; !slot.Ended() {
-			s.surplus = append(s.surplus, slot)
-		}
-	}
-	return nil
-}
-
-// deploymentsIn reads the Deployments of the slots, by number. One that has lost
-// the labels that it is found by is found by its name, so that it is judged as
-// any other and gets them back.
-func (r *FTPServerReconciler) deploymentsIn(ctx context.Context, s *scope, from client.Reader) (map[int]*appsv1.Deployment, error) {
-	var list appsv1.DeploymentList
-	if err := from.List(ctx, &list, client.InNamespace(s.server.Namespace), client.MatchingLabels(render.Labels(s.server.Name))); err != nil {
-		return nil, err
-	}
-	found := map[int]*appsv1.Deployment{}
-	for i := range list.Items {
-		d := &list.Items[i]
-		if number, ok := render.SlotOf(d); ok && d.Name == render.DeploymentName(s.server.Name, number) && metav1.IsControlledBy(d, s.server) {
-			found[number] = d
-		}
-	}
-	for _, number := range s.expected() {
-		if found[number] != nil {
-			continue
-		}
-		d := &appsv1.Deployment{}
-		err := r.Live.Get(ctx, s.key(render.DeploymentName(s.server.Name, number)), d)
-		if client.IgnoreNotFound(err) != nil {
-			return nil, err
-		}
-		if err == nil && metav1.IsControlledBy(d, s.server) {
-			found[number] = d
-		}
-	}
-	return found, nil
-}
-
-// expected are the slots that are to have a Deployment, or have pods of one.
-func (s *scope) expected() []int {
-	var out []int
-	for i := range render.Replicas(s.server) {
-		if i == 0 || s.mayBeShared() {
-			out = append(out, i)
-		}
-	}
-	for _, p := range s.pods {
-		if number, ok := render.SlotOf(p); ok && !policy.PodEnded(p) && !slices.Contains(out, number) {
-			out = append(out, number)
-		}
-	}
-	return out
-}
-
-// portSlots is how many slots the Service has passive ports for. Those of a slot
-// stay until its last pod has ended.
-func (s *scope) portSlots() int {
-	n := render.Slots(s.server)
-	for _, slot := range s.surplus {
-		n = max(n, slot.Number+1)
-	}
-	return n
-}
-
 func (r *FTPServerReconciler) gatherUsers(ctx context.Context, s *scope, in client.InNamespace) error {
 	var users v1alpha1.FTPUserList
 	if err := r.Client.List(ctx, &users, in, client.MatchingFields{indexServer: s.server.Name}); err != nil {
@@ -260,54 +163,6 @@ func (s *scope) certificateNames(clusterDomain string) []string {
 		ips = s.service.Spec.ClusterIPs
 	}
 	return render.CertificateNames(s.server, clusterDomain, s.addresses.List, ips)
-}
-
-// entries are the users as the server is to know them: those that are accepted
-// and have a password.
-func (s *scope) entries() ([]config.User, error) {
-	var out []config.User
-	s.logins = map[types.UID]policy.Login{}
-	_, narrow := render.UnknownInPrevious(s.server, s.sourcesHidden)
-	for _, u := range s.users {
-		password := s.passwords[u.UID]
-		if !s.accepted[u.UID].OK() || !password.finding.OK() {
-			continue
-		}
-		entry := policy.UserEntry(u, password.hash)
-		login, err := loginOf(entry, narrow)
-		if err != nil {
-			return nil, err
-		}
-		s.logins[u.UID] = login
-		out = append(out, entry)
-	}
-	return out, nil
-}
-
-// loginOf is what pods tell of a user whom they have loaded. narrow names what
-// narrows all users of the server.
-func loginOf(entry config.User, narrow []string) (l policy.Login, err error) {
-	l = policy.Login{Name: entry.Name, File: render.UsersFile(entry.Name)}
-	what, refused := entry.UnknownInPrevious()
-	if len(narrow) > 0 && entry.Login != config.LoginSuspended {
-		what, refused = strings.Join(narrow, ", ")+" of the FTPServer, which narrow all logins", true
-	}
-	if l.Newer = what; refused {
-		l.Newer += ", and refuses the login"
-	}
-	if l.Digest, err = entry.Digest(); err != nil {
-		return l, err
-	}
-	for _, previous := range config.PreviousUsers([]config.User{entry}, len(narrow) > 0) {
-		l.Previous, err = previous.Digest()
-	}
-	return l, err
-}
-
-// wanted is what the pods are to load.
-func (s *scope) wanted() policy.Wanted {
-	newer, _ := render.UnknownInPrevious(s.server, s.sourcesHidden)
-	return policy.Wanted{Files: s.out.Files, Newer: newer}
 }
 
 // render builds the objects. A spec that the server would refuse is told, not
