@@ -50,23 +50,26 @@ func (l *lag) list(into client.ObjectList) bool {
 }
 
 func (l *lag) get(key client.ObjectKey, into *appsv1.Deployment) error {
-	for i := range l.deployments.Items {
-		if d := &l.deployments.Items[i]; client.ObjectKeyFromObject(d) == key {
-			d.DeepCopyInto(into)
-			return nil
-		}
-	}
-	return apierrors.NewNotFound(schema.GroupResource{Resource: "deployments"}, key.Name)
+	return take(l.deployments.Items, key, into, "deployments")
 }
 
 func (l *lag) service(key client.ObjectKey, into *corev1.Service) error {
-	for i := range l.services.Items {
-		if s := &l.services.Items[i]; client.ObjectKeyFromObject(s) == key {
-			s.DeepCopyInto(into)
+	return take(l.services.Items, key, into, "services")
+}
+
+// take copies the item of that name, as a client's Get does.
+func take[T any, P interface {
+	*T
+	client.Object
+	DeepCopyInto(*T)
+}](items []T, key client.ObjectKey, into P, resource string) error {
+	for i := range items {
+		if item := P(&items[i]); client.ObjectKeyFromObject(item) == key {
+			item.DeepCopyInto(into)
 			return nil
 		}
 	}
-	return apierrors.NewNotFound(schema.GroupResource{Resource: "services"}, key.Name)
+	return apierrors.NewNotFound(schema.GroupResource{Resource: resource}, key.Name)
 }
 
 // checkRoll sees each write just before it is made, and finds that none ends the

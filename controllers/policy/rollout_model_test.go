@@ -248,14 +248,8 @@ func (m *model) settle() error {
 		return err
 	}
 	for range 40 * len(m.state) {
-		m.cached = m.snapshot()
-		if err := m.operate(); err != nil {
+		if err := m.turn(); err != nil {
 			return err
-		}
-		for n := range m.slots {
-			m.control(n)
-			m.run(n)
-			m.control(n)
 		}
 		done := true
 		for _, s := range m.state[:m.slots] {
@@ -268,6 +262,20 @@ func (m *model) settle() error {
 	return fmt.Errorf("it does not come to an end: %+v", m.state[:m.slots])
 }
 
+// turn has everybody act once, the operator with a cache that is current.
+func (m *model) turn() error {
+	m.cached = m.snapshot()
+	if err := m.operate(); err != nil {
+		return err
+	}
+	for n := range m.slots {
+		m.control(n)
+		m.run(n)
+		m.control(n)
+	}
+	return nil
+}
+
 // settleBesideLost has everybody act for long while some nodes do not answer, and
 // then has those come back. The error is a slot that served, and serves no more.
 func (m *model) settleBesideLost() error {
@@ -276,14 +284,8 @@ func (m *model) settleBesideLost() error {
 	}
 	served := m.snapshot()
 	for range 4 * len(m.state) {
-		m.cached = m.snapshot()
-		if err := m.operate(); err != nil {
+		if err := m.turn(); err != nil {
 			return err
-		}
-		for n := range m.slots {
-			m.control(n)
-			m.run(n)
-			m.control(n)
 		}
 	}
 	for n, s := range m.state[:m.slots] {

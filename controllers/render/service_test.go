@@ -45,24 +45,30 @@ func ports(t *testing.T, in render.Input) (out []string) {
 	return out
 }
 
+type spec = v1alpha1.FTPServerSpec
+
+const (
+	clusterIP  = v1alpha1.ServiceClusterIP
+	balancer   = v1alpha1.ServiceLoadBalancer
+	byNodePort = v1alpha1.ServiceNodePort
+)
+
 func TestNodePorts(t *testing.T) {
-	const clusterIP, balancer, nodePort = v1alpha1.ServiceClusterIP, v1alpha1.ServiceLoadBalancer, v1alpha1.ServiceNodePort
-	type spec = v1alpha1.FTPServerSpec
 	for name, tc := range map[string]struct {
 		kind v1alpha1.ServiceType
 		edit func(*spec)
 		live *corev1.Service
 		want string
 	}{
-		"chosen ones are kept": {nodePort, func(*spec) {}, has(nodePort, "ftp=21/31000", "s0p0=30000/31001", "s0p1=30001/31002"),
+		"chosen ones are kept": {byNodePort, func(*spec) {}, has(byNodePort, "ftp=21/31000", "s0p0=30000/31001", "s0p1=30001/31002"),
 			"ftp=21/31000 s0p0=31001/31001 s0p1=31002/31002"},
-		"given ones come first": {nodePort, func(s *spec) { s.Passive.FirstNodePort = ptr.To[int32](30050) }, nil,
+		"given ones come first": {byNodePort, func(s *spec) { s.Passive.FirstNodePort = ptr.To[int32](30050) }, nil,
 			"s0p0=30050/30050 s0p1=30051/30051 ftp=21/0"},
-		"a given one was another's": {nodePort, func(s *spec) { s.Service.NodePort = ptr.To[int32](31002) },
-			has(nodePort, "ftp=21/31000", "s0p0=31001/31001", "s0p1=31002/31002"),
+		"a given one was another's": {byNodePort, func(s *spec) { s.Service.NodePort = ptr.To[int32](31002) },
+			has(byNodePort, "ftp=21/31000", "s0p0=31001/31001", "s0p1=31002/31002"),
 			"ftp=21/31002 s0p0=31001/31001 s0p1=30000/0"},
-		"given passive ones were the control port's": {nodePort, func(s *spec) { s.Passive.FirstNodePort = ptr.To[int32](30999) },
-			has(nodePort, "ftp=21/31000", "s0p0=31001/31001", "s0p1=31002/31002"),
+		"given passive ones were the control port's": {byNodePort, func(s *spec) { s.Passive.FirstNodePort = ptr.To[int32](30999) },
+			has(byNodePort, "ftp=21/31000", "s0p0=31001/31001", "s0p1=31002/31002"),
 			"s0p0=30999/30999 s0p1=31000/31000 ftp=21/0"},
 		"a load balancer's are kept": {balancer, func(*spec) {}, has(balancer, "ftp=21/31000", "s0p0=30000/31001", "s0p1=30001/31002"),
 			"ftp=21/31000 s0p0=30000/31001 s0p1=30001/31002"},
@@ -71,7 +77,7 @@ func TestNodePorts(t *testing.T) {
 			"ftp=21/31001 s0p1=30001/31002 s0p0=30000/0"},
 		"a load balancer without": {balancer, func(s *spec) { s.Service.AllocateLoadBalancerNodePorts = ptr.To(false) },
 			has(balancer, "ftp=21/31000", "s0p0=30000/31001", "s0p1=30001/31002"), "ftp=21/0 s0p0=30000/0 s0p1=30001/0"},
-		"inside": {clusterIP, func(*spec) {}, has(nodePort, "ftp=21/31000", "s0p0=31001/31001"), "ftp=21/0 s0p0=30000/0 s0p1=30001/0"},
+		"inside": {clusterIP, func(*spec) {}, has(byNodePort, "ftp=21/31000", "s0p0=31001/31001"), "ftp=21/0 s0p0=30000/0 s0p1=30001/0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := input(func(in *render.Input) {
@@ -88,8 +94,6 @@ func TestNodePorts(t *testing.T) {
 // Clients are told what the Service has, and the ports are pending until it has
 // what is asked for.
 func TestAnnouncedPorts(t *testing.T) {
-	const clusterIP, balancer, nodePort = v1alpha1.ServiceClusterIP, v1alpha1.ServiceLoadBalancer, v1alpha1.ServiceNodePort
-	type spec = v1alpha1.FTPServerSpec
 	for name, tc := range map[string]struct {
 		kind    v1alpha1.ServiceType
 		edit    func(*spec)
@@ -104,11 +108,11 @@ func TestAnnouncedPorts(t *testing.T) {
 		"widened":           {balancer, func(s *spec) { s.Passive.PortsPerReplica = 3 }, 1, has(balancer, "ftp=21/31000", "s0p0=30000/1", "s0p1=30001/2"), []int32{30000, 30001}, true},
 		"another slot":      {clusterIP, func(*spec) {}, 2, has(clusterIP, "ftp=21/0", "s0p0=30500/0", "s0p1=30501/0"), []int32{30500, 30501, 30002, 30003}, true},
 		"the control port":  {clusterIP, func(s *spec) { s.Service.Port = 2121 }, 1, has(clusterIP, "ftp=21/0", "s0p0=30000/0", "s0p1=30001/0"), []int32{30000, 30001}, true},
-		"another type":      {nodePort, func(*spec) {}, 1, has(clusterIP, "ftp=21/0", "s0p0=30000/0", "s0p1=30001/0"), []int32{30000, 30001}, true},
-		"chosen":            {nodePort, func(*spec) {}, 1, has(nodePort, "ftp=21/31000", "s0p0=30000/31001", "s0p1=30001/31002"), []int32{31001, 31002}, true},
-		"the same inside":   {nodePort, func(*spec) {}, 1, has(nodePort, "ftp=21/31000", "s0p0=31001/31001", "s0p1=31002/31002"), []int32{31001, 31002}, false},
-		"given and refused": {nodePort, func(s *spec) { s.Passive.FirstNodePort = ptr.To[int32](30050) }, 1, has(nodePort, "ftp=21/31000", "s0p0=31001/31001", "s0p1=31002/31002"), []int32{31001, 31002}, true},
-		"control refused":   {nodePort, func(s *spec) { s.Service.NodePort = ptr.To[int32](30021) }, 1, has(nodePort, "ftp=21/31000", "s0p0=31001/31001", "s0p1=31002/31002"), []int32{31001, 31002}, true},
+		"another type":      {byNodePort, func(*spec) {}, 1, has(clusterIP, "ftp=21/0", "s0p0=30000/0", "s0p1=30001/0"), []int32{30000, 30001}, true},
+		"chosen":            {byNodePort, func(*spec) {}, 1, has(byNodePort, "ftp=21/31000", "s0p0=30000/31001", "s0p1=30001/31002"), []int32{31001, 31002}, true},
+		"the same inside":   {byNodePort, func(*spec) {}, 1, has(byNodePort, "ftp=21/31000", "s0p0=31001/31001", "s0p1=31002/31002"), []int32{31001, 31002}, false},
+		"given and refused": {byNodePort, func(s *spec) { s.Passive.FirstNodePort = ptr.To[int32](30050) }, 1, has(byNodePort, "ftp=21/31000", "s0p0=31001/31001", "s0p1=31002/31002"), []int32{31001, 31002}, true},
+		"control refused":   {byNodePort, func(s *spec) { s.Service.NodePort = ptr.To[int32](30021) }, 1, has(byNodePort, "ftp=21/31000", "s0p0=31001/31001", "s0p1=31002/31002"), []int32{31001, 31002}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := input(func(in *render.Input) {

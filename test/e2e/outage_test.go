@@ -137,17 +137,20 @@ func TestFailover(t *testing.T) {
 	steady(t, entrance{"the load balancer", d}, c.Target, 20)
 	p := startProbing(t, d, c.Target)
 	serve := func() string { return notServing(t, server, 2) }
+	restarted := func(victim *corev1.Pod) func() string {
+		return func() string {
+			if problem := sameContainer(t, server, victim); problem != "" {
+				return problem
+			}
+			return serve()
+		}
+	}
 
 	t.Run("pod", func(t *testing.T) {
 		victim := pods(t, server)[0]
 		moment := time.Now()
 		signalServer(t, &victim, "KILL")
-		p.tell(t, "the server of a pod was killed", moment, func() string {
-			if problem := sameContainer(t, server, &victim); problem != "" {
-				return problem
-			}
-			return serve()
-		})
+		p.tell(t, "the server of a pod was killed", moment, restarted(&victim))
 	})
 	t.Run("hang", func(t *testing.T) {
 		if !full {
@@ -156,12 +159,7 @@ func TestFailover(t *testing.T) {
 		victim := pods(t, server)[0]
 		moment := time.Now()
 		signalServer(t, &victim, "STOP")
-		p.tell(t, "a server stopped to answer", moment, func() string {
-			if problem := sameContainer(t, server, &victim); problem != "" {
-				return problem
-			}
-			return serve()
-		})
+		p.tell(t, "a server stopped to answer", moment, restarted(&victim))
 	})
 	t.Run("node", func(t *testing.T) { nodeDies(t, p, server, nodes) })
 }
