@@ -54,8 +54,22 @@ func TestFromApplyToReadyAndQuiet(t *testing.T) {
 // quiet forces ten more passes and finds that no resourceVersion moves.
 func quiet(t *testing.T, namespace, server string) {
 	t.Helper()
+	settled := settle(t, namespace, server)
+	start := time.Now()
+	for range 10 {
+		reconcileAll(t, namespace, server)
+	}
+	serverReconciler.forget(client.ObjectKey{Namespace: namespace, Name: server})
+	reconcileAll(t, namespace, server) // as a new process, which remembers nothing
+	unmoved(t, namespace, settled, start)
+}
+
+// settle forces passes until what had to be done is done, and returns the
+// resourceVersions then.
+func settle(t *testing.T, namespace, server string) map[string]string {
+	t.Helper()
 	settled := versions(t, namespace)
-	eventually(t, func() error { // what still has to be done is done; events are written behind the passes
+	eventually(t, func() error { // events are written behind the passes
 		was := settled
 		reconcileAll(t, namespace, server)
 		settled = versions(t, namespace)
@@ -64,15 +78,22 @@ func quiet(t *testing.T, namespace, server string) {
 		}
 		return nil
 	})
-	start := time.Now()
-	for range 10 {
-		reconcileAll(t, namespace, server)
-	}
-	serverReconciler.forget(client.ObjectKey{Namespace: namespace, Name: server})
-	reconcileAll(t, namespace, server) // as a new process, which remembers nothing
-	for name, version := range versions(t, namespace) {
+	return settled
+}
+
+// unmoved fails the test where something was written, removed or made since
+// the namespace was settled, by what was done from start on.
+func unmoved(t *testing.T, namespace string, settled map[string]string, start time.Time) {
+	t.Helper()
+	now := versions(t, namespace)
+	for name, version := range now {
 		if settled[name] != version && !toldBefore(t, namespace, name, start) {
 			t.Errorf("%s was written again: %q, then %q", name, settled[name], version)
+		}
+	}
+	for name := range settled {
+		if _, there := now[name]; !there {
+			t.Errorf("%s is gone", name)
 		}
 	}
 }
