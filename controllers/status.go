@@ -64,7 +64,7 @@ func (s *scope) findings() []policy.Named {
 		{Type: v1alpha1.ConditionResolvedRefs, Finding: policy.References(references...)},
 		{Type: v1alpha1.ConditionCertificatesValid, Finding: s.validity},
 		{Type: v1alpha1.ConditionAddressAssigned, Finding: policy.AddressAssigned(s.server, len(s.slots), s.addresses, pendingPorts)},
-		{Type: v1alpha1.ConditionWorkloadAvailable, Finding: policy.WorkloadAvailable(s.slots, s.pods)},
+		{Type: v1alpha1.ConditionWorkloadAvailable, Finding: s.workloadAvailable(policy.WorkloadAvailable(s.slots, s.pods))},
 		{Type: v1alpha1.ConditionProgrammed, Finding: s.programmed()},
 	}
 }

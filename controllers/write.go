@@ -116,6 +116,9 @@ func (s *scope) follow(now client.Object) error {
 	if !ok {
 		return nil
 	}
+	if d.Name == s.front.Name {
+		s.front.Deployment = d
+	}
 	for i := range s.slots {
 		if s.slots[i].Name == d.Name {
 			s.slots[i].Deployment = d

@@ -17,13 +17,18 @@ func disruptionBudget(s *v1alpha1.FTPServer) *policyv1.PodDisruptionBudget {
 	if Replicas(s) < 2 {
 		return nil
 	}
+	return budget(s, DisruptionBudgetName(s.Name), ScaleSelector(s.Name))
+}
+
+// budget lets one of the pods be unavailable.
+func budget(s *v1alpha1.FTPServer, name string, pods *metav1.LabelSelector) *policyv1.PodDisruptionBudget {
 	return &policyv1.PodDisruptionBudget{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"},
-		ObjectMeta: child(s, DisruptionBudgetName(s.Name)),
+		ObjectMeta: child(s, name),
 		Spec: policyv1.PodDisruptionBudgetSpec{
 			MaxUnavailable:             ptr.To(intstr.FromInt32(1)),
 			UnhealthyPodEvictionPolicy: ptr.To(policyv1.AlwaysAllow),
-			Selector:                   ScaleSelector(s.Name),
+			Selector:                   pods,
 		},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
@@ -30,6 +31,9 @@ const secretMode = 0o440
 func podSpec(in Input, slot int) corev1.PodSpec {
 	p := in.Server.Spec.Pod
 	return corev1.PodSpec{
+		// A name in DNS by which the front finds the pod, wherever it runs.
+		Hostname:                      DeploymentName(in.Server.Name, slot),
+		Subdomain:                     SlotsServiceName(in.Server.Name),
 		ServiceAccountName:            ServiceAccountName(in.Server.Name),
 		AutomountServiceAccountToken:  ptr.To(false),
 		EnableServiceLinks:            ptr.To(false),
@@ -60,11 +64,7 @@ func podSpec(in Input, slot int) corev1.PodSpec {
 func spread(s *v1alpha1.FTPServer) []corev1.TopologySpreadConstraint {
 	given := s.Spec.Pod.TopologySpreadConstraints
 	if given == nil {
-		for _, key := range []string{corev1.LabelHostname, corev1.LabelTopologyZone} {
-			given = append(given, corev1.TopologySpreadConstraint{
-				MaxSkew: 1, TopologyKey: key, WhenUnsatisfiable: corev1.ScheduleAnyway,
-			})
-		}
+		return evenly(ScaleSelector(s.Name))
 	}
 	out := make([]corev1.TopologySpreadConstraint, len(given))
 	for i, c := range given {
@@ -74,6 +74,26 @@ func spread(s *v1alpha1.FTPServer) []corev1.TopologySpreadConstraint {
 		out[i] = c
 	}
 	return out
+}
+
+// evenly spreads the pods that are selected over nodes and zones, where it can be.
+func evenly(pods *metav1.LabelSelector) []corev1.TopologySpreadConstraint {
+	var out []corev1.TopologySpreadConstraint
+	for _, key := range []string{corev1.LabelHostname, corev1.LabelTopologyZone} {
+		out = append(out, corev1.TopologySpreadConstraint{
+			MaxSkew: 1, TopologyKey: key, WhenUnsatisfiable: corev1.ScheduleAnyway, LabelSelector: pods,
+		})
+	}
+	return out
+}
+
+// restricted is what the restricted Pod Security profile asks of a container.
+func restricted() *corev1.SecurityContext {
+	return &corev1.SecurityContext{
+		AllowPrivilegeEscalation: ptr.To(false),
+		ReadOnlyRootFilesystem:   ptr.To(true),
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+	}
 }
 
 func container(in Input, slot int) corev1.Container {
@@ -91,14 +111,10 @@ func container(in Input, slot int) corev1.Container {
 			Requests: p.Resources.Requests,
 			Limits:   p.Resources.Limits,
 		},
-		SecurityContext: &corev1.SecurityContext{
-			AllowPrivilegeEscalation: ptr.To(false),
-			ReadOnlyRootFilesystem:   ptr.To(true),
-			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-		},
-		StartupProbe:   probe("/healthz", 1, 300),
-		ReadinessProbe: probe("/readyz", 2, 3),
-		LivenessProbe:  probe("/healthz", 10, 6),
+		SecurityContext: restricted(),
+		StartupProbe:    probe("/healthz", 1, 300),
+		ReadinessProbe:  probe("/readyz", 2, 3),
+		LivenessProbe:   probe("/healthz", 10, 6),
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: volumeConfig, MountPath: configDir, ReadOnly: true},
 			{Name: volumeUsers, MountPath: usersDir, ReadOnly: true},

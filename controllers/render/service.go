@@ -2,6 +2,7 @@ package render
 
 import (
 	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -50,9 +51,15 @@ func servicePorts(in Input) []corev1.ServicePort {
 	s := in.Server
 	numbers := nodePorts(in)
 	out := []corev1.ServicePort{servicePort(ControlPortName, s.Spec.Service.Port, numbers)}
+	if in.FrontServes {
+		out[0].TargetPort = intstr.FromString(FrontPortName)
+	}
 	if implicit := s.Spec.TLS.Implicit; implicit != nil {
 		p := servicePort(ImplicitPortName, implicit.Port, numbers)
 		p.TargetPort = intstr.FromInt32(implicitListen)
+		if in.FrontServes {
+			p.TargetPort = intstr.FromString(FrontImplicitPortName)
+		}
 		out = append(out, p)
 	}
 	for _, p := range PassivePorts(s, in.Service, in.Slots) {
@@ -90,6 +97,13 @@ func nodePorts(in Input) map[string]int32 {
 		out[ImplicitPortName] = *i.NodePort
 	}
 	return out
+}
+
+// LeadsToFront tells that the control port of a live Service does.
+func LeadsToFront(live *corev1.Service) bool {
+	return live != nil && slices.ContainsFunc(live.Spec.Ports, func(p corev1.ServicePort) bool {
+		return p.TargetPort.StrVal == FrontPortName
+	})
 }
 
 func allocated(svc *corev1.Service) map[string]int32 {

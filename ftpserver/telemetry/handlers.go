@@ -20,6 +20,7 @@ func (a *Admin) publicHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("/readyz", a.ready)
+	mux.HandleFunc(config.SessionsPath, a.takesSessions)
 	mux.Handle("/metrics", promhttp.HandlerFor(a.options.Metrics.registry, promhttp.HandlerOpts{
 		MaxRequestsInFlight: 4,
 	}))
