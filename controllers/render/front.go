@@ -143,13 +143,16 @@ func frontContainer(in Input) corev1.Container {
 	if image == "" {
 		image = in.FrontImage
 	}
+	var before *corev1.Lifecycle
+	if s := int64(frontTakeLeft(in.Server).Seconds()); s > 0 {
+		before = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: s}}}
+	}
 	return corev1.Container{
 		Name:    FrontContainerName,
 		Image:   image,
 		Command: []string{"haproxy", "-db", "-f", frontConfigDir + "/" + frontConfigFile},
-		Env: []corev1.EnvVar{{Name: "POD_IPS", ValueFrom: &corev1.EnvVarSource{
-			FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "status.podIPs"},
-		}}},
+		// By these, HAProxy tells whether it has addresses of both families.
+		Env: []corev1.EnvVar{envOf("POD_IP", "status.podIP"), envOf("POD_IPS", "status.podIPs")},
 		Ports: []corev1.ContainerPort{
 			containerPort(FrontPortName, controlListen),
 			containerPort(FrontImplicitPortName, implicitListen),
@@ -160,11 +163,15 @@ func frontContainer(in Input) corev1.Container {
 		StartupProbe:    probe("/healthz", 1, 60),
 		ReadinessProbe:  probe("/readyz", 1, 3),
 		LivenessProbe:   probe("/healthz", 10, 6),
-		Lifecycle: &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{
-			Sleep: &corev1.SleepAction{Seconds: int64(frontTakeLeft(in.Server).Seconds())},
-		}},
-		VolumeMounts: []corev1.VolumeMount{{Name: volumeFront, MountPath: frontConfigDir, ReadOnly: true}},
+		Lifecycle:       before,
+		VolumeMounts:    []corev1.VolumeMount{{Name: volumeFront, MountPath: frontConfigDir, ReadOnly: true}},
 	}
+}
+
+func envOf(name, field string) corev1.EnvVar {
+	return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{
+		FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: field},
+	}}
 }
 
 // frontTakeLeft is for how long a pod that is to end goes on taking connections,

@@ -52,6 +52,8 @@ func input(change ...func(*render.Input)) render.Input {
 		Status:            pki.KeyPair{Cert: []byte("status cert"), Key: []byte("status key")},
 		StatusToken:       "token",
 		OperatorNamespace: "ftp-operator-system",
+		FrontImage:        "example.com/ftp-front:1",
+		ClusterDomain:     "cluster.local",
 		CABundle:          []byte("authority"),
 		Users: []config.User{
 			{Name: "zoe", UID: "2", PasswordHash: "$argon2id$zoe", Role: "ReadOnly", Login: "Enabled"},
@@ -150,6 +152,8 @@ func TestGolden(t *testing.T) {
 		"guarded":  guarded,
 		"given":    given,
 		"strict":   strict,
+		"front":    fronted,
+		"balanced": balanced,
 		"stopped": func(in *render.Input) {
 			in.Server.Spec.Replicas = ptr.To[int32](0)
 			in.Server.Spec.Storage.Volume.DeletionPolicy = v1alpha1.DeletionDelete
@@ -180,6 +184,9 @@ func document(t *testing.T, out render.Output) []byte {
 			o.Data = nil
 		case *appsv1.Deployment:
 			c := &o.Spec.Template.Spec.Containers[0]
+			if c.Name == render.FrontContainerName {
+				break
+			}
 			if n := len(c.Ports); n != 3+64 {
 				t.Errorf("the container has %d ports", n)
 			}

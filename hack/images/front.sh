@@ -10,9 +10,10 @@ shopt -s inherit_errexit
 
 version=2.6.12-1+deb12u4
 release=bookworm
-# Those that the program is linked with, and what these are linked with.
-libraries=(libc6 libcrypt1 liblua5.3-0 libopentracing-c-wrapper0 libopentracing1 libstdc++6 libgcc-s1 libpcre2-8-0 libssl3
-	libsystemd0 libcap2 libgcrypt20 libgpg-error0 liblzma5 liblz4-1 libzstd1 zlib1g)
+# Those that the program is linked with, and what these are linked with; gcc-12-base
+# has the licence of two.
+libraries=(gcc-12-base libc6 libcrypt1 liblua5.3-0 libopentracing-c-wrapper0 libopentracing1 libstdc++6 libgcc-s1 libpcre2-8-0 libssl3
+	libsystemd0 libcap2 libgcrypt20 libgpg-error0 liblzma5 liblz4-1 libzstd1)
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 arch=${1:?} out=${2:?}
@@ -28,7 +29,8 @@ fail() {
 apt_() {
 	apt-get -q -o APT::Architecture="$arch" -o APT::Architectures="$arch" -o Dir::Etc::SourceList=/dev/null \
 		-o Dir::Etc::SourceParts="$work/sources" -o Dir::State::Lists="$work/lists" -o Dir::State::Status="$work/status" \
-		-o Dir::Cache="$work/cache" -o APT::Sandbox::User=root -o Acquire::Languages=none "$@"
+		-o Dir::Cache="$work/cache" -o APT::Sandbox::User=root -o Acquire::Languages=none \
+		-o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@"
 }
 
 # fetch downloads the packages and unpacks them beside the system.
