@@ -31,7 +31,7 @@ summary() {
 
 prepare() {
 	stage "Preparing"
-	hack/tools/packages.sh clients strace openssl
+	hack/tools/packages.sh clients strace openssl haproxy
 	KUBEBUILDER_ASSETS=$(hack/cluster/cluster assets)
 	export KUBEBUILDER_ASSETS
 }

@@ -78,12 +78,13 @@ func serverConfig(in Input) *config.Config {
 // settings are what of the configuration follows from the spec alone.
 func settings(s *v1alpha1.FTPServer) config.Config {
 	return config.Config{
-		Listen:    listen(controlListen),
-		TLS:       tls(s.Spec.TLS),
-		Storage:   storage(s.Spec.Files),
-		UsersDir:  usersDir,
-		Anonymous: anonymous(s.Spec.Anonymous),
-		Limits:    limits(s),
+		Listen:        listen(controlListen),
+		TLS:           tls(s.Spec.TLS),
+		Storage:       storage(s.Spec.Files),
+		UsersDir:      usersDir,
+		Anonymous:     anonymous(s.Spec.Anonymous),
+		Limits:        limits(s),
+		ProxyProtocol: proxyProtocol(s.Spec.Service.ProxyProtocol),
 		Admin: config.Admin{
 			Listen: listen(adminListen),
 			Status: config.StatusEndpoint{
@@ -132,6 +133,17 @@ func passive(in Input) config.Passive {
 	p := config.Passive{Addresses: in.PassiveAddresses, AddressPending: in.AddressPending}
 	for _, port := range PassivePorts(in.Server, in.Service, in.Slots) {
 		p.Ports = append(p.Ports, config.PassivePort{Slot: port.Slot, Listen: passiveListen + port.Index, Announce: int(port.Number)})
+	}
+	return p
+}
+
+func proxyProtocol(spec *v1alpha1.ProxyProtocolSpec) config.ProxyProtocol {
+	var p config.ProxyProtocol
+	if spec == nil {
+		return p
+	}
+	for _, source := range spec.Trusted {
+		p.Trusted = append(p.Trusted, config.ProxySource{CIDR: source.CIDR, Mode: config.ProxyMode(source.Mode)})
 	}
 	return p
 }

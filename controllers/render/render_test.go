@@ -77,6 +77,9 @@ func tuned(in *render.Input) {
 		LoadBalancerSourceRanges:      []string{"203.0.113.0/24"},
 		AllocateLoadBalancerNodePorts: ptr.To(false),
 		ExternalTrafficPolicy:         v1alpha1.ExternalTrafficLocal,
+		ProxyProtocol: &v1alpha1.ProxyProtocolSpec{Trusted: []v1alpha1.ProxySource{
+			{CIDR: "10.0.0.0/16"}, {CIDR: "10.0.9.0/24", Mode: v1alpha1.ProxyProtocolOptional},
+		}},
 	}
 	s.Storage.Volume = &v1alpha1.VolumeSpec{ExistingClaimRef: &v1alpha1.LocalReference{Name: "theirs"}}
 	s.Limits = v1alpha1.LimitsSpec{SessionsPerReplica: 9, SessionsPerAddress: 3, IdleTimeout: &metav1.Duration{Duration: time.Minute},

@@ -22,8 +22,10 @@ type Config struct {
 	DirectoryMessage string `yaml:"directoryMessage,omitempty"`
 
 	Passive Passive `yaml:"passive"`
-	TLS     TLS     `yaml:"tls"`
-	Storage Storage `yaml:"storage"`
+	// ProxyProtocol is absent: the address of a client is that of its connection.
+	ProxyProtocol ProxyProtocol `yaml:"proxyProtocol,omitempty"`
+	TLS           TLS           `yaml:"tls"`
+	Storage       Storage       `yaml:"storage"`
 	// Hosts are the names that clients may give with HOST (RFC 7151): host names,
 	// also with *. in front, and addresses. Absent: those of the certificates, and
 	// the address that the client has connected to; without TLS, every one.

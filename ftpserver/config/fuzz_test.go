@@ -17,6 +17,7 @@ func FuzzDecode(f *testing.F) {
 		minimal + "tls: {implicit: {listen: ':990'}, certificates: [{certFile: a, keyFile: b}], clientCertificates: {mode: Required, caFile: c}, dataProtection: Optional, ocspStapling: Enabled}\nhosts: [a.example.com, '*.b.example.com', '::1']\nusers: [{name: a, passwordHash: $2, clientCertificates: [{commonName: a}, {sha256: '00'}], certificateLogin: WithoutPassword}]\n",
 		"listen: ':0'\npassive: {range: 1-2}\nstorage: {root: /, uploads: Direct, umask: 027, overwrite: Deny, hiddenFiles: Hide, names: {allowed: ['*.[a-f]\\*'], denied: [\"?\"]}}\n",
 		minimal + "anonymous: {quota: {bytes: 1}}\nusers: [{name: a, passwordHash: $2, quota: {bytes: 9223372036854775807, files: 1}, paths: [{path: /a, role: ReadOnly, uploads: Atomic, overwrite: Allow}]}]",
+		minimal + "proxyProtocol: {trusted: [{cidr: 10.0.0.0/8}, {cidr: '::ffff:192.0.2.0/120', mode: Optional}]}\n",
 		minimal + "modeZ: Allow\n", "a: &a [*a]", "---\n---\n", "listen: !!int x", "{", "\x00", "banner: |\n  a\n  b\n",
 	} {
 		f.Add([]byte(seed))
@@ -49,6 +50,9 @@ func normal(c *Config) Config {
 	n := *c
 	if len(n.Passive.Ports) == 0 {
 		n.Passive.Ports = nil
+	}
+	if len(n.ProxyProtocol.Trusted) == 0 {
+		n.ProxyProtocol.Trusted = nil
 	}
 	if len(n.Passive.Addresses) == 0 {
 		n.Passive.Addresses = nil

@@ -39,7 +39,9 @@ type Limits struct {
 	HandshakeTimeout time.Duration `yaml:"handshakeTimeout,omitempty"`
 	// Handshakes is how many TLS handshakes may be in progress at once; one more
 	// ends the oldest. Those on data connections that are a session's by their
-	// address are counted apart, up to the same number. Absent: 1000.
+	// address are counted apart, up to the same number; and so are connections of
+	// which a header of the PROXY protocol is awaited, to control ports and to
+	// passive ones. Absent: 1000.
 	Handshakes int `yaml:"handshakes,omitempty"`
 	// DrainTimeout is how long sessions may finish what they are at when the
 	// process is asked to end (SIGTERM). Absent: 25 seconds.

@@ -15,6 +15,7 @@ import (
 func (c *Config) SetDefaults() {
 	setDefault(&c.Banner, "FTP server ready")
 	c.Passive.setDefaults()
+	c.ProxyProtocol.setDefaults()
 	setDefault(&c.ModeZ, ModeZDeny)
 	c.TLS.setDefaults()
 	c.Storage.setDefaults()
@@ -43,6 +44,7 @@ func (c *Config) Validate() error {
 		oneLine("banner", c.Banner),
 		oneOf("modeZ", c.ModeZ, ModeZDeny, ModeZAllow),
 		c.Passive.validate(),
+		c.ProxyProtocol.validate(),
 		c.TLS.validate(c.Listen),
 		validateHosts(c.Hosts),
 		c.hiddenAddresses(),

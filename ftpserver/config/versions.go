@@ -69,6 +69,8 @@ func (c Config) UnknownInPrevious() (names, narrow []string) {
 		{"files.umask", files.Umask != "", false},
 		{"files.hidden", files.HiddenFiles == HiddenFilesHide, false},
 		{"files.names", !files.Names.free(), true},
+		// It would take a header for commands, or store it as the beginning of a file.
+		{"service.proxyProtocol", len(c.ProxyProtocol.Trusted) > 0, true},
 		{"tls.implicit", tls.Implicit.Listen != "", false},
 		{"tls.dataProtection", tls.DataProtection == DataProtectionOptional && tls.Mode == TLSRequired, false},
 		{"tls.dataProtection", tls.DataProtection == DataProtectionRequired && tls.Mode == TLSOptional, true},

@@ -91,6 +91,7 @@ func TestThePreviousVersionOfSettings(t *testing.T) {
 		"overwrite":     {func(c *Config) { c.Storage.Overwrite = OverwriteDeny }, "files.overwrite", true},
 		"allowed":       {func(c *Config) { c.Storage.Names.Allowed = []string{"*.pdf"} }, "files.names", true},
 		"denied":        {func(c *Config) { c.Storage.Names.Denied = []string{".*"} }, "files.names", true},
+		"PROXY":         {func(c *Config) { c.ProxyProtocol.Trusted = []ProxySource{{CIDR: "10.0.0.0/8"}} }, "service.proxyProtocol", true},
 		"TLS":           {func(c *Config) { c.TLS.Mode = TLSRequired; c.TLS.setDefaults() }, "", false},
 		"implicit":      {func(c *Config) { c.TLS.Implicit.Listen = ":990" }, "tls.implicit", false},
 		"either TLS":    {func(c *Config) { c.TLS.Mode = TLSOptional; c.TLS.setDefaults() }, "", false},

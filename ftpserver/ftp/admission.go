@@ -2,8 +2,10 @@ package ftp
 
 import (
 	"net"
+	"net/netip"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/proxy"
 	"github.com/ftp-operator/ftp-operator/ftpserver/tlsconf"
 )
 
@@ -15,11 +17,11 @@ const maxTurnedAway = 64
 // tooManySessions is told with 421.
 const tooManySessions = "Too many sessions: try again later"
 
-func (s *Server) accept(c *net.TCPConn, implicit bool) {
-	ss, no := s.admit(c, implicit)
+func (s *Server) accept(c *net.TCPConn, peer proxy.Peer, implicit bool) {
+	ss, no := s.admit(c, peer, implicit)
 	if ss == nil {
 		s.Metrics.SessionRefused(no.reason)
-		s.Log.Info("Connection refused", "client", c.RemoteAddr().String(), "reason", no.reason)
+		s.Log.Info("Connection refused", "client", clientText(c, peer), "reason", no.reason)
 		if !s.beginTurnAway() {
 			_ = c.Close()
 			return
@@ -47,37 +49,70 @@ func (s *Server) run(ss *session) {
 type refusal struct{ reason, text string }
 
 // admit registers a session, or says why the client can't have one now.
-func (s *Server) admit(c *net.TCPConn, implicit bool) (*session, refusal) {
+func (s *Server) admit(c *net.TCPConn, peer proxy.Peer, implicit bool) (*session, refusal) {
 	now := s.Live.Current().Config
-	limits, perAddress := now.Limits, perAddress(now)
-	client := origin(addrPort(c.RemoteAddr()).Addr())
+	limits, perAddress := now.Limits, perAddress(now, peer.Announced)
+	from := source{origin(peer.Client.Addr()), peer.Announced}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.draining:
 		return nil, refusal{"draining", drainedText}
-	case perAddress > 0 && s.addresses[client] >= perAddress:
+	case perAddress > 0 && s.sessionsOf(from, now) >= perAddress:
 		return nil, refusal{"too many sessions of the address", "Too many sessions from your address: try again later"}
 	case limits.Sessions > 0 && !s.hasRoom(limits.Sessions):
 		return nil, refusal{"too many sessions", tooManySessions}
 	}
 	s.sequence++
-	ss := newSession(s, c, s.sequence)
+	ss := newSession(s, c, peer, s.sequence)
 	ss.implicit = implicit
 	s.sessions[ss] = struct{}{}
-	s.addresses[client]++
+	s.addresses[from]++
 	s.newcomers.add(ss)
 	s.running.Add(1) // under mu: Drain waits for all that were admitted
 	return ss, refusal{}
 }
 
-// perAddress is how many sessions one address may have; 0 for any number. Where
-// addresses are hidden, all clients may have one and the same.
-func perAddress(c *config.Config) int {
-	if c.Passive.ClientAddresses == config.ClientAddressesHidden {
+// source is where sessions come from: an origin, as a proxy has announced it or as
+// connections have it themselves.
+type source struct {
+	origin    netip.Prefix
+	announced bool
+}
+
+func sourceOf(s *session) source { return source{origin(s.client), s.announced} }
+
+// sessionsOf counts the sessions of a client's address. Where what connections have
+// themselves tells nothing, it does not count. It is called with mu held.
+func (s *Server) sessionsOf(from source, c *config.Config) int {
+	n := s.addresses[from]
+	if !addressHidden(c, false) {
+		from.announced = !from.announced
+		n += s.addresses[from]
+	}
+	return n
+}
+
+// addressHidden tells whether the address of a client means nothing: all clients may have
+// one and the same. An announced one means what it says.
+func addressHidden(c *config.Config, announced bool) bool {
+	return !announced && c.Passive.ClientAddresses == config.ClientAddressesHidden
+}
+
+// perAddress is how many sessions one address may have; 0 for any number.
+func perAddress(c *config.Config, announced bool) int {
+	if addressHidden(c, announced) {
 		return 0
 	}
 	return c.Limits.SessionsPerAddress
+}
+
+// clientText is a client's address and port, for logs.
+func clientText(c *net.TCPConn, peer proxy.Peer) string {
+	if peer.Announced {
+		return peer.Client.String()
+	}
+	return c.RemoteAddr().String()
 }
 
 // refuse tells a client that it gets no session; over TLS where the client would
@@ -132,9 +167,9 @@ func (s *Server) remove(ss *session) {
 // uncount is called with mu held.
 func (s *Server) uncount(ss *session) {
 	delete(s.sessions, ss)
-	client := origin(ss.client)
-	if s.addresses[client]--; s.addresses[client] == 0 {
-		delete(s.addresses, client)
+	from := sourceOf(ss)
+	if s.addresses[from]--; s.addresses[from] == 0 {
+		delete(s.addresses, from)
 	}
 }
 

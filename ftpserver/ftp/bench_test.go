@@ -71,6 +71,8 @@ type parts struct {
 	system  system.Calls // what the storage asks; nil: the kernel
 	log     *slog.Logger // nil: the bench's
 	xferlog *xferlog.Log
+	// proxySilence is absent (0): the usual.
+	proxySilence time.Duration
 }
 
 func newBenchWith(t *testing.T, p parts, edit func(*config.Config)) *bench {
@@ -109,7 +111,7 @@ func (b *bench) start(c *config.Config) {
 	broker := passive.NewBroker("127.0.0.1", log, &watched{metrics, &b.rejected})
 	must(b.t, broker.SetPorts(source.Current().Config.Passive.PortsOf(0)))
 	b.server = NewServer(Options{
-		Live: source, Store: store, Broker: broker, Metrics: metrics, Log: cmp.Or(b.parts.log, log), Xferlog: b.parts.xferlog,
+		Live: source, Store: store, Broker: broker, Metrics: metrics, Log: cmp.Or(b.parts.log, log), Xferlog: b.parts.xferlog, ProxySilence: b.parts.proxySilence,
 		Verifier: auth.NewVerifier(auth.Options{}),
 		TLS:      tlsconf.ServerConfig(func() *tlsconf.Set { return source.Current().TLS }),
 	})

@@ -24,6 +24,8 @@ type client struct {
 	text    *textproto.Conn
 	protect bool        // data connections
 	tls     *tls.Config // nil: the bench's, which resumes nothing
+	// header is sent first on each data connection, as a balancer does.
+	header string
 }
 
 // connect reads the greeting too.
@@ -196,6 +198,8 @@ func (c *client) dialWith(d *net.Dialer, port int) *net.TCPConn {
 	must(c.t, err)
 	c.t.Cleanup(func() { _ = conn.Close() })
 	_ = conn.SetDeadline(time.Now().Add(patience))
+	_, err = io.WriteString(conn, c.header)
+	must(c.t, err)
 	return conn.(*net.TCPConn)
 }
 

@@ -51,10 +51,12 @@ const lowestActivePort = 1024
 const activeOff = "Active mode is switched off: use PASV or EPSV"
 
 // setActive accepts an active connection to the client's own address only: any
-// other would let it use this server against third parties (RFC 2577 §3).
+// other would let it use this server against third parties (RFC 2577 §3). An address
+// that a proxy has announced is not good enough for that, and the connection would
+// come from another address than the client expects.
 func (s *session) setActive(verb string, to netip.AddrPort) {
 	switch {
-	case !s.config().Active:
+	case !s.config().Active || s.announced:
 		s.reply(502, activeOff)
 	case to.Addr() != s.client:
 		s.log.Warn("Active connection to another address refused", "address", to.String())

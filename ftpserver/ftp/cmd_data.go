@@ -44,6 +44,9 @@ func (s *session) pasv(string) {
 		return
 	}
 	addr, err := s.passiveAddress()
+	if err == nil && !addr.Is4() { // a proxy that is reached over IPv4 may itself come over IPv6
+		err = errNoIPv4
+	}
 	if err != nil {
 		s.log.Info("PASV can't be answered", "error", err)
 		s.reply(425, "PASV can't be answered: "+err.Error())
@@ -112,6 +115,8 @@ func (s *session) wrongFamily() {
 
 func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
+var errNoIPv4 = errors.New("this server knows no address of IPv4 that you could reach it at, use EPSV")
+
 var errAddressPending = errors.New("the address of this server is not known yet, use EPSV or try again")
 
 // passiveAddress is what PASV answers this client.
@@ -129,17 +134,10 @@ func (s *session) passiveAddress() (netip.Addr, error) {
 }
 
 // clientIn tells whether an address is in one of the networks; no networks are
-// all. An IPv4 network may be written as one of IPv6 (RFC 4291 §2.5.5.2).
+// all.
 func clientIn(client netip.Addr, cidrs []string) bool {
 	for _, c := range cidrs {
-		p, err := netip.ParsePrefix(c)
-		if err != nil {
-			continue // validated before
-		}
-		if p.Addr().Is4In6() && p.Bits() >= 96 {
-			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
-		}
-		if p.Contains(client) {
+		if p, err := config.Network(c); err == nil && p.Contains(client) { // validated before
 			return true
 		}
 	}

@@ -34,6 +34,7 @@ var (
 	errLineTooLong = errors.New("command line too long")
 	errLineChars   = errors.New("command line holds CR or NUL")
 	errLineTLS     = errors.New("command line begins as a record of TLS does")
+	errLineProxy   = errors.New("command line is one of a header of the PROXY protocol")
 )
 
 // handshakeRecord is how a client that begins TLS at once begins (RFC 8446 §5.1).
@@ -99,6 +100,9 @@ func (c *control) takeLine(length int) (string, error) {
 	}
 	if strings.HasPrefix(text, handshakeRecord) {
 		return "", errLineTLS
+	}
+	if text == proxyLine {
+		return "", errLineProxy
 	}
 	if strings.ContainsAny(text, "\r\x00") {
 		return "", errLineChars

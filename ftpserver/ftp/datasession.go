@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
@@ -21,18 +20,17 @@ const (
 	sessionNone    = "none" // a full handshake
 )
 
-// addressesHidden tells whether addresses of clients mean nothing.
-func (s *session) addressesHidden() bool {
-	return s.config().Passive.ClientAddresses == config.ClientAddressesHidden
-}
+// addressesHidden tells whether the client's address means nothing.
+func (s *session) addressesHidden() bool { return addressHidden(s.config(), s.announced) }
 
 // dataRequest is what this session asks the broker for, or why it can't have a
 // data connection.
 func (s *session) dataRequest() (passive.Request, *problem) {
 	c, hidden := s.config(), s.addressesHidden()
-	r := passive.Request{Client: s.client, User: s.identity().key(), Session: s.id}
+	from := passive.Origin{Client: s.client, Announced: s.announced}
+	r := passive.Request{Origin: from, User: s.identity().key(), Session: s.id}
 	if hidden {
-		r.Client = netip.Addr{}
+		r.Origin = passive.Origin{}
 		if s.guest { // as identities they are many; of the ports they have one user's share
 			r.User = identity{name: guestName}.key()
 		}

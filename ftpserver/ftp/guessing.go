@@ -22,7 +22,7 @@ func (s *session) loginOrigin(now *live.Snapshot) netip.Prefix { return origin(s
 // clientAddress is the client's own address; the zero Addr, which is in no
 // network, where addresses mean nothing.
 func (s *session) clientAddress(now *live.Snapshot) netip.Addr {
-	if now.Config.Passive.ClientAddresses == config.ClientAddressesHidden {
+	if addressHidden(now.Config, s.announced) {
 		return netip.Addr{}
 	}
 	return s.client

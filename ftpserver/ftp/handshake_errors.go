@@ -60,6 +60,7 @@ func classify(err error) failure {
 	var invalid x509.CertificateInvalidError
 	var authority x509.UnknownAuthorityError
 	var name *tlsconf.NameError
+	var record tls.RecordHeaderError
 	switch {
 	case errors.Is(err, errEvicted):
 		return failure{"evicted", "Many connections begin TLS at once and do not end it: see ftpserver_tls_handshakes_in_progress; raise limits.handshakes if they are your clients"}
@@ -69,6 +70,8 @@ func classify(err error) failure {
 		return failure{"host", "The client asked for different hosts by HOST and by SNI: it must name the same"}
 	case errors.As(err, &unverified), errors.As(err, &invalid), errors.As(err, &authority):
 		return failure{"client certificate", "The client's certificate can't be verified: it must be valid, for clients, and signed by an authority in tls.clientCertificates.caFile"}
+	case errors.As(err, &record) && isProxyHeader(record.RecordHeader):
+		return failure{"not TLS", adviseProxy}
 	case errors.Is(err, net.ErrClosed):
 		return failure{"given up", "The session or the transfer that the connection was for ended before the handshake did"}
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -83,4 +86,10 @@ func classify(err error) failure {
 		return failure{"client left", "The client closed the connection in the handshake: it may not trust the certificate, or have only looked whether the port is open"}
 	}
 	return failure{"other", "The client's and the server's TLS do not fit: see the error"}
+}
+
+// isProxyHeader tells whether what came in place of a record is the beginning of a
+// header of the PROXY protocol, version 1 or 2.
+func isProxyHeader(record [5]byte) bool {
+	return record == [5]byte([]byte("PROXY")) || record == [5]byte([]byte("\r\n\r\n\x00"))
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
+	"github.com/ftp-operator/ftp-operator/ftpserver/proxy"
 )
 
 func implicit(c *config.Config) { c.TLS.Implicit.Listen = "127.0.0.1:0" }
@@ -139,7 +140,7 @@ func TestEndBeforeAHandshake(t *testing.T) {
 	defer func() { _ = silent.Close() }()
 	conn, err := l.Accept()
 	must(t, err)
-	ss := newSession(b.server, conn.(*net.TCPConn), 1)
+	ss := newSession(b.server, conn.(*net.TCPConn), proxy.Peer{}, 1)
 	ss.implicit = true
 	ss.end(endNow)
 	served := make(chan struct{})

@@ -3,7 +3,6 @@ package ftp
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -274,14 +273,5 @@ func TestMaxSessionsAtOnce(t *testing.T) {
 	}
 	if in != 3 {
 		t.Errorf("%d of 3 logged in: %q", in, replies)
-	}
-}
-
-// An address of IPv4 is one, also where a socket of both families writes it as
-// one of IPv6.
-func TestMappedAddresses(t *testing.T) {
-	got := addrPort(&net.TCPAddr{IP: net.ParseIP("::ffff:10.0.0.1").To16(), Port: 21})
-	if got != netip.MustParseAddrPort("10.0.0.1:21") {
-		t.Errorf("%v", got)
 	}
 }

@@ -19,6 +19,12 @@ var methods = map[string]bool{
 // requestLine is the end of the first line of a request, whatever its method.
 var requestLine = regexp.MustCompile(` HTTP/\d(\.\d)?$`)
 
+// adviseProxy is for a header of the PROXY protocol that is taken for something else.
+const adviseProxy = "What the load balancer sends is a header of the PROXY protocol, from an address that is not trusted: name its network in proxyProtocol.trusted, or switch the protocol off at the load balancer"
+
+// proxyLine is what makes a line of version 2's signature, after two empty ones.
+const proxyLine = "\x00"
+
 // unknown answers a line that is no command. A web page can have a browser send
 // a request here, with commands in its body: so the first line of one ends the
 // session, before anything of what follows is read. After a login, it may be the
@@ -27,6 +33,10 @@ func (s *session) unknown(line string) {
 	verb, _, _ := strings.Cut(line, " ")
 	if !s.loggedIn() && (methods[strings.ToUpper(verb)] || requestLine.MatchString(line)) {
 		s.turnDown("HTTP", "Nothing of what an HTTP client sends is obeyed: where it is not yours, somebody may try to reach the server through a browser")
+		return
+	}
+	if !s.loggedIn() && verb == "PROXY" {
+		s.turnDown("PROXY", adviseProxy)
 		return
 	}
 	s.noCommand(500, "Unknown command")

@@ -3,6 +3,7 @@ package ftp
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"runtime"
 	"testing"
@@ -219,7 +220,7 @@ func TestExpiryOfWhoWasThereBefore(t *testing.T) {
 // heldUp sends the right password, and returns when its check waits for done.
 func (b *bench) heldUp(c *client) (done func()) {
 	b.t.Helper()
-	client := turn{from: origin(addrPort(c.raw.LocalAddr()).Addr())}
+	client := turn{from: origin(c.raw.LocalAddr().(*net.TCPAddr).AddrPort().Addr())}
 	done, err := b.server.turns.wait(b.t.Context(), client)
 	must(b.t, err)
 	c.send("PASS " + password)

@@ -12,7 +12,6 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/live"
 	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
+	"github.com/ftp-operator/ftp-operator/ftpserver/proxy"
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
 	"github.com/ftp-operator/ftp-operator/ftpserver/xferlog"
@@ -42,6 +42,8 @@ type Options struct {
 	Log     *slog.Logger
 	// Xferlog gets a line for each file. It may be nil.
 	Xferlog *xferlog.Log
+	// ProxySilence is absent (0): proxy.Silence.
+	ProxySilence time.Duration
 }
 
 // Verifier checks passwords: an auth.Verifier, whose methods say what each is
@@ -66,11 +68,13 @@ type Server struct {
 	tickets       *tickets
 	known         *knownSessions
 	guesses       *lockout.Guard
-	changed       signal // fires when the configuration has changed
+	// Who control and data connections are from.
+	controlFrom, dataFrom *proxy.Receiver
+	changed               signal // fires when the configuration has changed
 
 	mu        sync.Mutex
 	sessions  map[*session]struct{}
-	addresses map[netip.Prefix]int // sessions of each origin
+	addresses map[source]int // sessions of each
 	newcomers newcomers
 	// turnedAway are connections beyond the limits that are being told so.
 	turnedAway int
@@ -89,16 +93,34 @@ func NewServer(o Options) *Server {
 		known:     newKnownSessions(time.Now),
 		works:     newWorkGate(),
 		sessions:  map[*session]struct{}{},
-		addresses: map[netip.Prefix]int{},
+		addresses: map[source]int{},
 		listening: map[int]int{},
 		guesses:   lockout.New(),
 	}
+	s.controlFrom, s.dataFrom = s.receiver("control"), s.receiver("data")
 	o.Broker.SetProver(s.proveData)
+	o.Broker.SetReceiver(s.receiveData)
 	largestBuffer() // it takes a descriptor to find out
 	s.configureStore(o.Live.Current())
 	s.tellOfHidden(o.Live.Current().Config)
 	o.Live.Subscribe(s.applySnapshot)
 	return s
+}
+
+// receiver takes the addresses of clients from headers of the PROXY protocol, as the
+// newest configuration wants it.
+func (s *Server) receiver(port string) *proxy.Receiver {
+	return proxy.NewReceiver(proxy.Options{
+		Port: port, Config: func() *config.Config { return s.Live.Current().Config },
+		Log: s.Log, Observer: s.Metrics, Silence: s.ProxySilence,
+	})
+}
+
+// receiveData tells the broker where a data connection comes from.
+func (s *Server) receiveData(c net.Conn, take func(passive.Origin)) {
+	s.dataFrom.Receive(c.(*net.TCPConn), func(p proxy.Peer) {
+		take(passive.Origin{Client: p.Client.Addr(), Announced: p.Announced})
+	})
 }
 
 func (s *Server) configureStore(now *live.Snapshot) {
@@ -110,7 +132,7 @@ func (s *Server) configureStore(now *live.Snapshot) {
 // tellOfHidden warns of what is configured and does not count, as the addresses
 // of clients are hidden.
 func (s *Server) tellOfHidden(c *config.Config) {
-	if c.Limits.SessionsPerAddress > perAddress(c) {
+	if len(c.ProxyProtocol.Trusted) == 0 && c.Limits.SessionsPerAddress > perAddress(c, false) {
 		s.Log.Warn("limits.sessionsPerAddress does not count, as passive.clientAddresses is Hidden: limit sessions, and maxSessions of users")
 	}
 }
@@ -126,7 +148,10 @@ func (s *Server) ServeImplicit(l net.Listener) error { return s.serve(l, true) }
 
 func (s *Server) serve(l net.Listener, implicit bool) error {
 	defer s.listen(l)()
-	accept.All(l, s.Log.With("listener", l.Addr().String()), func(c net.Conn) { s.accept(c.(*net.TCPConn), implicit) })
+	accept.All(l, s.Log.With("listener", l.Addr().String()), func(c net.Conn) {
+		tcp := c.(*net.TCPConn)
+		s.controlFrom.Receive(tcp, func(p proxy.Peer) { s.accept(tcp, p, implicit) })
+	})
 	return nil
 }
 
@@ -177,6 +202,8 @@ func (s *Server) Drain(ctx context.Context) {
 		}
 		<-done
 	}
+	s.controlFrom.Close()
+	s.dataFrom.Close()
 }
 
 // Draining tells whether Drain was called.
@@ -204,13 +231,4 @@ func (s *Server) applySnapshot(before, now *live.Snapshot) {
 			ss.rearm() // it waits by the timeouts of before
 		}
 	}
-}
-
-func addrPort(a net.Addr) netip.AddrPort {
-	t, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.AddrPort{}
-	}
-	ap := t.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 }

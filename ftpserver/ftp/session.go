@@ -17,6 +17,7 @@ import (
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/live"
+	"github.com/ftp-operator/ftp-operator/ftpserver/proxy"
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
 	"github.com/ftp-operator/ftp-operator/ftpserver/vfs"
 )
@@ -29,13 +30,15 @@ const maxLoginFailures = 3
 // change them wait for it. What others read is written under mu, and what
 // stands below mu is only touched under it.
 type session struct {
-	server *Server
-	ctrl   *control
-	log    *slog.Logger
-	id     uint64 // of this process's control connections, from 1
-	opened time.Time
-	client netip.Addr
-	local  netip.Addr
+	server     *Server
+	ctrl       *control
+	log        *slog.Logger
+	id         uint64 // of this process's control connections, from 1
+	opened     time.Time
+	client     netip.Addr // as a proxy has announced it; else the connection's own
+	local      netip.Addr // that the client has connected to, in the same way
+	announced  bool       // a proxy has told client and local
+	clientPort uint16
 
 	user     config.User
 	guest    bool                        // logged in as nobody in particular (RFC 1635)
@@ -113,19 +116,20 @@ const (
 	endNow           // at once
 )
 
-func newSession(s *Server, c *net.TCPConn, n uint64) *session {
+func newSession(s *Server, c *net.TCPConn, peer proxy.Peer, n uint64) *session {
 	now := time.Now()
 	ss := &session{
-		server: s,
-		ctrl:   newControl(c),
-		id:     n,
-		opened: now,
-		client: addrPort(c.RemoteAddr()).Addr(),
-		local:  addrPort(c.LocalAddr()).Addr(),
-		cwd:    "/",
-		facts:  defaultFacts,
-		hash:   &hashAlgorithms[0],
-		state:  telemetry.StateConnected,
+		server:    s,
+		ctrl:      newControl(c),
+		id:        n,
+		opened:    now,
+		client:    peer.Client.Addr(),
+		local:     peer.Server.Addr(),
+		announced: peer.Announced, clientPort: peer.Client.Port(),
+		cwd:   "/",
+		facts: defaultFacts,
+		hash:  &hashAlgorithms[0],
+		state: telemetry.StateConnected,
 
 		loginSince:   now,
 		lastActivity: now,
@@ -198,9 +202,11 @@ func (s *session) next() (asleep bool) {
 		s.dispatch(line)
 	case errors.Is(err, errLineTLS):
 		s.turnDown("TLS", "The client begins TLS at once: let it use explicit FTPS (AUTH TLS), or the port for implicit TLS")
+	case errors.Is(err, errLineProxy) && !s.loggedIn():
+		s.turnDown("PROXY", adviseProxy)
 	case errors.Is(err, errLineTooLong):
 		s.noCommand(500, fmt.Sprintf("Command line longer than %d bytes", maxLine))
-	case errors.Is(err, errLineChars):
+	case errors.Is(err, errLineChars), errors.Is(err, errLineProxy):
 		s.noCommand(501, "CR and NUL are not allowed in a command")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.onDeadline()

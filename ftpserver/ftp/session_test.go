@@ -219,7 +219,7 @@ func TestAddressesOfIPv6(t *testing.T) {
 		c.Limits.SessionsPerAddress = 2
 	})
 	b.server.mu.Lock()
-	b.server.addresses[netip.MustParsePrefix("::/64")] = 1 // somebody at ::2
+	b.server.addresses[source{origin: netip.MustParsePrefix("::/64")}] = 1 // somebody at ::2
 	b.server.mu.Unlock()
 	b.connect()
 	conn, err := net.Dial("tcp", b.address)

@@ -3,6 +3,9 @@ package ftp
 import (
 	"context"
 	"log/slog"
+	"net/netip"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/proxy"
 )
 
 // sessionLog is a session as a handler of what it logs. It says which session it
@@ -13,7 +16,11 @@ type sessionLog session
 func (s *sessionLog) to() slog.Handler { return s.server.Log.Handler() }
 
 func (s *sessionLog) which() []slog.Attr {
-	return []slog.Attr{slog.Uint64("session", s.id), slog.String("client", s.ctrl.raw.RemoteAddr().String())}
+	which := []slog.Attr{slog.Uint64("session", s.id), slog.String("client", (*session)(s).clientText())}
+	if s.announced {
+		which = append(which, slog.String("proxy", s.ctrl.raw.RemoteAddr().String()))
+	}
+	return which
 }
 
 // Enabled is part of slog.Handler.
@@ -38,4 +45,9 @@ func (s *sessionLog) WithAttrs(more []slog.Attr) slog.Handler {
 // WithGroup is part of slog.Handler.
 func (s *sessionLog) WithGroup(name string) slog.Handler {
 	return s.to().WithAttrs(s.which()).WithGroup(name)
+}
+
+// clientText is the client's address and port, for logs.
+func (s *session) clientText() string {
+	return clientText(s.ctrl.raw, proxy.Peer{Client: netip.AddrPortFrom(s.client, s.clientPort), Announced: s.announced})
 }

@@ -75,7 +75,7 @@ func (s *session) status() config.SessionStatus {
 	defer s.mu.Unlock()
 	out := config.SessionStatus{
 		Number: s.id, State: string(s.state), User: s.user.Name,
-		Client: s.ctrl.raw.RemoteAddr().String(),
+		Client: s.clientText(),
 		Since:  s.opened.UTC(), LastActivity: s.lastActivity.UTC(),
 	}
 	if s.tlsVersion != 0 {

@@ -169,7 +169,7 @@ func watchLimits(t *testing.T, s *Server, stop <-chan struct{}, sessions, perAdd
 		}
 		for address, n := range s.addresses {
 			if n > perAddress {
-				t.Errorf("%d sessions of %s", n, address)
+				t.Errorf("%d sessions of %v", n, address)
 			}
 		}
 		s.mu.Unlock()

@@ -8,24 +8,28 @@ import (
 	"time"
 )
 
-// arrive decides what becomes of a connection that p has accepted.
-func (b *Broker) arrive(p *port, c net.Conn) {
+// arrive decides what becomes of a connection that p has accepted, when there had
+// been that many expectations: it is of none that was made later.
+func (b *Broker) arrive(p *port, c net.Conn, from Origin, number uint64) {
 	b.mu.Lock()
-	at := place{p, addrOf(c)}
+	at := place{p, from}
 	if b.places[at].count((*entry).claims) == 0 {
-		at.client = netip.Addr{}
+		at = at.whole()
 	}
 	h := b.places[at]
 	reason := "stranger"
-	switch en := h.find((*entry).lives); {
+	awaited := func(e *entry) bool { return e.lives() && e.expectation.number <= number }
+	switch en := h.find(awaited); {
 	case b.closed:
 	case en != nil && en.kind == byArrival:
 		b.match(en, c)
 		b.mu.Unlock()
 		return
 	case en != nil:
-		b.admit(at, c)
+		b.admit(at, from, c)
 		return
+	case h.find((*entry).lives) != nil: // who waits there has asked since
+		reason = "late"
 	case h.count((*entry).claims) > 0:
 		reason = "late"
 		if h.count((*entry).claims) == 1 { // of several, nobody knows whose it is
@@ -33,7 +37,7 @@ func (b *Broker) arrive(p *port, c net.Conn) {
 		}
 	}
 	b.mu.Unlock()
-	b.reject(c, reason)
+	b.reject(c, from, reason)
 }
 
 // swallow ends a tombstone, as the connection that it waited for has come. Where
@@ -90,7 +94,7 @@ func (b *Broker) secure(e *Expectation, c net.Conn) {
 	b.mu.Unlock()
 	_ = c.Close()
 	if reason != "" {
-		b.reject(c, reason)
+		b.reject(c, e.request.Origin, reason)
 	}
 }
 
@@ -116,6 +120,7 @@ func (b *Broker) putBack(e *Expectation) bool {
 // arrival is a connection that is about to show whose it is.
 type arrival struct {
 	at   place
+	from Origin
 	conn net.Conn
 }
 
@@ -133,8 +138,8 @@ func (a arrivals) count(at place) (n int) {
 
 // admit has a connection show whose it is, beside others. It is called with mu
 // held, and releases it.
-func (b *Broker) admit(at place, c net.Conn) {
-	a, p := &arrival{at: at, conn: c}, at.port
+func (b *Broker) admit(at place, from Origin, c net.Conn) {
+	a, p := &arrival{at: at, from: from, conn: c}, at.side()
 	var oldest *arrival
 	if len(p.unproven) == MaxUnproven {
 		oldest = p.unproven[0]
@@ -144,7 +149,7 @@ func (b *Broker) admit(at place, c net.Conn) {
 	prove := b.prove
 	b.mu.Unlock()
 	if oldest != nil {
-		b.reject(oldest.conn, "crowded out")
+		b.reject(oldest.conn, oldest.from, "crowded out")
 	}
 	go func() {
 		proof, err := prove(c)
@@ -155,7 +160,7 @@ func (b *Broker) admit(at place, c net.Conn) {
 // judge gives a connection that has shown whose it is to whoever awaits it.
 func (b *Broker) judge(a *arrival, proof Proof, err error) {
 	b.mu.Lock()
-	p := a.at.port
+	p := a.at.side()
 	i := slices.Index(p.unproven, a)
 	if i < 0 { // dropped, and closed, meanwhile
 		b.mu.Unlock()
@@ -170,7 +175,7 @@ func (b *Broker) judge(a *arrival, proof Proof, err error) {
 		}
 	}
 	b.mu.Unlock()
-	b.reject(a.conn, reason)
+	b.reject(a.conn, a.from, reason)
 }
 
 // claim returns why nobody gets the connection; "" if somebody does. What names a
@@ -225,22 +230,26 @@ func (h *hold) refuse(proof Proof) string {
 // dropUnwanted closes the connections at a place where nobody is awaited any
 // more.
 func (b *Broker) dropUnwanted(at place) {
-	p := at.port
+	p := at.side()
 	if len(p.unproven) == 0 || b.places[at].count((*entry).lives) > 0 {
 		return
 	}
 	p.unproven = slices.DeleteFunc(p.unproven, func(a *arrival) bool {
 		if a.at == at {
-			b.reject(a.conn, "stranger")
+			b.reject(a.conn, a.from, "stranger")
 		}
 		return a.at == at
 	})
 }
 
-func (b *Broker) reject(c net.Conn, reason string) {
+func (b *Broker) reject(c net.Conn, from Origin, reason string) {
 	_ = c.Close()
 	b.observer.PassiveRejected(reason)
-	b.log.Debug("Data connection rejected", "reason", reason, "client", c.RemoteAddr().String(), "port", c.LocalAddr().String())
+	client := c.RemoteAddr().String()
+	if from.Announced {
+		client = from.Client.String()
+	}
+	b.log.Debug("Data connection rejected", "reason", reason, "client", client, "port", c.LocalAddr().String())
 }
 
 func addrOf(c net.Conn) netip.Addr {

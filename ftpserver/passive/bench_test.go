@@ -98,7 +98,17 @@ func freePorts(t testing.TB, n int) []config.PassivePort {
 }
 
 func request(address, user string) Request {
-	return Request{Client: netip.MustParseAddr(address), User: user}
+	return Request{Origin: Origin{Client: netip.MustParseAddr(address)}, User: user}
+}
+
+// arrive lets a connection arrive at once.
+func (b *bench) arrive(p *port, c *fakeConn) { b.Broker.arrive(p, c, c.from, b.made()) }
+
+// made counts the expectations so far.
+func (b *bench) made() uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.used
 }
 
 // expect gets a port at once.

@@ -3,7 +3,9 @@
 //
 // Every port is one listener that stays open. A client that asks for a passive
 // port (PASV, EPSV) makes an Expectation, which takes a place: the port, as seen
-// from the client's address, or the whole port where addresses tell nothing.
+// from the client's address, or the whole port where addresses tell nothing. What a
+// proxy announces is apart from what it does not: an announced connection is of no
+// place but one that was asked for by way of a proxy, and the reverse.
 // A connection is matched in one of two ways:
 //
 //   - by arrival: the next one at the place is it, as nobody else can be awaited
@@ -38,8 +40,8 @@ const (
 	// expectation there ended without its connection. A SYN that was lost is
 	// sent again for about this long, so the connection may still come.
 	TombstoneTime = 75 * time.Second
-	// MaxUnproven is how many connections of a port may be about to show whose
-	// they are. One more drops the oldest.
+	// MaxUnproven is how many connections of a port, announced or not, may be about
+	// to show whose they are. One more drops the oldest.
 	MaxUnproven = 32
 )
 
@@ -73,9 +75,8 @@ type Observer interface {
 
 // Request asks for a passive port.
 type Request struct {
-	// Client is the address that the data connection will come from. The zero
-	// Addr: addresses tell nothing, so a port serves one request at a time.
-	Client netip.Addr
+	// Origin is where the data connection will come from.
+	Origin
 	// User is the login. One user gets at most half of the ports of an address.
 	User string
 	// Session is the control connection that asks.
@@ -92,6 +93,19 @@ type Request struct {
 	// any other ends it. nil: a connection is ready as it is.
 	Secure func(net.Conn) (net.Conn, error)
 }
+
+// Origin is where a connection comes from.
+type Origin struct {
+	// Client is the client's address. The zero Addr: addresses tell nothing, so a
+	// port serves one request at a time.
+	Client netip.Addr
+	// Announced tells that a proxy has said so, who is believed.
+	Announced bool
+}
+
+// Receiver finds out where a connection comes from and calls take with that, at
+// once or from another goroutine; or closes it.
+type Receiver func(c net.Conn, take func(Origin))
 
 // Proof is what a connection has shown of whose it is.
 type Proof struct {
@@ -116,19 +130,20 @@ type Broker struct {
 
 	mu       sync.Mutex
 	prove    Prover
+	receive  Receiver
 	ports    []*port                   // in configured order; those that may be given out
 	retired  map[*port]struct{}        // listening only until nobody can come there any more
 	places   map[place]*hold           // those with an entry
 	users    map[holder]int            // places of a user at an address
-	queue    map[netip.Addr]*list.List // of *waiter, in order of arrival
+	queue    map[Origin]*list.List     // of *waiter, in order of arrival
 	securing map[*Expectation]struct{} // matched by arrival, in Secure
-	used     uint64                    // counts expectations, for least recently used
+	used     uint64                    // counts expectations
 	closed   bool
 }
 
 type holder struct {
-	client netip.Addr
-	user   string
+	Origin
+	user string
 }
 
 type waiter struct {
@@ -146,10 +161,11 @@ func newBroker(host string, log *slog.Logger, o Observer, c clock) *Broker {
 	return &Broker{
 		host: host, log: log, observer: o, clock: c,
 		prove:    func(net.Conn) (Proof, error) { return Proof{}, ErrUnproven },
+		receive:  func(c net.Conn, take func(Origin)) { take(Origin{Client: addrOf(c)}) },
 		retired:  map[*port]struct{}{},
 		places:   map[place]*hold{},
 		users:    map[holder]int{},
-		queue:    map[netip.Addr]*list.List{},
+		queue:    map[Origin]*list.List{},
 		securing: map[*Expectation]struct{}{},
 	}
 }
@@ -161,7 +177,14 @@ func (b *Broker) SetProver(p Prover) {
 	b.prove = p
 }
 
-// Expect reserves a port for a connection from r.Client. It waits up to
+// SetReceiver says where connections come from. Without it, from their own addresses.
+func (b *Broker) SetReceiver(r Receiver) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.receive = r
+}
+
+// Expect reserves a port for a connection from r.Origin. It waits up to
 // QueueTime, in the order of the requests from that address, and returns
 // ErrBusy, ErrNoPorts, net.ErrClosed or the context's error.
 //
@@ -191,13 +214,13 @@ func (b *Broker) enqueue(r Request) (*waiter, error) {
 		return nil, ErrNoPorts
 	}
 	w := &waiter{request: r, granted: make(chan *Expectation, 1)}
-	q := b.queue[r.Client]
+	q := b.queue[r.Origin]
 	if q == nil {
 		q = list.New()
-		b.queue[r.Client] = q
+		b.queue[r.Origin] = q
 	}
 	q.PushBack(w)
-	b.grant(r.Client)
+	b.grant(r.Origin)
 	return w, nil
 }
 
@@ -228,39 +251,39 @@ func (b *Broker) await(ctx context.Context, w *waiter) (*Expectation, error) {
 func (b *Broker) leave(w *waiter) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	client := w.request.Client
-	q := b.queue[client]
+	from := w.request.Origin
+	q := b.queue[from]
 	if q == nil {
 		return false
 	}
 	for el := q.Front(); el != nil; el = el.Next() {
 		if el.Value == w {
-			b.dequeue(client, el)
+			b.dequeue(from, el)
 			return true
 		}
 	}
 	return false
 }
 
-func (b *Broker) dequeue(client netip.Addr, el *list.Element) {
-	q := b.queue[client]
+func (b *Broker) dequeue(from Origin, el *list.Element) {
+	q := b.queue[from]
 	q.Remove(el)
 	if q.Len() == 0 {
-		delete(b.queue, client)
+		delete(b.queue, from)
 	}
 }
 
-// grant gives free places of an address to those who wait there, in order. A
+// grant gives free places of an origin to those who wait there, in order. A
 // user who has its share already is passed over for now.
-func (b *Broker) grant(client netip.Addr) {
-	q := b.queue[client]
+func (b *Broker) grant(from Origin) {
+	q := b.queue[from]
 	if q == nil {
 		return
 	}
 	for el := q.Front(); el != nil; {
 		next, w := el.Next(), el.Value.(*waiter)
 		if p := b.portFor(w.request); p != nil {
-			b.dequeue(client, el)
+			b.dequeue(from, el)
 			w.granted <- b.expect(p, w.request)
 		}
 		el = next
@@ -270,7 +293,7 @@ func (b *Broker) grant(client netip.Addr) {
 // portFor returns a port for a request: one that it has for itself, else one to
 // share; nil if there is none now.
 func (b *Broker) portFor(r Request) *port {
-	if b.users[holder{r.Client, r.User}] < b.share() {
+	if b.users[holder{r.Origin, r.User}] < b.share() {
 		if p := b.leastUsed(func(p *port) bool { return b.vacant(p, r) }); p != nil {
 			return p
 		}
@@ -302,7 +325,7 @@ func (b *Broker) leastUsed(fits func(*port) bool) *port {
 func (b *Broker) expect(p *port, r Request) *Expectation {
 	b.used++
 	p.lastUsed = b.used
-	e := &Expectation{broker: b, port: p, request: r, arrived: make(chan struct{}), until: b.clock.Now().Add(Lease)}
+	e := &Expectation{broker: b, port: p, request: r, number: b.used, arrived: make(chan struct{}), until: b.clock.Now().Add(Lease)}
 	b.place(e)
 	return e
 }

@@ -11,6 +11,7 @@ type Expectation struct {
 	broker  *Broker
 	port    *port
 	request Request
+	number  uint64 // in the order of all expectations
 
 	// What follows is guarded by Broker.mu.
 	entry *entry // its place; nil once it is matched or has ended

@@ -11,7 +11,7 @@ import (
 type fakeConn struct {
 	net.Conn
 	owner *member
-	from  netip.Addr
+	from  Origin
 	stray bool  // not to the port that its owner was told, or not by the owner's count
 	port  *port // that its owner was told
 
@@ -23,8 +23,8 @@ type fakeConn struct {
 	speakOnce, closeOnce sync.Once
 }
 
-func newFakeConn(owner *member, from netip.Addr) *fakeConn {
-	return &fakeConn{owner: owner, from: from, spoken: make(chan struct{}), ended: make(chan struct{})}
+func newFakeConn(owner *member, client netip.Addr) *fakeConn {
+	return &fakeConn{owner: owner, from: Origin{Client: client}, spoken: make(chan struct{}), ended: make(chan struct{})}
 }
 
 func (c *fakeConn) speak() { c.speakOnce.Do(func() { close(c.spoken) }) }
@@ -51,7 +51,7 @@ func (c *fakeConn) SetDeadline(time.Time) error { return nil }
 func (c *fakeConn) LocalAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1} }
 
 func (c *fakeConn) RemoteAddr() net.Addr {
-	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.from, 40000))
+	return net.TCPAddrFromAddrPort(netip.AddrPortFrom(c.from.Client, 40000))
 }
 
 // proveFake is a Prover: it waits until the connection speaks.

@@ -6,11 +6,20 @@ import (
 	"time"
 )
 
-// place is what an expectation takes: a port, as seen from one address. Under
-// the zero Addr it is the whole port.
+// place is what an expectation takes: a port, as seen from one origin. Under
+// the zero Addr it is the whole port, but for announced connections.
 type place struct {
-	port   *port
-	client netip.Addr
+	port *port
+	Origin
+}
+
+// side is what the origin sees of the port.
+func (at place) side() *side { return at.port.side(at.Origin) }
+
+// whole is the place of those of the same side whose addresses tell nothing.
+func (at place) whole() place {
+	at.Client = netip.Addr{}
+	return at
 }
 
 // hold is who has a place: one, or several users who share it.
@@ -75,19 +84,21 @@ func (b *Broker) vacant(p *port, r Request) bool {
 	if !r.Proven {
 		counts = func(*entry) bool { return true }
 	}
+	at := place{p, r.Origin}
 	if r.Client.IsValid() {
-		return b.places[place{p, r.Client}].count(counts) == 0 && b.places[place{port: p}].count(counts) == 0
+		return b.places[at].count(counts) == 0 && b.places[at.whole()].count(counts) == 0
 	}
-	return p.claims == 0 && (r.Proven || p.entries == 0)
+	return at.side().claims == 0 && (r.Proven || at.side().entries == 0)
 }
 
 // shareable tells whether a request may join those who have a place: connections
 // of all who are awaited there prove themselves, and none is of the same user,
 // as clients may show a ticket of the wrong one of their sessions.
 func (b *Broker) shareable(p *port, r Request) bool {
-	h := b.places[place{p, r.Client}]
+	at := place{p, r.Origin}
+	h := b.places[at]
 	claims := h.count((*entry).claims)
-	if r.Client.IsValid() && b.places[place{port: p}].count((*entry).claims) > 0 || !r.Client.IsValid() && p.claims > claims {
+	if r.Client.IsValid() && b.places[at.whole()].count((*entry).claims) > 0 || !r.Client.IsValid() && at.side().claims > claims {
 		return false
 	}
 	return claims > 0 && h.find(func(e *entry) bool {
@@ -98,7 +109,7 @@ func (b *Broker) shareable(p *port, r Request) bool {
 // place lets an expectation wait at its place, until its lease is over. Whoever
 // shares a place is matched by proof.
 func (b *Broker) place(e *Expectation) {
-	en := &entry{at: place{e.port, e.request.Client}, request: e.request, expectation: e}
+	en := &entry{at: place{e.port, e.request.Origin}, request: e.request, expectation: e}
 	if e.request.Proven {
 		en.kind = byProof
 	}
@@ -124,10 +135,10 @@ func (b *Broker) addUntil(en *entry, d time.Duration) {
 		b.places[en.at] = h
 	}
 	h.entries = append(h.entries, en)
-	en.at.port.entries++
+	en.at.side().entries++
 	if en.claims() {
-		en.at.port.claims++
-		b.users[holder{en.at.client, en.request.User}]++
+		en.at.side().claims++
+		b.users[holder{en.at.Origin, en.request.User}]++
 	}
 }
 
@@ -139,13 +150,13 @@ func (b *Broker) remove(en *entry) {
 	if len(h.entries) == 0 {
 		delete(b.places, en.at)
 	}
-	en.at.port.entries--
+	en.at.side().entries--
 	if en.expectation != nil {
 		en.expectation.entry = nil
 	}
 	if en.claims() {
-		en.at.port.claims--
-		key := holder{en.at.client, en.request.User}
+		en.at.side().claims--
+		key := holder{en.at.Origin, en.request.User}
 		if b.users[key]--; b.users[key] == 0 {
 			delete(b.users, key)
 		}
@@ -156,20 +167,20 @@ func (b *Broker) remove(en *entry) {
 func (b *Broker) vacated(at place) {
 	b.dropUnwanted(at)
 	b.closeIfIdle(at.port)
-	b.grant(at.client)
-	if at.client.IsValid() {
-		b.grant(netip.Addr{})
+	b.grant(at.Origin)
+	if at.Client.IsValid() {
+		b.grant(at.whole().Origin)
 		return
 	}
-	for client := range b.queue {
-		b.grant(client)
+	for from := range b.queue {
+		b.grant(from)
 	}
 }
 
 // bury leaves what an expectation that has ended leaves behind: the connection
 // that may still come must reach nobody else.
 func (b *Broker) bury(en *entry) {
-	came := en.at.port.unproven.count(en.at) > 0 || en.expectation.why != nil
+	came := en.at.side().unproven.count(en.at) > 0 || en.expectation.why != nil
 	spends := en.kind == byProof && came && b.places[en.at].count((*entry).claims) == 1
 	b.remove(en)
 	if b.closed {

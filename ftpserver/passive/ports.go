@@ -21,10 +21,25 @@ type port struct {
 
 	// What follows is guarded by Broker.mu.
 	lastUsed uint64
+	shut     bool // closed: it was given up
+	// direct and announced are what of it connections of each kind see.
+	direct, announced side
+}
+
+// side is a port, as seen by announced connections or by all others. It is guarded
+// by Broker.mu.
+type side struct {
 	entries  int // of all its places
 	claims   int // those that keep others away
 	unproven arrivals
-	shut     bool // closed: it was given up
+}
+
+// side is what connections of an origin see of the port.
+func (p *port) side(from Origin) *side {
+	if from.Announced {
+		return &p.announced
+	}
+	return &p.direct
 }
 
 // SetPorts makes ports the passive ports: new ones are opened, a changed number
@@ -66,8 +81,8 @@ func (b *Broker) SetPorts(ports []config.PassivePort) error {
 		b.retired[p] = struct{}{}
 		b.closeIfIdle(p)
 	}
-	for client := range b.queue {
-		b.grant(client)
+	for from := range b.queue {
+		b.grant(from)
 	}
 	return errors.Join(errs...)
 }
@@ -91,7 +106,7 @@ func (b *Broker) closeIfIdle(p *port) {
 	if _, ok := b.retired[p]; !ok {
 		return
 	}
-	if p.entries > 0 {
+	if p.direct.entries+p.announced.entries > 0 {
 		return
 	}
 	delete(b.retired, p)
@@ -100,7 +115,15 @@ func (b *Broker) closeIfIdle(p *port) {
 }
 
 func (b *Broker) accept(p *port) {
-	accept.All(p.listener, b.log.With("port", p.listen), func(c net.Conn) { b.arrive(p, c) })
+	accept.All(p.listener, b.log.With("port", p.listen), func(c net.Conn) { b.accepted(p, c) })
+}
+
+// accepted finds out where a connection comes from, which may take a while.
+func (b *Broker) accepted(p *port, c net.Conn) {
+	b.mu.Lock()
+	receive, number := b.receive, b.used
+	b.mu.Unlock()
+	receive(c, func(from Origin) { b.arrive(p, c, from, number) })
 }
 
 // Ports returns how many ports can be given out.

@@ -250,11 +250,11 @@ func TestSpentIsNotForAll(t *testing.T) {
 		e := b.ask(r)
 		b.come(e, 1, "alice")
 		e.Cancel()
-		b.full(Request{Client: address, User: "bob"})
+		b.full(Request{Origin: Origin{Client: address}, User: "bob"})
 		b.full(Request{User: "bob"})
 		b.ask(r).Cancel()
 		b.clock.advance(TombstoneTime)
-		e = b.ask(Request{Client: address, User: "bob"})
+		e = b.ask(Request{Origin: Origin{Client: address}, User: "bob"})
 		b.got(e, b.come(e, 0, ""))
 	}
 }

@@ -13,6 +13,17 @@ type kindOfWorld struct {
 	hidden, private bool
 	// mixed: they may show a ticket of another session of their user.
 	mixed bool
+	// announcing: half of the sessions, and of the strangers, come by way of a
+	// proxy that tells their addresses, and may take its time for it; all others do not.
+	announcing bool
+}
+
+// steps are those of a schedule: more, where there are more sessions.
+func (k kindOfWorld) steps() int {
+	if k.announcing {
+		return 600
+	}
+	return 250
 }
 
 var kindsOfWorlds = []kindOfWorld{
@@ -21,13 +32,18 @@ var kindsOfWorlds = []kindOfWorld{
 	{name: "TLS with shared caches", private: true, mixed: true},
 	{name: "hidden", private: true, hidden: true},
 	{name: "hidden with shared caches", private: true, hidden: true, mixed: true},
+	{name: "in clear and announced", announcing: true},
+	{name: "TLS and announced", private: true, announcing: true},
+	{name: "hidden and announced", private: true, hidden: true, announcing: true},
+	{name: "hidden and announced with shared caches", private: true, hidden: true, announcing: true, mixed: true},
 }
 
 // TestContentTellsItsOwner runs random schedules of sessions behind shared or
 // hidden addresses, whose connections come in time, late, twice or never, show
 // whose they are or don't, among strangers that connect anywhere at any time,
 // while ports come and go. Whatever happens, nobody gets the connection of
-// somebody else, nobody waits longer than QueueTime for a port and Lease for a
+// somebody else, an announced connection reaches only who comes that way, and the
+// reverse, nobody waits longer than QueueTime for a port and Lease for a
 // connection, and nothing is left over.
 func TestContentTellsItsOwner(t *testing.T) {
 	schedules := uint64(150)
@@ -38,7 +54,7 @@ func TestContentTellsItsOwner(t *testing.T) {
 		for seed := range schedules {
 			t.Run(fmt.Sprint(kind.name, seed), func(t *testing.T) {
 				w := newWorld(t, seed, kind)
-				for range 250 {
+				for range kind.steps() {
 					w.step()
 				}
 				w.finish()
@@ -54,7 +70,7 @@ func TestSchedulesReachEverything(t *testing.T) {
 		got := map[string]int{}
 		for seed := range uint64(20) {
 			w := newWorld(t, 1000+seed, kind)
-			for range 250 {
+			for range kind.steps() {
 				w.step()
 			}
 			w.finish()

@@ -21,12 +21,14 @@ type member struct {
 	// strayed are ports that its user has also gone to without being told: more
 	// connections of the user came there than were awaited, and may be taken for
 	// one another's.
-	strayed  map[*port]bool
-	shared   bool // others have its address too
-	asking   *pending
-	askedAt  time.Time
-	e        *Expectation
-	outbound []*outbound
+	strayed map[*port]bool
+	shared  bool // others have its address too
+	// announced: it comes by way of a proxy that says so.
+	announced bool
+	asking    *pending
+	askedAt   time.Time
+	e         *Expectation
+	outbound  []*outbound
 }
 
 // outbound is a connection on its way from a client.
@@ -37,6 +39,18 @@ type outbound struct {
 	endAt   time.Time // when the expectation was first seen to have ended
 }
 
+// unheard is a connection that was accepted, and has not said yet where it comes
+// from.
+type unheard struct {
+	port   *port
+	conn   *fakeConn
+	number uint64
+	at     time.Time
+}
+
+// headerTime is how long it may take to say so.
+const headerTime = 5 * time.Second
+
 // world is a broker with sessions, strangers and a scheduler.
 type world struct {
 	t       *testing.T
@@ -44,6 +58,7 @@ type world struct {
 	b       *bench
 	members []*member
 	conns   []*fakeConn
+	unheard []unheard
 	taken   int
 	sharing int // times that a place was seen shared
 
@@ -55,8 +70,12 @@ const sharedAddress, hostAddress = "127.0.0.2", "127.0.0.%d"
 func newWorld(t *testing.T, seed uint64, kind kindOfWorld) *world {
 	w := &world{t: t, r: rand.New(rand.NewPCG(seed, 1)), b: newBench(t, 4), kindOfWorld: kind}
 	w.b.SetProver(proveFake)
-	for i := range 6 {
-		user := fmt.Sprintf("user-%d", i/2) // two sessions each
+	each := 2 // sessions of a user
+	if kind.announcing {
+		each = 4 // two come each way
+	}
+	for i := range 3 * each {
+		user := fmt.Sprintf("user-%d", i/each)
 		w.members = append(w.members, &member{request: request(sharedAddress, user), shared: true})
 	}
 	for i := range 2 {
@@ -64,6 +83,8 @@ func newWorld(t *testing.T, seed uint64, kind kindOfWorld) *world {
 	}
 	for i, m := range w.members {
 		m.request.Session, m.strayed = uint64(i+1), map[*port]bool{}
+		m.announced = kind.announcing && i%2 == 0
+		m.request.Announced = m.announced
 	}
 	return w
 }
@@ -71,11 +92,11 @@ func newWorld(t *testing.T, seed uint64, kind kindOfWorld) *world {
 // requestOf is what the member's session asks for now.
 func (w *world) requestOf(m *member) Request {
 	r := m.request
-	if w.hidden {
+	if w.hides(m) {
 		r.Client = netip.Addr{}
 	}
 	if w.private {
-		r.Proven, r.Shares = w.hidden, m.resumes
+		r.Proven, r.Shares = w.hides(m), m.resumes
 		r.Secure = func(c net.Conn) (net.Conn, error) {
 			proof, err := proveFake(c)
 			if err == nil && proof.User != "" && proof.User != r.User {
@@ -87,6 +108,9 @@ func (w *world) requestOf(m *member) Request {
 	return r
 }
 
+// hides tells whether a member's address tells nothing.
+func (w *world) hides(m *member) bool { return w.hidden && !m.announced }
+
 func (w *world) step() {
 	m := w.members[w.r.IntN(len(w.members))]
 	switch n := w.r.IntN(100); {
@@ -94,6 +118,8 @@ func (w *world) step() {
 		w.ask(m)
 	case n < 40:
 		w.deliver(m)
+	case n < 45 && w.announcing:
+		w.hear()
 	case n < 50:
 		w.speak()
 	case n < 70:
@@ -152,7 +178,34 @@ func (w *world) arrive(number int, c *fakeConn) {
 		_ = c.Close()
 		return
 	}
-	w.b.arrive(at, c)
+	u := unheard{port: at, conn: c, number: w.b.made(), at: w.b.clock.Now()}
+	if w.announcing && w.r.IntN(2) == 0 {
+		w.unheard = append(w.unheard, u)
+		return
+	}
+	w.b.Broker.arrive(u.port, u.conn, u.conn.from, u.number)
+}
+
+// hear has one of the connections say where it comes from.
+func (w *world) hear() {
+	if len(w.unheard) == 0 {
+		return
+	}
+	i := w.r.IntN(len(w.unheard))
+	u := w.unheard[i]
+	w.unheard = slices.Delete(w.unheard, i, i+1)
+	w.b.Broker.arrive(u.port, u.conn, u.conn.from, u.number)
+}
+
+// closeUnheard ends those that have taken too long.
+func (w *world) closeUnheard() {
+	w.unheard = slices.DeleteFunc(w.unheard, func(u unheard) bool {
+		if w.b.clock.Now().Before(u.at.Add(headerTime)) {
+			return false
+		}
+		_ = u.conn.Close()
+		return true
+	})
 }
 
 // portOf is the port that listens there; nil if none does.
@@ -195,8 +248,10 @@ func (w *world) take(m *member) {
 	_ = c.Close()
 	owner := conn.owner
 	switch {
+	case conn.from.Announced != m.announced:
+		w.t.Fatalf("a connection of %+v went to %+v, announced: %t", owner, m, conn.from.Announced)
 	case owner == m:
-	case owner == nil && !m.shared && !w.hidden: // nobody else has the address
+	case owner == nil && !m.shared && !w.hides(m): // nobody else has the address
 	case owner != nil && (w.mixed || conn.stray || owner.strayed[conn.port]) && owner.request.User == m.request.User:
 	default:
 		w.t.Fatalf("the connection of %+v went to %+v", owner, m)
@@ -219,7 +274,7 @@ func (w *world) speak() {
 			}
 		}
 		for _, p := range w.b.Broker.ports {
-			for _, a := range p.unproven {
+			for _, a := range slices.Concat(p.direct.unproven, p.announced.unproven) {
 				if a.conn.(*fakeConn).hasSpoken() {
 					return false
 				}
@@ -249,7 +304,7 @@ func (w *world) ticket(c *fakeConn, m *member) {
 func (w *world) stray() {
 	address := fmt.Sprintf(hostAddress, 10+w.r.IntN(4)) // of a lonely member, or nobody's
 	p := w.b.ports[w.r.IntN(len(w.b.ports))]
-	c := w.conn(nil, netip.MustParseAddr(address))
+	c := w.conn(nil, Origin{netip.MustParseAddr(address), w.announcing && w.r.IntN(2) == 0})
 	if w.private && w.r.IntN(2) == 0 { // a member on the wrong port, or twice on the right one
 		c.owner, c.stray = w.members[w.r.IntN(len(w.members))], true
 		c.session, c.user = c.owner.request.Session, c.owner.request.User
@@ -262,8 +317,9 @@ func (w *world) stray() {
 	w.arrive(p.Listen, c)
 }
 
-func (w *world) conn(owner *member, from netip.Addr) *fakeConn {
-	c := newFakeConn(owner, from)
+func (w *world) conn(owner *member, from Origin) *fakeConn {
+	c := newFakeConn(owner, from.Client)
+	c.from = from
 	w.ticket(c, owner)
 	w.conns = append(w.conns, c)
 	return c
@@ -277,6 +333,7 @@ func (w *world) pass(d time.Duration) {
 		w.b.clock.advance(step)
 		d -= step
 		w.settle()
+		w.closeUnheard()
 		for _, m := range w.members {
 			m.outbound = slices.DeleteFunc(m.outbound, func(o *outbound) bool {
 				if !o.endAt.IsZero() && !w.b.clock.Now().Before(o.endAt.Add(TombstoneTime-time.Millisecond)) {
@@ -359,7 +416,7 @@ func (w *world) answered(m *member) bool {
 	}
 	m.e, m.asking = m.asking.e, nil
 	if m.e != nil && w.r.IntN(5) > 0 {
-		m.outbound = append(m.outbound, &outbound{port: m.e.port, belongs: m.e, conn: w.conn(m, m.request.Client)})
+		m.outbound = append(m.outbound, &outbound{port: m.e.port, belongs: m.e, conn: w.conn(m, m.request.Origin)})
 		m.outbound[len(m.outbound)-1].conn.port = m.e.port
 	}
 	return true
@@ -367,6 +424,9 @@ func (w *world) answered(m *member) bool {
 
 // finish ends all sessions. What nobody took must be closed by then.
 func (w *world) finish() {
+	for len(w.unheard) > 0 {
+		w.hear()
+	}
 	w.pass(QueueTime)
 	for _, m := range w.members {
 		w.giveUp(m)
@@ -378,7 +438,9 @@ func (w *world) finish() {
 	w.b.mu.Lock()
 	left := len(w.b.places) + len(w.b.users) + len(w.b.queue) + len(w.b.securing)
 	for _, p := range w.b.Broker.ports {
-		left += p.claims + p.entries + len(p.unproven)
+		for _, s := range []side{p.direct, p.announced} {
+			left += s.claims + s.entries + len(s.unproven)
+		}
 	}
 	w.b.mu.Unlock()
 	if left > 0 {

@@ -33,6 +33,7 @@ type Metrics struct {
 	transferSize    *prometheus.HistogramVec
 	bytes           *prometheus.CounterVec
 	xferlogDropped  prometheus.Counter
+	proxied         *prometheus.CounterVec
 	passiveWait     *prometheus.HistogramVec
 	passiveRejected *prometheus.CounterVec
 	dataTLS         *prometheus.CounterVec
@@ -68,6 +69,7 @@ func NewMetrics(version string) *Metrics {
 		transferSize:    f.NewHistogramVec(histogram("transfer_size_bytes", "Size of transfers.", sizes), []string{"direction"}),
 		bytes:           f.NewCounterVec(counter("transferred_bytes_total", "Bytes of data connections, counted as they go."), []string{"direction"}),
 		xferlogDropped:  f.NewCounter(counter("xferlog_dropped_total", "Lines of the transfer log that could not be written.")),
+		proxied:         f.NewCounterVec(counter("proxy_connections_total", "Connections from networks that the PROXY protocol is trusted from, by what their header told."), []string{"port", "outcome"}),
 		passiveWait:     f.NewHistogramVec(histogram("passive_wait_seconds", "Wait for a passive port, by outcome.", waits), []string{"outcome"}),
 		passiveRejected: f.NewCounterVec(counter("passive_rejected_total", "Connections to passive ports that belonged to no transfer, by reason."), []string{"reason"}),
 		dataTLS:         f.NewCounterVec(counter("data_tls_handshakes_total", "TLS handshakes of data connections."), []string{"resumed"}),
@@ -142,6 +144,12 @@ func (m *Metrics) TransferDone(direction, outcome string, bytes int64, d time.Du
 
 // XferlogDropped counts a line of the transfer log that could not be written.
 func (m *Metrics) XferlogDropped() { m.xferlogDropped.Inc() }
+
+// ProxyConnection counts a connection to a port, control or data, from where the
+// PROXY protocol is believed.
+func (m *Metrics) ProxyConnection(port, outcome string) {
+	m.proxied.WithLabelValues(port, outcome).Inc()
+}
 
 // PassiveWait counts a wait for a passive port.
 func (m *Metrics) PassiveWait(d time.Duration, outcome string) {

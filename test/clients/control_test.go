@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"net"
 	"net/textproto"
 	"os"
@@ -25,14 +26,29 @@ type control struct {
 // to the caller.
 func (s *server) dial(t *testing.T, greeting int) *control {
 	t.Helper()
-	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.port))
-	must(t, err)
-	c := &control{t: t, conn: conn, text: textproto.NewConn(conn)}
-	t.Cleanup(func() { _ = conn.Close() })
+	c := s.open(t)
 	if greeting != 0 {
 		c.expect(greeting)
 	}
 	return c
+}
+
+// dialAfter sends a header of the PROXY protocol first, as a balancer does.
+func (s *server) dialAfter(t *testing.T, header string) *control {
+	t.Helper()
+	c := s.open(t)
+	_, err := io.WriteString(c.conn, header)
+	must(t, err)
+	c.expect(220)
+	return c
+}
+
+func (s *server) open(t *testing.T) *control {
+	t.Helper()
+	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", s.port))
+	must(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return &control{t: t, conn: conn, text: textproto.NewConn(conn)}
 }
 
 // login connects and logs in.
