@@ -72,6 +72,7 @@ func serverConfig(in Input) *config.Config {
 	c := settings(in.Server)
 	c.Passive = passive(in)
 	c.TLS.Certificates = certificateFiles(in)
+	c.ProxyProtocol.Trusted = append(c.ProxyProtocol.Trusted, frontSources(in)...)
 	return &c
 }
 

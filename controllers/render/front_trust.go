@@ -7,16 +7,19 @@ import (
 )
 
 // frontSources has the servers believe the front's pods, and nobody else of their
-// network. Where the front has addresses from a load balancer, it sends no header
-// for clients that come past that one.
+// network. Data connections do not come by way of the front: they come from the
+// client, or from a load balancer that announces them as it does control
+// connections to the front. Of clients that come past such a balancer the front
+// says nothing.
 func frontSources(in Input) []config.ProxySource {
-	mode := config.ProxyRequired
+	source := config.ProxySource{Mode: config.ProxyRequired, Data: config.ProxyDataDirect}
 	if in.Server.Spec.Service.ProxyProtocol != nil {
-		mode = config.ProxyOptional
+		source = config.ProxySource{Mode: config.ProxyOptional}
 	}
 	var out []config.ProxySource
 	for _, a := range in.FrontAddresses {
-		out = append(out, config.ProxySource{CIDR: netip.PrefixFrom(a, a.BitLen()).String(), Mode: mode})
+		source.CIDR = netip.PrefixFrom(a, a.BitLen()).String()
+		out = append(out, source)
 	}
 	return out
 }
