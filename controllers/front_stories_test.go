@@ -170,6 +170,7 @@ func TestFrontOfNothing(t *testing.T) {
 	server := newServer(ns, "files", withFront, func(s *v1alpha1.FTPServer) { s.Spec.Replicas = new(int32) })
 	create(t, server)
 	says(t, server, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonScaledToZero)
+	bindClaim(t, ns, "files-data")
 	var d appsv1.Deployment
 	get(t, ns, "files-front", &d)
 	if *d.Spec.Replicas != 0 {
