@@ -20,10 +20,10 @@ type FrontSpec struct {
 	Replicas *int32 `json:"replicas,omitempty"`
 
 	// connectionsPerReplica is how many control connections each pod holds at
-	// once; more wait until one ends. Absent: 10000.
+	// once; more wait until one ends. Absent: 5000.
 	//
 	// +optional
-	// +default=10000
+	// +default=5000
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	ConnectionsPerReplica int32 `json:"connectionsPerReplica,omitempty"`

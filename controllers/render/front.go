@@ -147,6 +147,9 @@ func frontContainer(in Input) corev1.Container {
 	if s := int64(frontTakeLeft(in.Server).Seconds()); s > 0 {
 		before = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: s}}}
 	}
+	// HAProxy takes a slot for up that it has not checked yet, for up to a second.
+	ready := probe("/readyz", 1, 3)
+	ready.SuccessThreshold = 3
 	return corev1.Container{
 		Name:    FrontContainerName,
 		Image:   image,
@@ -161,7 +164,7 @@ func frontContainer(in Input) corev1.Container {
 		Resources:       corev1.ResourceRequirements{Requests: f.Resources.Requests, Limits: f.Resources.Limits},
 		SecurityContext: restricted(),
 		StartupProbe:    probe("/healthz", 1, 60),
-		ReadinessProbe:  probe("/readyz", 1, 3),
+		ReadinessProbe:  ready,
 		LivenessProbe:   probe("/healthz", 10, 6),
 		Lifecycle:       before,
 		VolumeMounts:    []corev1.VolumeMount{{Name: volumeFront, MountPath: frontConfigDir, ReadOnly: true}},

@@ -25,7 +25,7 @@ import (
 // fronted is a server with a front, as the API server would default it.
 func fronted(in *render.Input) {
 	in.Server.Spec.Replicas, in.Slots, in.Deployments = ptr.To[int32](2), 2, []int{0, 1}
-	in.Server.Spec.Front = &v1alpha1.FrontSpec{Replicas: ptr.To[int32](2), ConnectionsPerReplica: 10000}
+	in.Server.Spec.Front = &v1alpha1.FrontSpec{Replicas: ptr.To[int32](2), ConnectionsPerReplica: 5000}
 	in.Server.Spec.Front.Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("20m")}
 	in.FrontServes = true
 	in.FrontAddresses = []netip.Addr{netip.MustParseAddr("10.244.1.7"), netip.MustParseAddr("fd00::7")}
