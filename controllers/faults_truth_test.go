@@ -247,7 +247,11 @@ func (w *world) read(name string, into client.Object) bool {
 
 // childrenOf are the objects that a server consists of, as names and kinds.
 func childrenOf(s *v1alpha1.FTPServer) []client.Object {
-	out, err := render.Objects(render.Input{Server: s, Image: testImage, Slots: render.Slots(s), Deployments: []int{0}})
+	in := render.Input{Server: s, Image: testImage, Slots: render.Slots(s)}
+	for slot := range render.Replicas(s) {
+		in.Deployments = append(in.Deployments, slot)
+	}
+	out, err := render.Objects(in)
 	if err != nil {
 		panic(err)
 	}

@@ -36,9 +36,13 @@ type scope struct {
 	claimGone bool // the existing claim that the spec names is not there
 
 	// decided and made
-	addresses   policy.Addresses
-	accepted    map[types.UID]policy.Finding
-	credentials credentials
+	addresses policy.Addresses
+	// sourcesHidden tells that connections come from addresses that are not the
+	// clients'; clientAddresses whether the server knows those all the same.
+	sourcesHidden   bool
+	clientAddresses v1alpha1.ClientAddresses
+	accepted        map[types.UID]policy.Finding
+	credentials     credentials
 	// carried are the Secrets, by name, that keep what was made for them before,
 	// as they were read: nil where there was none.
 	carried      map[string]*corev1.Secret
@@ -163,12 +167,15 @@ func (r *FTPServerReconciler) gatherClaim(ctx context.Context, s *scope) error {
 
 // decide draws the conclusions that rendering needs.
 func (r *FTPServerReconciler) decide(s *scope) {
-	var live []*corev1.Pod
-	for _, slot := range s.slots {
-		live = append(live, slot.Live()...)
+	spec := s.server.Spec.Service
+	reach := policy.Reach{Type: spec.Type, Service: s.service, Slots: s.slots}
+	if s.server.Status.ObservedGeneration == s.server.Generation {
+		reach.Told = s.server.Status.Addresses
 	}
-	s.addresses = policy.FindAddresses(s.server.Spec.Service.Type, s.service, live)
-	s.accepted = policy.AcceptUsers(s.users)
+	s.addresses = policy.FindAddresses(reach)
+	s.sourcesHidden = policy.SourcesHidden(spec, s.service)
+	s.clientAddresses = policy.ClientAddresses(spec, s.sourcesHidden)
+	s.accepted = policy.AcceptUsers(s.users, s.clientAddresses)
 }
 
 func (s *scope) certificateNames(clusterDomain string) []string {
@@ -184,7 +191,7 @@ func (s *scope) certificateNames(clusterDomain string) []string {
 func (s *scope) entries() ([]config.User, error) {
 	var out []config.User
 	s.logins = map[types.UID]policy.Login{}
-	_, narrow := render.UnknownInPrevious(s.server)
+	_, narrow := render.UnknownInPrevious(s.server, s.sourcesHidden)
 	for _, u := range s.users {
 		password := s.passwords[u.UID]
 		if !s.accepted[u.UID].OK() || !password.finding.OK() {
@@ -223,7 +230,7 @@ func loginOf(entry config.User, narrow []string) (l policy.Login, err error) {
 
 // wanted is what the pods are to load.
 func (s *scope) wanted() policy.Wanted {
-	newer, _ := render.UnknownInPrevious(s.server)
+	newer, _ := render.UnknownInPrevious(s.server, s.sourcesHidden)
 	return policy.Wanted{Files: s.out.Files, Newer: newer}
 }
 
@@ -255,7 +262,8 @@ func (r *FTPServerReconciler) render(s *scope) error {
 		Deployments:       s.deployments(),
 		Service:           s.service,
 		PassiveAddresses:  passive,
-		AddressPending:    pending || render.PortsPending(s.server, s.service, s.portSlots()),
+		AddressPending:    pending,
+		SourcesHidden:     s.sourcesHidden,
 		Users:             users,
 		Certificates:      s.certificates,
 		TLS:               s.credentials.tls,

@@ -23,7 +23,11 @@ func (r *FTPServerReconciler) patchStatus(ctx context.Context, s *scope) error {
 	st.Selector = metav1.FormatLabelSelector(render.ScaleSelector(s.server.Name))
 	st.Replicas = s.livePods()
 	st.Slots = s.slotStatus()
-	st.Addresses = s.addresses.List
+	st.Addresses = nil
+	if !s.addresses.Outdated {
+		st.Addresses = s.addresses.List
+	}
+	st.ClientAddresses = s.clientAddresses
 	st.Ports = s.ports()
 	if s.rendered() {
 		st.Users = int32(len(s.logins)) //nolint:gosec // bounded by the size of the Secrets
@@ -64,6 +68,7 @@ func (s *scope) findings() []policy.Named {
 		{Type: v1alpha1.ConditionResolvedRefs, Finding: policy.References(references...)},
 		{Type: v1alpha1.ConditionCertificatesValid, Finding: s.validity},
 		{Type: v1alpha1.ConditionAddressAssigned, Finding: policy.AddressAssigned(s.server, len(s.slots), s.addresses, pendingPorts)},
+		{Type: v1alpha1.ConditionClientAddressesKnown, Finding: policy.ClientAddressesKnown(s.server.Spec, s.service), Advisory: true},
 		{Type: v1alpha1.ConditionWorkloadAvailable, Finding: s.workloadAvailable(policy.WorkloadAvailable(s.slots, s.pods))},
 		{Type: v1alpha1.ConditionProgrammed, Finding: s.programmed()},
 	}
@@ -91,15 +96,15 @@ func (s *scope) slotStatus() []v1alpha1.SlotStatus {
 }
 
 func (s *scope) ports() *v1alpha1.ServerPorts {
-	control := render.ControlPort(s.server, s.service)
-	if control == 0 || render.PortsPending(s.server, s.service, s.portSlots()) {
+	control := render.ControlPort(s.service)
+	if control == 0 || s.addresses.Outdated {
 		return nil
 	}
 	ports := &v1alpha1.ServerPorts{
 		Control:  control,
-		Implicit: render.ImplicitPort(s.server, s.service),
+		Implicit: render.ImplicitPort(s.service),
 	}
-	for _, p := range render.PassivePorts(s.server, s.service, s.portSlots()) {
+	for _, p := range render.AnnouncedPorts(s.server, s.service, s.portSlots()) {
 		ports.Passive = append(ports.Passive, p.Number)
 	}
 	return ports

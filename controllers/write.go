@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"regexp"
 
@@ -14,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/ftp-operator/ftp-operator/controllers/policy"
 	"github.com/ftp-operator/ftp-operator/controllers/render"
 )
 
@@ -44,7 +44,7 @@ func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
 		switch {
 		case err == nil:
 		case rejected(err):
-			s.rejected = append(s.rejected, fmt.Sprintf("%s: %v", called(obj), err))
+			s.rejected = append(s.rejected, policy.Rejection(called(obj), err.Error()))
 		default:
 			return &stepError{"apply " + called(obj), err}
 		}

@@ -178,7 +178,9 @@ const (
 const (
 	// ReasonAddressAssigned: status.addresses tells the addresses.
 	ReasonAddressAssigned Reason = "AddressAssigned"
-	// ReasonAddressPending: Kubernetes has not assigned the address yet.
+	// ReasonAddressPending: Kubernetes has not assigned the address or all ports
+	// yet, or the load balancer says that it does not pass them all on. The message
+	// has what the Service's status says.
 	ReasonAddressPending Reason = "AddressPending"
 )
 

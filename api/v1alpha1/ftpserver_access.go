@@ -71,7 +71,9 @@ type NetworkPolicySpec struct {
 	// +default="Managed"
 	Mode NetworkPolicyMode `json:"mode,omitempty"`
 
-	// ftpFrom are the peers that may connect by FTP. Absent: everybody.
+	// ftpFrom are the peers that may connect by FTP, by the address that the pods
+	// see: where status.clientAddresses is Hidden, or proxyProtocol is set, an
+	// ipBlock must hold the nodes' or the load balancer's. Absent: everybody.
 	//
 	// +optional
 	// +listType=atomic

@@ -15,8 +15,8 @@ type FTPServerStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// conditions are Ready, Accepted, ResolvedRefs, CertificatesValid,
-	// AddressAssigned, WorkloadAvailable and Programmed; Reconciling and Stalled only while they
-	// are True.
+	// AddressAssigned, ClientAddressesKnown, WorkloadAvailable and Programmed;
+	// Reconciling and Stalled only while they are True.
 	//
 	// +optional
 	// +listType=map

@@ -167,8 +167,9 @@ type PassiveSpec struct {
 
 	// addresses are what PASV answers, for example the public address of a NAT
 	// in front of the Service. The first whose clientCIDRs hold the client's
-	// address is taken. They are names of the server's certificate too. Absent:
-	// the address that Kubernetes gives the Service.
+	// address is taken; one that is hidden (status.clientAddresses) is in none. They
+	// are names of the server's certificate too. Absent, or for clients that none is
+	// for: the address that Kubernetes gives the Service.
 	//
 	// +optional
 	// +listType=map

@@ -110,8 +110,9 @@ type FTPUserSpec struct {
 	Paths []PathRule `json:"paths,omitempty"`
 
 	// allowedCIDRs are the networks that the user may log in from, such as
-	// 10.0.0.0/8. Sessions from elsewhere end after their running transfer.
-	// Absent: every network.
+	// 10.0.0.0/8. Sessions from elsewhere end after their running transfer. A server
+	// that does not see addresses (status.clientAddresses Hidden) does not accept the
+	// user. Absent: every network.
 	//
 	// +optional
 	// +listType=set

@@ -31,11 +31,14 @@ func TestSetConditions(t *testing.T) {
 	pending := policy.Named{Type: "B", Finding: finding("False", v1alpha1.ReasonPending)}
 	unknown := policy.Named{Type: "C", Finding: finding("Unknown", v1alpha1.ReasonStatusUnreachable)}
 	stuck := policy.Named{Type: "D", Finding: finding("False", v1alpha1.ReasonNameTaken)}
+	advice := policy.Named{Type: "E", Finding: finding("False", v1alpha1.ReasonClientAddressesHidden), Advisory: true}
 	for name, tc := range map[string]struct {
 		findings []policy.Named
 		want     string
 	}{
 		"all is well":         {[]policy.Named{good}, "Ready=True/Ready A=True/Fine"},
+		"advice":              {[]policy.Named{advice, good}, "Ready=True/Ready E=False/ClientAddressesHidden A=True/Fine"},
+		"advice decides not":  {[]policy.Named{advice, pending}, "Ready=False/Pending E=False/ClientAddressesHidden B=False/Pending Reconciling=True/Progressing"},
 		"at work":             {[]policy.Named{good, pending}, "Ready=False/Pending A=True/Fine B=False/Pending Reconciling=True/Progressing"},
 		"not known":           {[]policy.Named{good, unknown}, "Ready=Unknown/StatusUnreachable A=True/Fine C=Unknown/StatusUnreachable Reconciling=True/Progressing"},
 		"needs an edit":       {[]policy.Named{stuck, good}, "Ready=False/NameTaken D=False/NameTaken A=True/Fine Stalled=True/NameTaken"},
@@ -120,44 +123,6 @@ func TestSlotAvailable(t *testing.T) {
 	}
 }
 
-func TestFindAddresses(t *testing.T) {
-	svc := &corev1.Service{}
-	svc.Spec.ClusterIPs = []string{"10.0.0.1", "fd00::1"}
-	balanced := svc.DeepCopy()
-	balanced.Status.LoadBalancer.Ingress = []corev1.LoadBalancerIngress{{IP: "192.0.2.1"}, {Hostname: "lb.example"}, {IP: "192.0.2.1"}}
-	hosts := []*corev1.Pod{pod("p", func(p *corev1.Pod) { p.Status.HostIPs = []corev1.HostIP{{IP: "192.0.2.7"}} })}
-	for name, tc := range map[string]struct {
-		kind    v1alpha1.ServiceType
-		svc     *corev1.Service
-		pods    []*corev1.Pod
-		want    string
-		passive string
-	}{
-		"no Service":        {v1alpha1.ServiceClusterIP, nil, nil, "{[] true}", "[] true"},
-		"cluster IPs":       {v1alpha1.ServiceClusterIP, svc, hosts, "{[{IPAddress 10.0.0.1} {IPAddress fd00::1}] false}", "[{10.0.0.1 []}] false"},
-		"balancer pending":  {v1alpha1.ServiceLoadBalancer, svc, hosts, "{[] true}", "[] true"},
-		"balancer":          {v1alpha1.ServiceLoadBalancer, balanced, hosts, "{[{IPAddress 192.0.2.1} {Hostname lb.example}] false}", "[{192.0.2.1 []} {lb.example []}] false"},
-		"node port, no pod": {v1alpha1.ServiceNodePort, svc, nil, "{[] true}", "[] true"},
-		"node port":         {v1alpha1.ServiceNodePort, svc, hosts, "{[{IPAddress 192.0.2.7}] false}", "[{192.0.2.7 []}] false"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := policy.FindAddresses(tc.kind, tc.svc, tc.pods)
-			if s := fmt.Sprint(got); s != tc.want {
-				t.Errorf("addresses are %s, want %s", s, tc.want)
-			}
-			addresses, pending := policy.PassiveAddresses(v1alpha1.PassiveSpec{}, got)
-			if s := fmt.Sprint(addresses, " ", pending); s != tc.passive {
-				t.Errorf("PASV answers %s, want %s", s, tc.passive)
-			}
-		})
-	}
-	given := v1alpha1.PassiveSpec{Addresses: []v1alpha1.PassiveAddress{{Address: "203.0.113.1", ClientCIDRs: []string{"10.0.0.0/8"}}}}
-	addresses, pending := policy.PassiveAddresses(given, policy.Addresses{Pending: true})
-	if s := fmt.Sprint(addresses, " ", pending); s != "[{203.0.113.1 [10.0.0.0/8]}] false" {
-		t.Errorf("PASV answers %s", s)
-	}
-}
-
 // With nothing to run, the last pod must have ended; one that has, and was left
 // lying, does not count.
 func TestWorkloadThatIsToEnd(t *testing.T) {
@@ -200,5 +165,17 @@ func TestServerAccepted(t *testing.T) {
 				t.Errorf("got %+v", tc.got)
 			}
 		})
+	}
+}
+
+func TestRejection(t *testing.T) {
+	for said, want := range map[string]string{
+		"spec.ports[1].nodePort: Invalid value: 30001: provided port is already allocated":                                  "30001: provided port is already allocated: another Service has",
+		"spec.ports[1].nodePort: Invalid value: 21: provided port is not in the valid range. The range of ports is 30000-1": "give service.nodePort",
+		"exceeded quota: few": "Service files: exceeded quota: few",
+	} {
+		if got := policy.Rejection("Service files", said); !strings.HasPrefix(got, "Service files: "+said) || !strings.Contains(got, want) {
+			t.Errorf("got %s", got)
+		}
 	}
 }

@@ -40,6 +40,9 @@ func unknown(reason v1alpha1.Reason, message string) Finding {
 type Named struct {
 	Type string
 	Finding
+	// Advisory findings are told and decide nothing: the object is Ready, or not,
+	// whatever they say.
+	Advisory bool
 }
 
 // needsEdit are the reasons after which nothing moves until somebody edits
@@ -50,6 +53,7 @@ var needsEdit = []v1alpha1.Reason{
 	v1alpha1.ReasonNameTaken,
 	v1alpha1.ReasonChildRejected,
 	v1alpha1.ReasonUsernameConflict,
+	v1alpha1.ReasonClientAddressesHidden,
 	v1alpha1.ReasonServerFull,
 	v1alpha1.ReasonSecretKeyNotFound,
 	v1alpha1.ReasonInvalidPassword,
@@ -59,12 +63,12 @@ var needsEdit = []v1alpha1.Reason{
 }
 
 // SetConditions writes the findings, Ready, and Reconciling or Stalled where
-// they are True. Ready is the first finding, in their order, that is not True.
-// Times move only where a status does.
+// they are True. Ready is the first finding, in their order, that is not True;
+// those that are advisory do not count. Times move only where a status does.
 func SetConditions(conditions *[]metav1.Condition, generation int64, findings []Named, ready Finding) {
 	stalled := Finding{}
 	for _, f := range findings {
-		if f.OK() {
+		if f.OK() || f.Advisory {
 			continue
 		}
 		if ready.OK() {

@@ -76,3 +76,22 @@ func PasswordNameTaken(secret string) Finding {
 	return no(v1alpha1.ReasonNameTaken, fmt.Sprintf(
 		"Somebody else's Secret has the name %s, where the password would be made: delete it, or name it in passwordSecretRef", secret))
 }
+
+// portAllocated and portOutside are what the API server says of node ports.
+const (
+	portAllocated = "provided port is already allocated"
+	portOutside   = "provided port is not in the valid range"
+)
+
+// Rejection is what the API server says of a child that it refuses, and what to
+// do where it leaves that open.
+func Rejection(child, said string) string {
+	out := child + ": " + said
+	switch {
+	case strings.Contains(said, portAllocated):
+		out += ": another Service has this node port: give service.nodePort, tls.implicit.nodePort or passive.firstNodePort another number. It is tried again every half minute"
+	case strings.Contains(said, portOutside):
+		out += ": give service.nodePort, tls.implicit.nodePort or passive.firstNodePort a number in that range, or take it out to have Kubernetes choose"
+	}
+	return out
+}

@@ -73,8 +73,10 @@ func written(text string) int {
 
 // AcceptUsers decides which FTPUsers the server takes, by UID. Older ones come
 // first, by creation time and then by namespace and name, so that a younger one
-// never takes anything from an older.
-func AcceptUsers(users []*v1alpha1.FTPUser) map[types.UID]Finding {
+// never takes anything from an older. Where the addresses of clients are hidden,
+// users with allowedCIDRs are not taken, and their logins and their space are kept
+// for them.
+func AcceptUsers(users []*v1alpha1.FTPUser, clients v1alpha1.ClientAddresses) map[types.UID]Finding {
 	byAge := slices.Clone(users)
 	slices.SortFunc(byAge, older)
 	out := make(map[types.UID]Finding, len(users))
@@ -104,10 +106,19 @@ func AcceptUsers(users []*v1alpha1.FTPUser) map[types.UID]Finding {
 		}
 		used[shard] += size
 		owner[name] = u
+		if len(u.Spec.AllowedCIDRs) > 0 && clients == v1alpha1.ClientAddressesHidden {
+			out[u.UID] = networksUnknown
+			continue
+		}
 		out[u.UID] = yes(v1alpha1.ReasonAccepted, "The server has taken the user")
 	}
 	return out
 }
+
+// networksUnknown is the finding for a user with allowedCIDRs on a server that
+// sees no addresses.
+var networksUnknown = no(v1alpha1.ReasonClientAddressesHidden,
+	"The server does not see the addresses of its clients (its condition ClientAddressesKnown says why and what to do), so that nobody is in allowedCIDRs: have it see them, or remove allowedCIDRs")
 
 func older(a, b *v1alpha1.FTPUser) int {
 	return cmp.Or(

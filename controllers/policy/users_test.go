@@ -58,13 +58,36 @@ func TestAcceptUsers(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := policy.AcceptUsers(tc.users)
+			got := policy.AcceptUsers(tc.users, v1alpha1.ClientAddressesPreserved)
 			for uid, want := range tc.want {
 				if got[uid].Reason != want {
 					t.Errorf("%s: %s (%s), want %s", uid, got[uid].Reason, got[uid].Message, want)
 				}
 			}
 		})
+	}
+}
+
+// Nobody is in a network where addresses are hidden. Whoever is refused for that
+// keeps login and space, so that nobody has to leave when the addresses are back.
+func TestNetworksWhereAddressesAreHidden(t *testing.T) {
+	narrow, younger, plain := user("a", "x", time.Hour), user("b", "x", 0), user("c", "", 0)
+	narrow.Spec.AllowedCIDRs = []string{"10.0.0.0/8"}
+	users := []*v1alpha1.FTPUser{narrow, younger, plain}
+	for clients, want := range map[v1alpha1.ClientAddresses]v1alpha1.Reason{
+		v1alpha1.ClientAddressesHidden:    v1alpha1.ReasonClientAddressesHidden,
+		v1alpha1.ClientAddressesPreserved: v1alpha1.ReasonAccepted,
+	} {
+		got := policy.AcceptUsers(users, clients)
+		if got["a"].Reason != want || got["b"].Reason != v1alpha1.ReasonUsernameConflict || !got["c"].OK() {
+			t.Errorf("%s: %+v", clients, got)
+		}
+	}
+	var conditions []metav1.Condition
+	refused := policy.AcceptUsers(users, v1alpha1.ClientAddressesHidden)["a"]
+	policy.SetConditions(&conditions, 1, []policy.Named{{Type: v1alpha1.ConditionAccepted, Finding: refused}}, finding("True", v1alpha1.ReasonReady))
+	if got := summary(conditions); !strings.Contains(got, "Stalled=True/ClientAddressesHidden") {
+		t.Errorf("only an edit helps, and it is told as %s", got)
 	}
 }
 
@@ -138,7 +161,7 @@ func networks(n int) []string {
 // nobody is taken beyond its end.
 func fills(t *testing.T, users []*v1alpha1.FTPUser) {
 	t.Helper()
-	got := policy.AcceptUsers(users)
+	got := policy.AcceptUsers(users, v1alpha1.ClientAddressesPreserved)
 	var size [config.UserShards]int
 	full := [config.UserShards]bool{}
 	for _, u := range users {
@@ -188,12 +211,12 @@ func TestUserThatAServerWouldRefuse(t *testing.T) {
 	bad := user("a", "", 0)
 	bad.Spec.Home = "no/path"
 	for name, u := range map[string]*v1alpha1.FTPUser{"too late": at("9999-12-31T23:59:59-05:00"), "a home": bad} {
-		if got := policy.AcceptUsers([]*v1alpha1.FTPUser{u})["a"]; got.Reason != v1alpha1.ReasonInvalidSpec {
+		if got := policy.AcceptUsers([]*v1alpha1.FTPUser{u}, v1alpha1.ClientAddressesPreserved)["a"]; got.Reason != v1alpha1.ReasonInvalidSpec {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
 	zero := at("0001-01-01T00:00:00Z")
-	if got := policy.AcceptUsers([]*v1alpha1.FTPUser{zero})["a"]; !got.OK() {
+	if got := policy.AcceptUsers([]*v1alpha1.FTPUser{zero}, v1alpha1.ClientAddressesPreserved)["a"]; !got.OK() {
 		t.Errorf("got %+v", got)
 	}
 	if got := policy.UserEntry(zero, "").Login; got != config.LoginSuspended {
@@ -215,7 +238,7 @@ func TestQuotaOfAUser(t *testing.T) {
 		}
 	}
 	u.Spec.Role = v1alpha1.RoleAdmin
-	if got := policy.AcceptUsers([]*v1alpha1.FTPUser{u})["a"]; got.Reason != v1alpha1.ReasonInvalidSpec {
+	if got := policy.AcceptUsers([]*v1alpha1.FTPUser{u}, v1alpha1.ClientAddressesPreserved)["a"]; got.Reason != v1alpha1.ReasonInvalidSpec {
 		t.Errorf("an Admin with a quota: %+v", got)
 	}
 }

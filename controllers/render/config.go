@@ -69,17 +69,26 @@ func encode(c any) ([]byte, error) {
 }
 
 func serverConfig(in Input) *config.Config {
-	c := settings(in.Server)
-	c.Passive = passive(in)
+	c := settings(in.Server, in.SourcesHidden)
+	c.Passive.Addresses, c.Passive.AddressPending = in.PassiveAddresses, in.AddressPending
+	for _, port := range AnnouncedPorts(in.Server, in.Service, in.Slots) {
+		c.Passive.Ports = append(c.Passive.Ports, config.PassivePort{Slot: port.Slot, Listen: passiveListen + port.Index, Announce: int(port.Number)})
+	}
 	c.TLS.Certificates = certificateFiles(in)
 	c.ProxyProtocol.Trusted = append(c.ProxyProtocol.Trusted, frontSources(in)...)
 	return &c
 }
 
-// settings are what of the configuration follows from the spec alone.
-func settings(s *v1alpha1.FTPServer) config.Config {
+// settings are what of the configuration follows from the spec, and from whether
+// sources are hidden, alone.
+func settings(s *v1alpha1.FTPServer, sourcesHidden bool) config.Config {
+	clients := config.ClientAddressesPreserved
+	if sourcesHidden {
+		clients = config.ClientAddressesHidden
+	}
 	return config.Config{
 		Listen:        listen(controlListen),
+		Passive:       config.Passive{ClientAddresses: clients, UnverifiedData: config.UnverifiedData(s.Spec.Passive.UnverifiedData)},
 		TLS:           tls(s.Spec.TLS),
 		Storage:       storage(s.Spec.Files),
 		UsersDir:      usersDir,
@@ -102,8 +111,9 @@ func settings(s *v1alpha1.FTPServer) config.Config {
 // UnknownInPrevious names the settings in use that a server of the previous
 // version of the contract does not know, and of these, those that narrow what
 // every user may do: where there are any, such a server lets nobody in.
-func UnknownInPrevious(s *v1alpha1.FTPServer) (names, narrow []string) {
-	return settings(s).UnknownInPrevious()
+// sourcesHidden is that of Input.
+func UnknownInPrevious(s *v1alpha1.FTPServer, sourcesHidden bool) (names, narrow []string) {
+	return settings(s, sourcesHidden).UnknownInPrevious()
 }
 
 func storage(spec v1alpha1.FilesSpec) config.Storage {
@@ -129,14 +139,6 @@ func anonymous(spec *v1alpha1.AnonymousSpec) *config.Anonymous {
 }
 
 func listen(port int) string { return fmt.Sprintf(":%d", port) }
-
-func passive(in Input) config.Passive {
-	p := config.Passive{Addresses: in.PassiveAddresses, AddressPending: in.AddressPending}
-	for _, port := range PassivePorts(in.Server, in.Service, in.Slots) {
-		p.Ports = append(p.Ports, config.PassivePort{Slot: port.Slot, Listen: passiveListen + port.Index, Announce: int(port.Number)})
-	}
-	return p
-}
 
 func proxyProtocol(spec *v1alpha1.ProxyProtocolSpec) config.ProxyProtocol {
 	var p config.ProxyProtocol
@@ -166,7 +168,7 @@ func tls(spec v1alpha1.TLSSpec) config.TLS {
 // usersSecrets are the Secrets with the users, one for each shard, also where
 // it has none: so their number never changes.
 func usersSecrets(in Input) ([]*corev1.Secret, error) {
-	_, narrow := UnknownInPrevious(in.Server)
+	_, narrow := UnknownInPrevious(in.Server, in.SourcesHidden)
 	shards := make([]config.UsersFile, config.UserShards)
 	for i := range shards {
 		shards[i].Users = []config.User{}

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -200,3 +201,24 @@ func frontDisruptionBudget(s *v1alpha1.FTPServer) *policyv1.PodDisruptionBudget 
 
 // FrontTells tells that a pod of the front sends a PROXY header.
 func FrontTells(pod *corev1.Pod) bool { return pod.Annotations[AnnotationFrontHeader] == frontHeaderV2 }
+
+// toFront has the control ports lead to the front, where it serves.
+func toFront(ports []corev1.ServicePort, serves bool) []corev1.ServicePort {
+	for i := range ports {
+		switch {
+		case !serves:
+		case ports[i].Name == ControlPortName:
+			ports[i].TargetPort = intstr.FromString(FrontPortName)
+		case ports[i].Name == ImplicitPortName:
+			ports[i].TargetPort = intstr.FromString(FrontImplicitPortName)
+		}
+	}
+	return ports
+}
+
+// LeadsToFront tells that the control port of a live Service does.
+func LeadsToFront(live *corev1.Service) bool {
+	return live != nil && slices.ContainsFunc(live.Spec.Ports, func(p corev1.ServicePort) bool {
+		return p.TargetPort.StrVal == FrontPortName
+	})
+}

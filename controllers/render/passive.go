@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/utils/ptr"
@@ -36,18 +37,19 @@ func Slots(s *v1alpha1.FTPServer) int {
 	return max(int(ptr.Deref(s.Spec.Passive.Slots, 0)), Replicas(s), 1)
 }
 
-// PassivePorts are the passive ports of so many slots: from firstPort on, or
-// with type NodePort from firstNodePort on or as Kubernetes has allocated them,
-// so that one number fits clients inside and outside. Until it has, a number is
-// taken that no other port of the Service has, nor had: a new port of an old
-// one's number would inherit its node port, which is still in use.
+// PassivePorts are the passive ports that the Service is to have for so many
+// slots: from firstPort on, or with type NodePort from firstNodePort on or as
+// Kubernetes has allocated them, so that one number fits clients inside and
+// outside. Until it has, a number is taken that no other port of the Service has,
+// nor had: a new port of an old one's number would inherit its node port, which is
+// still in use.
 func PassivePorts(s *v1alpha1.FTPServer, live *corev1.Service, slots int) []PassivePort {
-	if given := givenNodePorts(s, slots); given != nil {
+	if given := givenPassivePorts(s, slots); given != nil {
 		return given
 	}
 	nodePorts := map[string]int32{}
 	if s.Spec.Service.Type == v1alpha1.ServiceNodePort {
-		nodePorts = allocated(live)
+		nodePorts = kept(s, live, slots)
 	}
 	taken := map[int32]bool{s.Spec.Service.Port: true}
 	if implicit := s.Spec.TLS.Implicit; implicit != nil {
@@ -76,8 +78,35 @@ func PassivePorts(s *v1alpha1.FTPServer, live *corev1.Service, slots int) []Pass
 	return out
 }
 
-// givenNodePorts are the passive ports where the spec says their node ports.
-func givenNodePorts(s *v1alpha1.FTPServer, slots int) []PassivePort {
+// AnnouncedPorts are the passive ports that clients are told: those that the live
+// Service has, as it has them, so that they go on leading to the pods where
+// Kubernetes refuses others. A slot that it has none for is told what it is to
+// have.
+func AnnouncedPorts(s *v1alpha1.FTPServer, live *corev1.Service, slots int) []PassivePort {
+	numbers := public(live)
+	var out []PassivePort
+	for ofSlot := range slices.Chunk(PassivePorts(s, live, slots), max(1, int(s.Spec.Passive.PortsPerReplica))) {
+		out = append(out, announced(ofSlot, numbers)...)
+	}
+	return out
+}
+
+func announced(ofSlot []PassivePort, numbers map[string]int32) []PassivePort {
+	var out []PassivePort
+	for _, p := range ofSlot {
+		if n := numbers[p.Name()]; n != 0 {
+			p.Number = n
+			out = append(out, p)
+		}
+	}
+	if len(out) == 0 {
+		return ofSlot
+	}
+	return out
+}
+
+// givenPassivePorts are the passive ports where the spec says their node ports.
+func givenPassivePorts(s *v1alpha1.FTPServer, slots int) []PassivePort {
 	first := s.Spec.Passive.FirstNodePort
 	if first == nil || s.Spec.Service.Type != v1alpha1.ServiceNodePort {
 		return nil
@@ -95,18 +124,4 @@ func passivePorts(s *v1alpha1.FTPServer, slots int, first int32) []PassivePort {
 		}
 	}
 	return out
-}
-
-// PortsPending tells that Kubernetes has yet to allocate a passive port's number.
-func PortsPending(s *v1alpha1.FTPServer, live *corev1.Service, slots int) bool {
-	if s.Spec.Service.Type != v1alpha1.ServiceNodePort || s.Spec.Passive.FirstNodePort != nil {
-		return false
-	}
-	nodePorts := allocated(live)
-	for _, p := range passivePorts(s, slots, 0) {
-		if nodePorts[p.Name()] == 0 {
-			return true
-		}
-	}
-	return false
 }

@@ -43,6 +43,9 @@ type Input struct {
 	PassiveAddresses []config.PassiveAddress
 	// AddressPending tells that there will be one but it is not known yet.
 	AddressPending bool
+	// SourcesHidden tells that connections come from addresses that are not the
+	// clients'.
+	SourcesHidden bool
 	// Users are the logins of the server, in any order.
 	Users []config.User
 	// Certificates are those that the spec gives and that can be used, in its

@@ -133,8 +133,8 @@ func strict(in *render.Input) {
 func nodePort(in *render.Input) {
 	in.Server.Spec.Service.Type = v1alpha1.ServiceNodePort
 	in.Server.Spec.Passive.PortsPerReplica = 3
-	in.Service = &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{
-		{Name: "ftp", NodePort: 31021}, {Name: "s0p0", NodePort: 30001}, {Name: "s0p1", NodePort: 30000},
+	in.Service = &corev1.Service{Spec: corev1.ServiceSpec{Type: corev1.ServiceTypeNodePort, Ports: []corev1.ServicePort{
+		{Name: "ftp", Port: 21, NodePort: 31021}, {Name: "s0p0", Port: 30001, NodePort: 30001}, {Name: "s0p1", Port: 30000, NodePort: 30000},
 	}}}
 }
 
@@ -347,23 +347,23 @@ func TestNewPassivePortKeepsOffOldNumbers(t *testing.T) {
 // port takes the number that it has on the Service.
 func TestImplicitPort(t *testing.T) {
 	in := input(nodePort)
-	if got := render.ImplicitPort(in.Server, in.Service); got != 0 {
-		t.Errorf("there is none, and it is %d", got)
-	}
 	in.Server.Spec.Passive.FirstPort = 2000
 	in.Server.Spec.TLS.Implicit = &v1alpha1.ImplicitTLSSpec{Port: 2000}
-	if got := render.ImplicitPort(in.Server, in.Service); got != 0 {
+	if got := render.ImplicitPort(in.Service); got != 0 {
 		t.Errorf("none is allocated, and it is %d", got)
 	}
 	if got, want := numbers(render.PassivePorts(in.Server, in.Service, 1)), []int32{30001, 30000, 2001}; !slices.Equal(got, want) {
 		t.Errorf("passive ports are %v, want %v", got, want)
 	}
-	in.Service.Spec.Ports = append(in.Service.Spec.Ports, corev1.ServicePort{Name: "ftps", NodePort: 31990})
-	if got := render.ImplicitPort(in.Server, in.Service); got != 31990 {
+	in.Service.Spec.Ports = append(in.Service.Spec.Ports, corev1.ServicePort{Name: "ftps", Port: 2000, NodePort: 31990})
+	if got := render.ImplicitPort(in.Service); got != 31990 {
 		t.Errorf("the node port is 31990, and it is %d", got)
 	}
-	in.Server.Spec.Service.Type = v1alpha1.ServiceLoadBalancer
-	if got := render.ImplicitPort(in.Server, in.Service); got != 2000 {
+	in.Service.Spec.Type = corev1.ServiceTypeLoadBalancer
+	if got := render.ImplicitPort(in.Service); got != 2000 {
 		t.Errorf("the port is 2000, and it is %d", got)
+	}
+	if got := render.ImplicitPort(nil); got != 0 {
+		t.Errorf("there is no Service, and it is %d", got)
 	}
 }

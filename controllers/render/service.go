@@ -1,12 +1,14 @@
 package render
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 )
@@ -26,7 +28,7 @@ func service(in Input) *corev1.Service {
 		Spec: corev1.ServiceSpec{
 			Type:     corev1.ServiceType(spec.Type),
 			Selector: ServiceSelector(in.Server.Name),
-			Ports:    servicePorts(in),
+			Ports:    toFront(servicePorts(in.Server, in.Service, in.Slots), in.FrontServes),
 		},
 	}
 	svc.Labels = merged(spec.Labels, svc.Labels)
@@ -47,24 +49,23 @@ func service(in Input) *corev1.Service {
 	return svc
 }
 
-func servicePorts(in Input) []corev1.ServicePort {
-	s := in.Server
-	numbers := nodePorts(in)
+// servicePorts are those of the Service. The ones with a node port to ask for come
+// first: Kubernetes allocates in their order, and could give the number of one to
+// another that it chooses for.
+func servicePorts(s *v1alpha1.FTPServer, live *corev1.Service, slots int) []corev1.ServicePort {
+	numbers := nodePorts(s, live, slots)
 	out := []corev1.ServicePort{servicePort(ControlPortName, s.Spec.Service.Port, numbers)}
-	if in.FrontServes {
-		out[0].TargetPort = intstr.FromString(FrontPortName)
-	}
 	if implicit := s.Spec.TLS.Implicit; implicit != nil {
 		p := servicePort(ImplicitPortName, implicit.Port, numbers)
 		p.TargetPort = intstr.FromInt32(implicitListen)
-		if in.FrontServes {
-			p.TargetPort = intstr.FromString(FrontImplicitPortName)
-		}
 		out = append(out, p)
 	}
-	for _, p := range PassivePorts(s, in.Service, in.Slots) {
+	for _, p := range PassivePorts(s, live, slots) {
 		out = append(out, servicePort(p.Name(), p.Number, numbers))
 	}
+	slices.SortStableFunc(out, func(a, b corev1.ServicePort) int {
+		return cmp.Compare(min(1, b.NodePort), min(1, a.NodePort))
+	})
 	return out
 }
 
@@ -78,62 +79,93 @@ func servicePort(name string, number int32, nodePorts map[string]int32) corev1.S
 	}
 }
 
-// nodePorts are those to ask for, by port name: what the spec gives, and with
-// type NodePort what Kubernetes has allocated, as that is what clients are told.
-// Elsewhere allocated ones are Kubernetes' own affair.
-func nodePorts(in Input) map[string]int32 {
-	spec := in.Server.Spec
-	out := map[string]int32{}
-	if spec.Service.Type == v1alpha1.ServiceNodePort {
-		maps.Copy(out, allocated(in.Service))
-		for _, p := range givenNodePorts(in.Server, in.Slots) {
-			out[p.Name()] = p.Number
-		}
+// nodePorts are those to ask for, by port name: what the spec gives, and what
+// Kubernetes has allocated. Asked for, these are the operator's own: what it asks
+// for no more is gone, where Kubernetes would refuse a ClusterIP that still has a
+// node port, and might not let go of one that is now wanted elsewhere.
+func nodePorts(s *v1alpha1.FTPServer, live *corev1.Service, slots int) map[string]int32 {
+	spec := s.Spec.Service
+	if spec.Type == v1alpha1.ServiceClusterIP {
+		return nil
 	}
-	if n := spec.Service.NodePort; n != nil {
+	out := map[string]int32{}
+	if spec.Type == v1alpha1.ServiceNodePort || ptr.Deref(spec.AllocateLoadBalancerNodePorts, true) {
+		out = kept(s, live, slots)
+	}
+	maps.Copy(out, given(s, slots))
+	return out
+}
+
+// given are the node ports that the spec says, by port name.
+func given(s *v1alpha1.FTPServer, slots int) map[string]int32 {
+	out := map[string]int32{}
+	if n := s.Spec.Service.NodePort; n != nil {
 		out[ControlPortName] = *n
 	}
-	if i := spec.TLS.Implicit; i != nil && i.NodePort != nil {
+	if i := s.Spec.TLS.Implicit; i != nil && i.NodePort != nil {
 		out[ImplicitPortName] = *i.NodePort
+	}
+	for _, p := range givenPassivePorts(s, slots) {
+		out[p.Name()] = p.Number
 	}
 	return out
 }
 
-// LeadsToFront tells that the control port of a live Service does.
-func LeadsToFront(live *corev1.Service) bool {
-	return live != nil && slices.ContainsFunc(live.Spec.Ports, func(p corev1.ServicePort) bool {
-		return p.TargetPort.StrVal == FrontPortName
-	})
-}
-
-func allocated(svc *corev1.Service) map[string]int32 {
+// kept are the node ports that Kubernetes has allocated, by port name, but for
+// those whose number the spec says for another port.
+func kept(s *v1alpha1.FTPServer, live *corev1.Service, slots int) map[string]int32 {
+	wanted := map[int32]string{}
+	for name, number := range given(s, slots) {
+		wanted[number] = name
+	}
 	out := map[string]int32{}
-	if svc == nil {
+	if live == nil {
 		return out
 	}
-	for _, p := range svc.Spec.Ports {
-		if p.NodePort != 0 {
+	for _, p := range live.Spec.Ports {
+		if name, elsewhere := wanted[p.NodePort]; p.NodePort != 0 && (!elsewhere || name == p.Name) {
 			out[p.Name] = p.NodePort
 		}
 	}
 	return out
 }
 
-// ControlPort is the number that clients outside connect to.
-func ControlPort(s *v1alpha1.FTPServer, live *corev1.Service) int32 {
-	if s.Spec.Service.Type == v1alpha1.ServiceNodePort {
-		return allocated(live)[ControlPortName]
+// public are the numbers that clients reach the live Service at, by port name.
+func public(live *corev1.Service) map[string]int32 {
+	out := map[string]int32{}
+	if live == nil {
+		return out
 	}
-	return s.Spec.Service.Port
+	for _, p := range live.Spec.Ports {
+		if out[p.Name] = p.Port; live.Spec.Type == corev1.ServiceTypeNodePort {
+			out[p.Name] = p.NodePort
+		}
+	}
+	return out
 }
 
-// ImplicitPort is that for implicit TLS; 0: there is none, or none yet.
-func ImplicitPort(s *v1alpha1.FTPServer, live *corev1.Service) int32 {
-	switch {
-	case s.Spec.TLS.Implicit == nil:
-		return 0
-	case s.Spec.Service.Type == v1alpha1.ServiceNodePort:
-		return allocated(live)[ImplicitPortName]
+// PortsPending tells that the live Service does not have the ports yet that the
+// spec asks for, or that Kubernetes has yet to allocate one.
+func PortsPending(s *v1alpha1.FTPServer, live *corev1.Service, slots int) bool {
+	if live == nil {
+		return true
 	}
-	return s.Spec.TLS.Implicit.Port
+	has := map[string]corev1.ServicePort{}
+	for _, p := range live.Spec.Ports {
+		has[p.Name] = p
+	}
+	for _, want := range servicePorts(s, live, slots) {
+		is := has[want.Name]
+		if is.Port != want.Port || want.NodePort != 0 && is.NodePort != want.NodePort ||
+			want.NodePort == 0 && s.Spec.Service.Type == v1alpha1.ServiceNodePort {
+			return true
+		}
+	}
+	return false
 }
+
+// ControlPort is the number that clients connect to; 0: there is none yet.
+func ControlPort(live *corev1.Service) int32 { return public(live)[ControlPortName] }
+
+// ImplicitPort is that for implicit TLS; 0: there is none, or none yet.
+func ImplicitPort(live *corev1.Service) int32 { return public(live)[ImplicitPortName] }

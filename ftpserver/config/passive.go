@@ -18,10 +18,11 @@ type Passive struct {
 	// for each slot (replica) of the server.
 	Ports []PassivePort `yaml:"ports,omitempty"`
 	// Addresses are what PASV answers. The first whose ClientCIDRs hold the
-	// client's address is taken. Absent: the address the client connected to.
+	// client's address is taken; one that is hidden is in none. None: the address
+	// the client connected to.
 	Addresses []PassiveAddress `yaml:"addresses,omitempty"`
-	// AddressPending tells that the address clients reach is not known yet:
-	// PASV is answered with 425 until it is. EPSV works meanwhile.
+	// AddressPending tells that the address that all others reach is not known
+	// yet: PASV is answered with 425 until it is. EPSV works meanwhile.
 	AddressPending bool `yaml:"addressPending,omitempty"`
 	// ClientAddresses is absent: Preserved.
 	ClientAddresses ClientAddresses `yaml:"clientAddresses,omitempty"`

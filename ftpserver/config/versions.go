@@ -76,6 +76,9 @@ func (c Config) UnknownInPrevious() (names, narrow []string) {
 		{"tls.dataProtection", tls.DataProtection == DataProtectionRequired && tls.Mode == TLSOptional, true},
 		{"tls.dataSessions", tls.DataSessions == DataSessionsOptional, false},
 		{"tls.dataSessions", tls.DataSessions == DataSessionsRequired, true},
+		// It would take any data connection that comes from the node or balancer
+		// which the client seems to come from for the client's.
+		{"hidden client addresses", c.Passive.ClientAddresses == ClientAddressesHidden, true},
 		{"tls.uploadEnd", tls.UploadEnd == UploadEndStrict || tls.UploadEnd == UploadEndLenient, false},
 	} {
 		if setting.used {

@@ -99,6 +99,8 @@ func TestThePreviousVersionOfSettings(t *testing.T) {
 		"data over TLS": {func(c *Config) { c.TLS.Mode, c.TLS.DataProtection = TLSOptional, DataProtectionRequired }, "tls.dataProtection", true},
 		"any session":   {func(c *Config) { c.TLS.DataSessions = DataSessionsOptional }, "tls.dataSessions", false},
 		"own session":   {func(c *Config) { c.TLS.DataSessions = DataSessionsRequired }, "tls.dataSessions", true},
+		"addresses":     {func(c *Config) { c.Passive.ClientAddresses = ClientAddressesPreserved }, "", false},
+		"no addresses":  {func(c *Config) { c.Passive.ClientAddresses = ClientAddressesHidden }, "hidden client addresses", true},
 		"strict end":    {func(c *Config) { c.TLS.UploadEnd = UploadEndStrict }, "tls.uploadEnd", false},
 		"lenient end":   {func(c *Config) { c.TLS.UploadEnd = UploadEndLenient }, "tls.uploadEnd", false},
 	} {

@@ -121,14 +121,14 @@ var errAddressPending = errors.New("the address of this server is not known yet,
 
 // passiveAddress is what PASV answers this client.
 func (s *session) passiveAddress() (netip.Addr, error) {
-	p := s.config().Passive
-	if p.AddressPending {
-		return netip.Addr{}, errAddressPending
-	}
+	p, hidden := s.config().Passive, s.addressesHidden()
 	for _, a := range p.Addresses {
-		if clientIn(s.client, a.ClientCIDRs) {
+		if len(a.ClientCIDRs) == 0 || !hidden && clientIn(s.client, a.ClientCIDRs) {
 			return s.server.resolver.ipv4(a.Address)
 		}
+	}
+	if p.AddressPending {
+		return netip.Addr{}, errAddressPending
 	}
 	return s.local, nil
 }
