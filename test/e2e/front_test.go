@@ -118,10 +118,12 @@ func TestFrontTellsAddresses(t *testing.T) {
 		holds(t, c, fmt.Sprintf("/up-%d", i), local)
 	}
 	servers := logs(t, slotPods(t, server))
-	eventually(t, func() string { // the front logs a session when it has ended
+	eventually(t, func() string {
+		// The front logs a session when it has ended; and nodes may have led the first
+		// ones past it.
 		seen := frontLine.FindAllStringSubmatch(logs(t, frontPods(t, server)), -1)
-		if len(seen) < 8 {
-			return fmt.Sprintf("the front has logged %d of 8 sessions", len(seen))
+		if len(seen) < 4 {
+			return fmt.Sprintf("the front has logged %d sessions, want at least 4", len(seen))
 		}
 		for _, m := range seen {
 			if !strings.Contains(servers, `"client":"`+m[1]+`"`) {
@@ -196,7 +198,8 @@ func TestFrontSwitched(t *testing.T) {
 
 	change(t, server, func() { server.Spec.Front = nil })
 	ready(t, server)
-	c.spread(c.open(4)) // to the replicas directly, or by the front's last breath
+	late := c.open(4) // to the replicas directly, or by the front's last breath
+	c.spread(late)
 	for _, f := range finish {
 		f()
 	}
@@ -208,6 +211,9 @@ func TestFrontSwitched(t *testing.T) {
 		must(t, <-uploaded)
 	}
 	samePods(t, before, slotPods(t, server))
+	for _, s := range append(late, fronted) { // the front waits for whoever came through it
+		s.close()
+	}
 	eventually(t, func() string {
 		if left := frontPods(t, server); len(left) > 0 {
 			return fmt.Sprintf("%s is still there", left[0].Name)
