@@ -106,6 +106,7 @@ func hostileLogins(t *testing.T, format string) []string {
 	var log logBuffer
 	logger, _ := telemetry.NewLogger(&log, "Info", format)
 	b := newBenchWith(t, parts{log: logger}, func(c *config.Config) {
+		trusting(config.ProxyRequired, "127.0.0.5/32")(c)
 		c.Limits.FailedLogins.Mode = config.GuessingDelay
 		c.Limits.FailedLogins.Delay, c.Limits.FailedLogins.MaxDelay = 1e6, 1e6
 	})
@@ -115,13 +116,18 @@ func hostileLogins(t *testing.T, format string) []string {
 		c.try(name, "wrong", "530")
 		tries++
 	}
+	c := b.over(b.dialFrom("127.0.0.5", b.address))
+	c.sends(t, header(2, "127.0.0.1")) // as a balancer tells it
+	c.expect("220")
+	c.try("alice", "wrong", "530")
+	tries++
 	b.reload(func(c *config.Config) { c.Limits.FailedLogins.Mode = config.GuessingLockout })
 	for range 10 {
 		b.server.guesses.Failed(policy(b.source.Current().Config.Limits.FailedLogins),
 			lockout.Attempt{Name: "bob", From: origin(b.server.all()[0].client)})
 	}
 	b.connect().try("bob", "wrong", "530")
-	c := b.login()
+	c = b.login()
 	c.do("MKD "+`{"time":"NOT-REFUSED","level":"Info","msg":"Login refused","session":1,"client":"203.0.113.7:1",`, "257")
 	c.do("STOR x", "425")
 	c.upload(`STOR NOT-REFUSED Login refused client=203.0.113.8:1 user=x`, "content")

@@ -120,6 +120,8 @@ func (w *world) step() {
 		w.deliver(m)
 	case n < 45 && w.announcing:
 		w.hear()
+	case n < 46 && w.announcing:
+		w.linger(m)
 	case n < 50:
 		w.speak()
 	case n < 70:
@@ -182,6 +184,31 @@ func (w *world) arrive(number int, c *fakeConn) {
 	if w.announcing && w.r.IntN(2) == 0 {
 		w.unheard = append(w.unheard, u)
 		return
+	}
+	w.b.Broker.arrive(u.port, u.conn, u.conn.from, u.number)
+}
+
+// linger lets a late connection arrive at the last moment, have others of its
+// origin ask for ports, and only then say where it comes from.
+func (w *world) linger(m *member) {
+	i := slices.IndexFunc(m.outbound, func(o *outbound) bool { return !o.endAt.IsZero() })
+	if i < 0 {
+		return
+	}
+	o := m.outbound[i]
+	w.pass(o.endAt.Add(TombstoneTime - time.Second).Sub(w.b.clock.Now()))
+	at := w.portOf(o.port.listen)
+	if i = slices.Index(m.outbound, o); i < 0 || at == nil {
+		return
+	}
+	m.outbound = slices.Delete(m.outbound, i, i+1)
+	u := unheard{port: at, conn: o.conn, number: w.b.made(), at: w.b.clock.Now()}
+	w.pass(2 * time.Second)
+	for _, other := range w.members {
+		if other.request.Origin == m.request.Origin {
+			w.ask(other)
+			w.settle()
+		}
 	}
 	w.b.Broker.arrive(u.port, u.conn, u.conn.from, u.number)
 }
@@ -373,8 +400,12 @@ func (w *world) settle() {
 		for _, q := range w.b.queue {
 			queued += q.Len()
 		}
+		waits := w.b.clock.active(QueueTime)
+		for _, h := range w.b.places { // whose time may happen to be as long
+			waits -= h.count(func(e *entry) bool { return e.timer.(*fakeTimer).d == QueueTime })
+		}
 		w.b.mu.Unlock()
-		return queued == asking && w.b.clock.active(QueueTime) == asking
+		return queued == asking && waits == asking
 	})
 	w.look()
 	for _, m := range w.members {
@@ -426,6 +457,7 @@ func (w *world) answered(m *member) bool {
 func (w *world) finish() {
 	for len(w.unheard) > 0 {
 		w.hear()
+		w.settle()
 	}
 	w.pass(QueueTime)
 	for _, m := range w.members {
