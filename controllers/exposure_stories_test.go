@@ -5,12 +5,15 @@ import (
 	"slices"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers/render"
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
 func TestNodePortsAreAnnounced(t *testing.T) {
@@ -90,4 +93,101 @@ func TestLoadBalancerAddress(t *testing.T) {
 		t.Errorf("the certificate has the names %v", names)
 	}
 	quiet(t, ns, "files")
+}
+
+// Between two pods, nothing moves: neither the address that is told, nor what PASV
+// answers, nor the certificate. With the policy Local no node answers meanwhile,
+// which is told.
+func TestAddressesStayBetweenTwoPods(t *testing.T) {
+	for traffic, meanwhile := range map[v1alpha1.ExternalTrafficPolicy]v1alpha1.Reason{
+		v1alpha1.ExternalTrafficCluster: v1alpha1.ReasonAddressAssigned,
+		v1alpha1.ExternalTrafficLocal:   v1alpha1.ReasonAddressPending,
+	} {
+		t.Run(string(traffic), func(t *testing.T) {
+			ns := namespace(t)
+			server := newServer(ns, "files", func(s *v1alpha1.FTPServer) {
+				s.Spec.Service.Type, s.Spec.Service.ExternalTrafficPolicy = v1alpha1.ServiceNodePort, traffic
+			})
+			create(t, server)
+			pod := runPods(t, ns, "files")
+			reaches(t, server, kstatus.CurrentStatus)
+			serial := certificate(t, ns, "files").SerialNumber
+			for range 2 { // also in a pass that has seen the gap already
+				remove(t, pod)
+				var d appsv1.Deployment
+				get(t, ns, "files-0", &d)
+				reportDeployment(t, &d, 0)
+				says(t, server, v1alpha1.ConditionWorkloadAvailable, metav1.ConditionFalse, v1alpha1.ReasonPodNotReady)
+				reconcileAll(t, ns, "files")
+				get(t, ns, "files", server)
+				if a := server.Status.Addresses; len(a) != 1 || a[0].Value != "192.0.2.7" {
+					t.Errorf("addresses are %v", a)
+				}
+				if c := meta.FindStatusCondition(server.Status.Conditions, v1alpha1.ConditionAddressAssigned); c.Reason != string(meanwhile) {
+					t.Errorf("meanwhile it says %s: %s", c.Reason, c.Message)
+				}
+				if p := serverConfig(t, ns, "files").Passive; p.AddressPending != (meanwhile == v1alpha1.ReasonAddressPending) || p.AddressPending == (len(p.Addresses) == 1) {
+					t.Errorf("PASV answers %+v", p)
+				}
+				pod = runPods(t, ns, "files")
+				reaches(t, server, kstatus.CurrentStatus)
+			}
+			if c := certificate(t, ns, "files"); c.SerialNumber.Cmp(serial) != 0 {
+				t.Errorf("the certificate was made anew, for %v", c.IPAddresses)
+			}
+		})
+	}
+}
+
+// The certificate has all names and addresses that clients may use.
+func TestCertificateOfSeveralAddresses(t *testing.T) {
+	ns := namespace(t)
+	server := newServer(ns, "files", func(s *v1alpha1.FTPServer) {
+		s.Spec.Service.Type = v1alpha1.ServiceLoadBalancer
+		s.Spec.Passive.Addresses = []v1alpha1.PassiveAddress{{Address: "198.51.100.4", ClientCIDRs: []string{"10.0.0.0/8"}}}
+	})
+	create(t, server)
+	runPods(t, ns, "files")
+	configured(t, ns, func(c *config.Config) error { // clients of that network need not wait for the load balancer
+		if p := c.Passive; len(p.Addresses) != 1 || !p.AddressPending {
+			return fmt.Errorf("PASV answers %+v", p)
+		}
+		return nil
+	})
+	balance(t, ns, corev1.LoadBalancerIngress{IP: "203.0.113.9", Hostname: "a.example.com"}, corev1.LoadBalancerIngress{IP: "2001:db8::9"})
+	reaches(t, server, kstatus.CurrentStatus)
+	c := certificate(t, ns, "files")
+	for _, name := range []string{"a.example.com", "203.0.113.9", "2001:db8::9", "198.51.100.4", "files." + ns + ".svc"} {
+		if err := c.VerifyHostname(name); err != nil {
+			t.Error(err)
+		}
+	}
+	var told []string
+	for _, a := range serverConfig(t, ns, "files").Passive.Addresses {
+		told = append(told, a.Address)
+	}
+	if !slices.Equal(told, []string{"198.51.100.4", "203.0.113.9", "a.example.com"}) {
+		t.Errorf("PASV answers %v", told)
+	}
+	get(t, ns, "files", server)
+	if n := len(server.Status.Addresses); n != 3 {
+		t.Errorf("%d addresses are told", n)
+	}
+	quiet(t, ns, "files")
+}
+
+// What was told of one type of Service is not taken for an address of the next,
+// for which there is no pod yet.
+func TestAddressesOfAnotherType(t *testing.T) {
+	ns := namespace(t)
+	server := newServer(ns, "files")
+	create(t, server)
+	says(t, server, v1alpha1.ConditionAddressAssigned, metav1.ConditionTrue, v1alpha1.ReasonAddressAssigned)
+	change(t, server, func(s *v1alpha1.FTPServer) { s.Spec.Service.Type = v1alpha1.ServiceNodePort })
+	consistent(t, server)
+	reconcileAll(t, ns, "files")
+	says(t, server, v1alpha1.ConditionAddressAssigned, metav1.ConditionFalse, v1alpha1.ReasonAddressPending)
+	if a := server.Status.Addresses; len(a) != 0 {
+		t.Errorf("addresses are %v", a)
+	}
 }

@@ -107,6 +107,8 @@ func TestServiceFollowsEveryEdit(t *testing.T) {
 		}},
 		{"a load balancer", func(s *spec) { s.Service.Type, s.Passive.FirstNodePort = balancer, nil }},
 		{"with a given control port", func(s *spec) { s.Service.NodePort = ptr.To[int32](freeNodePort) }},
+		{"inside only", func(s *spec) { s.Service.Type, s.Service.NodePort = clusterIP, nil }},
+		{"a load balancer with a given control port", func(s *spec) { s.Service.Type, s.Service.NodePort = balancer, ptr.To[int32](freeNodePort) }},
 		{"moved by one inside", func(s *spec) { s.Passive.FirstPort++ }},
 		{"inside only, and moved", func(s *spec) {
 			s.Service.Type, s.Service.NodePort, s.Passive.FirstPort, s.Passive.PortsPerReplica = clusterIP, nil, 30000, 8
@@ -124,6 +126,7 @@ func TestServiceFollowsEveryEdit(t *testing.T) {
 		{"one family", func(s *spec) { s.Service.IPFamilyPolicy, s.Service.IPFamilies = nil, []v1alpha1.IPFamily{"IPv4"} }},
 		{"the cluster's own", func(s *spec) { s.Service.IPFamilies = nil }},
 	} {
+		t.Log(step.name)
 		change(t, server, func(s *v1alpha1.FTPServer) { step.edit(&s.Spec) })
 		says(t, server, v1alpha1.ConditionAccepted, metav1.ConditionTrue, v1alpha1.ReasonAccepted)
 		now := consistent(t, server)
@@ -133,9 +136,6 @@ func TestServiceFollowsEveryEdit(t *testing.T) {
 					t.Errorf("%s: port %s has moved from %d", step.name, was.Name, was.NodePort)
 				}
 			}
-		}
-		if t.Failed() {
-			t.Fatalf("at %q", step.name)
 		}
 	}
 	reaches(t, server, kstatus.CurrentStatus)

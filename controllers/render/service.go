@@ -81,8 +81,8 @@ func servicePort(name string, number int32, nodePorts map[string]int32) corev1.S
 
 // nodePorts are those to ask for, by port name: what the spec gives, and what
 // Kubernetes has allocated. Asked for, these are the operator's own: what it asks
-// for no more is gone, where Kubernetes would refuse a ClusterIP that still has a
-// node port, and might not let go of one that is now wanted elsewhere.
+// for no more is gone, where Kubernetes would leave those that are there when a
+// load balancer is to have none, and refuse one that is now wanted elsewhere.
 func nodePorts(s *v1alpha1.FTPServer, live *corev1.Service, slots int) map[string]int32 {
 	spec := s.Spec.Service
 	if spec.Type == v1alpha1.ServiceClusterIP {
