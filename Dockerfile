@@ -71,7 +71,8 @@ USER 65532:65532
 ENTRYPOINT ["/ftpserver"]
 
 # HAProxy ends softly on SIGUSR1: it takes no new connections and lets those there
-# are finish. On SIGTERM it would cut them.
+# are finish. It does nothing special on SIGTERM, which the first process of a
+# container does not hear of then: it would go on until it is killed.
 FROM scratch AS front
 ARG VERSION=dev
 ARG REVISION=unknown

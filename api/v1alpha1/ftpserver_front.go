@@ -46,8 +46,8 @@ type FrontSpec struct {
 	// +kubebuilder:validation:MaxItems=64
 	Slots []FrontSlot `json:"slots,omitempty"`
 
-	// image is HAProxy's, of version 2.6 or later, that ends softly when it is
-	// asked to stop (STOPSIGNAL SIGUSR1). Absent: the one that belongs to the
+	// image is HAProxy's, of version 2.6 or later, that is asked to stop by the
+	// signal on which it ends softly (STOPSIGNAL SIGUSR1). Absent: the one that belongs to the
 	// operator's version.
 	//
 	// +optional

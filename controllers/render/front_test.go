@@ -95,8 +95,12 @@ func TestFrontIsNotReplacedForWhatChangesOften(t *testing.T) {
 	if !equality.Semantic.DeepEqual(front(t, fronted), same) {
 		t.Error("the front would be replaced")
 	}
+	slots := func(n int) func(*render.Input) { return func(in *render.Input) { in.Slots = n } }
+	if !equality.Semantic.DeepEqual(front(t, fronted, slots(9)), front(t, fronted, slots(16))) {
+		t.Error("the front would be replaced for each slot more")
+	}
 	for name, change := range map[string]func(*render.Input){
-		"more slots": func(in *render.Input) { in.Slots = 9 },
+		"more slots": slots(9),
 		"a weight": func(in *render.Input) {
 			in.Server.Spec.Front.Slots = []v1alpha1.FrontSlot{{Slot: ptr.To[int32](0), Weight: ptr.To[int32](1)}}
 		},
