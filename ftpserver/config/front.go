@@ -1,6 +1,6 @@
 package config
 
-// SessionsPath, beside /readyz, answers whoever spreads clients over servers: 200
+// SessionsPath answers whoever spreads clients over servers, beside /readyz: 200
 // while this one takes new sessions, 503 and why not once it drains. It stays
 // ready then, as its passive ports are still needed.
 const SessionsPath = "/readyz/sessions"

@@ -15,10 +15,11 @@ func (a *Admin) takesSessions(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err == nil {
-		err = a.options.TakesSessions(from.Addr().Unmap().WithZone(""), r.URL.RawQuery == config.HeaderQuery)
-	}
 	if err != nil {
+		plain(w, http.StatusServiceUnavailable, "the asker has no address")
+		return
+	}
+	if err := a.options.TakesSessions(from.Addr().Unmap().WithZone(""), r.URL.RawQuery == config.HeaderQuery); err != nil {
 		plain(w, http.StatusServiceUnavailable, err.Error())
 		return
 	}

@@ -61,6 +61,7 @@ licences() {
 	local deb name
 	for deb in "$work"/debs/*.deb; do
 		name=$(dpkg-deb --field "$deb" Package)
+		# shellcheck disable=SC2016 # dpkg-deb's own words
 		dpkg-deb --show --showformat '${Package} ${Version} ${Architecture}\n' "$deb"
 		install -D -m 644 "$work/root/usr/share/doc/$name/copyright" "$work/files/usr/share/doc/$name/copyright"
 	done >"$work/packages"
