@@ -4,7 +4,6 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 
@@ -64,7 +63,11 @@ func podSpec(in Input, slot int) corev1.PodSpec {
 func spread(s *v1alpha1.FTPServer) []corev1.TopologySpreadConstraint {
 	given := s.Spec.Pod.TopologySpreadConstraints
 	if given == nil {
-		return evenly(ScaleSelector(s.Name))
+		for _, key := range []string{corev1.LabelHostname, corev1.LabelTopologyZone} {
+			given = append(given, corev1.TopologySpreadConstraint{
+				MaxSkew: 1, TopologyKey: key, WhenUnsatisfiable: corev1.ScheduleAnyway,
+			})
+		}
 	}
 	out := make([]corev1.TopologySpreadConstraint, len(given))
 	for i, c := range given {
@@ -72,17 +75,6 @@ func spread(s *v1alpha1.FTPServer) []corev1.TopologySpreadConstraint {
 			c.LabelSelector = ScaleSelector(s.Name)
 		}
 		out[i] = c
-	}
-	return out
-}
-
-// evenly spreads the pods that are selected over nodes and zones, where it can be.
-func evenly(pods *metav1.LabelSelector) []corev1.TopologySpreadConstraint {
-	var out []corev1.TopologySpreadConstraint
-	for _, key := range []string{corev1.LabelHostname, corev1.LabelTopologyZone} {
-		out = append(out, corev1.TopologySpreadConstraint{
-			MaxSkew: 1, TopologyKey: key, WhenUnsatisfiable: corev1.ScheduleAnyway, LabelSelector: pods,
-		})
 	}
 	return out
 }
