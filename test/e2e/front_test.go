@@ -210,6 +210,9 @@ func TestFrontSwitched(t *testing.T) {
 		close(hurry)
 		must(t, <-uploaded)
 	}
+	if t.Failed() {
+		t.Log(logs(t, before), logs(t, frontPods(t, server)))
+	}
 	samePods(t, before, slotPods(t, server))
 	for _, s := range append(late, fronted) { // the front waits for whoever came through it
 		s.close()
