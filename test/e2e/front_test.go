@@ -111,20 +111,18 @@ func TestFrontTellsAddresses(t *testing.T) {
 		s.Spec.Pod.NodeSelector = map[string]v1alpha1.LabelValue{corev1.LabelHostname: v1alpha1.LabelValue(insideNode(t))}
 	})
 	local := randomFile(t, 100_000)
-	for i := range 4 {
-		c := connection(t, ftpclient.Curl{}, server, user)
-		c.Target.Prefix = inside
-		must(t, c.Upload(soon(t), local, fmt.Sprintf("/up-%d", i)))
-		holds(t, c, fmt.Sprintf("/up-%d", i), local)
-	}
-	servers := logs(t, slotPods(t, server))
+	c := connection(t, ftpclient.Curl{}, server, user)
+	c.Target.Prefix = inside
 	eventually(t, func() string {
+		must(t, c.Upload(soon(t), local, "/file"))
+		holds(t, c, "/file", local)
 		// The front logs a session when it has ended; and nodes may have led the first
 		// ones past it.
 		seen := frontLine.FindAllStringSubmatch(logs(t, frontPods(t, server)), -1)
 		if len(seen) < 4 {
 			return fmt.Sprintf("the front has logged %d sessions, want at least 4", len(seen))
 		}
+		servers := logs(t, slotPods(t, server))
 		for _, m := range seen {
 			if !strings.Contains(servers, `"client":"`+m[1]+`"`) {
 				return "no server's log has the client " + m[1]
