@@ -1,4 +1,5 @@
-# The two images of the project: --target operator and --target ftpserver.
+# The images of the project: --target operator, --target ftpserver and --target
+# front.
 #
 # SOURCE says where the programs come from: "build" compiles them here (docker
 # build), "prebuilt" takes them from bin/linux-ARCH, where no base image is needed
@@ -25,6 +26,21 @@ ARG TARGETARCH
 COPY bin/linux-$TARGETARCH/ /out/
 
 FROM ${SOURCE} AS binaries
+
+# Debian's HAProxy with the libraries that it needs, as hack/images/front.sh has it.
+FROM debian:bookworm-slim AS front-build
+RUN apt-get update && apt-get install -y --no-install-recommends haproxy=2.6.12-1+deb12u4
+RUN mkdir /out && \
+    for file in /usr/sbin/haproxy $(ldd /usr/sbin/haproxy | grep -o '/[^ ]*'); do \
+      install -D -m 755 "$file" "/out$file"; \
+    done && \
+    cd / && cp --parents usr/share/doc/*/copyright /out
+
+FROM scratch AS front-prebuilt
+ARG TARGETARCH
+COPY bin/linux-$TARGETARCH/front/ /out/
+
+FROM front-${SOURCE} AS front-files
 
 FROM scratch AS operator
 ARG VERSION=dev
@@ -53,3 +69,20 @@ COPY --from=binaries /out/ca-certificates.crt /etc/ssl/certs/
 COPY --from=binaries /out/ftpserver /ftpserver
 USER 65532:65532
 ENTRYPOINT ["/ftpserver"]
+
+# HAProxy ends softly on SIGUSR1: it takes no new connections and lets those there
+# are finish. It does nothing special on SIGTERM, which the first process of a
+# container does not hear of then: it would go on until it is killed.
+FROM scratch AS front
+ARG VERSION=dev
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="ftp-front" \
+      org.opencontainers.image.description="HAProxy before the control ports of FTP servers that ftp-operator runs" \
+      org.opencontainers.image.source="https://github.com/ftp-operator/ftp-operator" \
+      org.opencontainers.image.licenses="GPL-2.0-or-later AND LGPL-2.1-or-later" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
+COPY --from=front-files /out/ /
+USER 65532:65532
+STOPSIGNAL SIGUSR1
+ENTRYPOINT ["/usr/sbin/haproxy"]

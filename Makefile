@@ -7,6 +7,7 @@ VERSION ?= dev
 # Names of the images, for clusters that take them from a registry.
 export OPERATOR_IMAGE ?= localhost/ftp-operator:dev
 export SERVER_IMAGE ?= localhost/ftpserver:dev
+export FRONT_IMAGE ?= localhost/ftp-front:dev
 NODES ?= 1
 
 LDFLAGS := -s -w -X main.version=$(VERSION)
@@ -74,11 +75,11 @@ cluster-up: ## Bring it up (NODES=1|2, PROXY_MODE, IP_FAMILIES)
 cluster-down: ## End it and leave nothing behind
 	$(CLUSTER) down
 
-images: ## Build both images into bin/images/
+images: ## Build the images into bin/images/
 	hack/images/build.sh --version $(VERSION)
 
 cluster-load: images ## Build the images and put them into the local cluster
-	$(CLUSTER) load bin/images/operator-$$(go env GOARCH).tar bin/images/ftpserver-$$(go env GOARCH).tar
+	$(CLUSTER) load $(foreach image,operator ftpserver front,bin/images/$(image)-$$(go env GOARCH).tar)
 
 install-operator: ## Install the operator into the cluster of KUBECONFIG, or the local one
 	hack/install-operator.sh

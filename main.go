@@ -21,14 +21,15 @@ import (
 	"github.com/ftp-operator/ftp-operator/controllers/rights"
 )
 
-// What belongs to this build. The linker sets both.
+// What belongs to this build. The linker sets them.
 var (
 	version     = "dev"
 	serverImage = "localhost/ftpserver:dev"
+	frontImage  = "localhost/ftp-front:dev"
 )
 
 type options struct {
-	serverImage                  string
+	serverImage, frontImage      string
 	metricsAddress, probeAddress string
 	leaderElect                  bool
 	namespaces                   string
@@ -50,6 +51,7 @@ func main() {
 func parse() options {
 	var o options
 	flag.StringVar(&o.serverImage, "server-image", serverImage, "image of the FTP servers whose spec names none")
+	flag.StringVar(&o.frontImage, "front-image", frontImage, "image of the fronts of FTP servers whose spec names none")
 	flag.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "address of the metrics endpoint; 0 switches it off")
 	flag.StringVar(&o.probeAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")
 	flag.BoolVar(&o.leaderElect, "leader-elect", false, "work only while holding the lease, so that several replicas can run")
@@ -100,6 +102,7 @@ func reconcilers(mgr ctrl.Manager, o options) error {
 		Board:          board,
 		Now:            time.Now,
 		Image:          o.serverImage,
+		FrontImage:     o.frontImage,
 		Namespace:      o.namespace,
 		ClusterDomain:  o.clusterDomain,
 		Lifetimes:      o.lifetimes,

@@ -119,7 +119,7 @@ func TestNamespacedChartInstallsWhatKustomizeInstalls(t *testing.T) {
 	if err != nil || len(env) == 0 {
 		t.Fatal("the operator has no environment", err)
 	}
-	env[len(env)-1].(map[string]any)["value"] = "team-a,team-b"
+	env[slices.IndexFunc(env, func(e any) bool { return e.(map[string]any)["name"] == "NAMESPACES" })].(map[string]any)["value"] = "team-a,team-b"
 	container := containers(t, want["Deployment ftp-operator"])
 	container[0].(map[string]any)["env"] = env
 	if err := unstructured.SetNestedSlice(want["Deployment ftp-operator"].Object, container, "spec", "template", "spec", "containers"); err != nil {
@@ -200,13 +200,14 @@ func TestValuesReachTheDeployment(t *testing.T) {
 	d := template(t,
 		"--set", "image.repository=example.com/op", "--set", "image.tag=v1",
 		"--set", "serverImage.repository=example.com/srv", "--set", "serverImage.tag=v2",
+		"--set", "frontImage.repository=example.com/front", "--set", "frontImage.tag=v3",
 		"--set", "resources.limits.memory=1Gi", "--set", "logLevel=debug", "--set", "clusterDomain=k8s.example",
 		"--set", "certificateLifetime=24h", "--set", "caLifetime=720h",
 		"--set", "replicas=2", "--set", "imagePullSecrets[0].name=pull", "--set", "nodeSelector.disk=fast",
 	)["Deployment ftp-operator"]
 	text := fmt.Sprint(d.Object)
 	for _, want := range []string{
-		"example.com/op:v1", "example.com/srv:v2", "memory:1Gi", "--log-level=debug", "--cluster-domain=k8s.example",
+		"example.com/op:v1", "example.com/srv:v2", "example.com/front:v3", "memory:1Gi", "--log-level=debug", "--cluster-domain=k8s.example",
 		"--certificate-lifetime=24h", "--ca-lifetime=720h",
 		"replicas:2", "name:pull", "disk:fast",
 	} {

@@ -35,7 +35,7 @@ func TestOverlays(t *testing.T) {
 				t.Fatal(err)
 			}
 			container := containers(t, kustomize(t, dir)["Deployment ftp-operator"])[0].(map[string]any)
-			want := map[string]string{"SERVER_IMAGE": "REGISTRY/ftpserver:v0.1.0"}
+			want := map[string]string{"SERVER_IMAGE": "REGISTRY/ftpserver:v0.1.0", "FRONT_IMAGE": "REGISTRY/ftp-front:v0.1.0"}
 			if overlay[2] == "namespaced" {
 				want["NAMESPACES"] = "team-a,team-b"
 			}

@@ -39,6 +39,8 @@ type FTPServerReconciler struct {
 	Now func() time.Time
 	// Image is the server's image where a spec names none.
 	Image string
+	// FrontImage is that of the front where a spec names none.
+	FrontImage string
 	// Namespace is where the operator runs, which NetworkPolicies let in.
 	Namespace string
 	// ClusterDomain is the DNS domain of the cluster's Services.

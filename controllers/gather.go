@@ -27,9 +27,10 @@ type scope struct {
 
 	// gathered
 	service *corev1.Service
-	slots   []policy.Slot                 // those that are to run, in order
-	surplus []policy.Slot                 // those that are not, and whose pods have yet to end
-	pods    []*corev1.Pod                 // of all slots, also of those that are not to run
+	slots   []policy.Slot // those that are to run, in order
+	surplus []policy.Slot // those that are not, and whose pods have yet to end
+	pods    []*corev1.Pod // of all slots, also of those that are not to run
+	front   policy.Front
 	claim   *corev1.PersistentVolumeClaim // the existing one that the spec names; nil where it is not there
 	users   []*v1alpha1.FTPUser
 
@@ -73,10 +74,14 @@ func (r *FTPServerReconciler) gather(ctx context.Context, s *scope) error {
 	if err := r.Client.List(ctx, &pods, in, client.MatchingLabels(render.ServiceSelector(name))); err != nil {
 		return err
 	}
+	slices.SortFunc(pods.Items, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
+	var all []*corev1.Pod
 	for i := range pods.Items {
-		s.pods = append(s.pods, &pods.Items[i])
+		all = append(all, &pods.Items[i])
 	}
-	slices.SortFunc(s.pods, func(a, b *corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
+	if err := r.gatherFront(ctx, s, all); err != nil {
+		return err
+	}
 	if err := r.gatherClaim(ctx, s); err != nil {
 		return err
 	}
@@ -177,6 +182,10 @@ func (r *FTPServerReconciler) render(s *scope) error {
 		Server:            s.server,
 		Image:             r.Image,
 		SharedVolume:      policy.VolumeAskedShared(s.server, s.claim),
+		FrontImage:        r.FrontImage,
+		FrontServes:       s.frontServes(),
+		FrontAddresses:    s.front.Addresses(render.FrontTells),
+		ClusterDomain:     r.ClusterDomain,
 		Slots:             s.portSlots(),
 		Deployments:       s.deployments(),
 		Service:           s.service,

@@ -32,6 +32,7 @@ import (
 const (
 	operatorNamespace = "ftp-operator-system"
 	testImage         = "example.com/ftpserver:test"
+	testFrontImage    = "example.com/ftp-front:test"
 	// soon is how long anything may take in these tests.
 	soon = 20 * time.Second
 )
@@ -186,7 +187,7 @@ func startOperator(ctx context.Context, config *rest.Config, stopped chan<- erro
 	serverReconciler = &FTPServerReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("ftp-operator"),
 		Prober: pods, Board: board, Now: clock.Now,
-		Image: testImage, Namespace: operatorNamespace, ClusterDomain: "cluster.local", Lifetimes: pki.DefaultLifetimes,
+		Image: testImage, FrontImage: testFrontImage, Namespace: operatorNamespace, ClusterDomain: "cluster.local", Lifetimes: pki.DefaultLifetimes,
 	}
 	userReconciler = &FTPUserReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("ftp-operator"), Board: board, Now: clock.Now,

@@ -177,6 +177,9 @@ func (s *scope) follow(now client.Object) error {
 		if err != nil {
 			return err
 		}
+		if d.Name == s.front.Name {
+			s.front.Deployment = d
+		}
 		if slot := s.slotOf(d.Name); slot != nil {
 			slot.Deployment = d
 			slot.Outdated = slot.Outdated && !s.renews(*slot)

@@ -75,7 +75,8 @@ func newProcess(source *live.Source, slot int, dir string, log *slog.Logger, lev
 		return nil, err
 	}
 	p.admin = telemetry.NewAdmin(telemetry.AdminOptions{
-		Metrics: p.metrics, Alive: p.alive, Ready: p.ready, Status: p.status, Sessions: p.server.Sessions, Config: c.Admin, Dir: dir, Log: log,
+		Metrics: p.metrics, Alive: p.alive, Ready: p.ready, TakesSessions: p.takesSessions, Status: p.status, Sessions: p.server.Sessions,
+		Config: c.Admin, Dir: dir, Log: log,
 	})
 	if err := p.admin.Listen(); err != nil {
 		p.broker.Close()

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # install-operator.sh: installs the operator into the cluster of KUBECONFIG, or
-# into the local one. OPERATOR_IMAGE and SERVER_IMAGE name the images. With
-# NAMESPACES (a,b,…; they must exist) it serves those only, and has no right over
+# into the local one. OPERATOR_IMAGE, SERVER_IMAGE and FRONT_IMAGE name the images.
+# With NAMESPACES (a,b,…; they must exist) it serves those only, and has no right over
 # the cluster.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 operator_image=${OPERATOR_IMAGE:-localhost/ftp-operator:dev}
 server_image=${SERVER_IMAGE:-localhost/ftpserver:dev}
+front_image=${FRONT_IMAGE:-localhost/ftp-front:dev}
 namespaces=${NAMESPACES:-}
 : "${KUBECONFIG:=$(hack/cluster/cluster kubeconfig)}"
 export KUBECONFIG
@@ -33,7 +34,7 @@ else
 fi
 kubectl kustomize $manifests |
 	sed -e "s|localhost/ftp-operator:dev|$operator_image|g" -e "s|localhost/ftpserver:dev|$server_image|g" \
-		-e "/name: NAMESPACES$/{n;s|value:.*|value: \"$namespaces\"|}" |
+		-e "s|localhost/ftp-front:dev|$front_image|g" -e "/name: NAMESPACES$/{n;s|value:.*|value: \"$namespaces\"|}" |
 	"${apply[@]}" -f - >/dev/null
 # An image of the same name may be another one by now.
 [[ -z $before ]] || kubectl -n $namespace rollout restart deployment/ftp-operator >/dev/null

@@ -33,7 +33,8 @@ prepare() {
 	stage "Preparing"
 	hack/tools/packages.sh clients strace openssl haproxy
 	KUBEBUILDER_ASSETS=$(hack/cluster/cluster assets)
-	export KUBEBUILDER_ASSETS
+	FTP_HAPROXY=$(hack/images/haproxy.sh)
+	export KUBEBUILDER_ASSETS FTP_HAPROXY
 }
 
 gate() {

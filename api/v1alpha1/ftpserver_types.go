@@ -22,6 +22,9 @@ import (
 // +kubebuilder:validation:XValidation:rule="!has(self.passive.firstNodePort) || !has(self.tls.implicit) || !has(self.tls.implicit.nodePort) || self.tls.implicit.nodePort < self.passive.firstNodePort || self.tls.implicit.nodePort >= self.passive.firstNodePort + (has(self.passive.slots) ? self.passive.slots : (self.replicas > 1 ? self.replicas : 1)) * self.passive.portsPerReplica",message="tls.implicit.nodePort lies among the passive ports: move passive.firstNodePort or tls.implicit.nodePort"
 // +kubebuilder:validation:XValidation:rule="self.replicas <= 1 || self.service.type == 'ClusterIP' || self.service.externalTrafficPolicy == 'Cluster'",message="several replicas behind a LoadBalancer or NodePort need service.externalTrafficPolicy Cluster, as with Local a passive port answers on the node of its pod only; with Cluster the server sees addresses of nodes in place of the clients', unless service.proxyProtocol is set"
 // +kubebuilder:validation:XValidation:rule="self.replicas <= 1 || !has(self.storage.volume) || !has(self.storage.volume.size) || (has(self.storage.volume.accessModes) && 'ReadWriteMany' in self.storage.volume.accessModes)",message="several replicas need a volume that all of them mount: make the FTPServer anew with storage.volume.accessModes [ReadWriteMany] and a storageClassName that offers it"
+// +kubebuilder:validation:XValidation:rule="!has(self.front) || self.service.type == 'ClusterIP' || self.service.externalTrafficPolicy == 'Cluster'",message="front behind a LoadBalancer or NodePort needs service.externalTrafficPolicy Cluster, as with Local a port answers on the node of its pod only, and the front's pods run on other nodes than the replicas'"
+// +kubebuilder:validation:XValidation:rule="!has(self.front) || !has(self.front.slots) || self.front.slots.all(s, s.slot < (has(self.passive.slots) ? self.passive.slots : (self.replicas > 1 ? self.replicas : 1)))",message="front.slots names a slot that the Service has no ports for: slots count from 0 and are as many as passive.slots or replicas"
+// +kubebuilder:validation:XValidation:rule="!has(self.front) || !has(self.service.proxyProtocol) || self.service.proxyProtocol.trusted.all(t, !has(t.mode) || t.mode == 'Required')",message="front cannot tell whether a connection begins with a PROXY header: leave out mode Optional in service.proxyProtocol.trusted, and trust only networks from which every connection has one"
 type FTPServerSpec struct {
 	// replicas is how many pods serve, behind one address. Several need storage
 	// that all of them mount, and on a LoadBalancer or NodePort the
@@ -56,6 +59,12 @@ type FTPServerSpec struct {
 	// +optional
 	// +default={"type": "ClusterIP", "port": 21, "externalTrafficPolicy": "Local", "sessionAffinity": "None"}
 	Service ServiceSpec `json:"service,omitzero"`
+
+	// front has pods of its own take the control connections and pass each on to
+	// the replica that has the fewest. Absent: Kubernetes spreads them at random.
+	//
+	// +optional
+	Front *FrontSpec `json:"front,omitempty"`
 
 	// storage says where the files are.
 	//

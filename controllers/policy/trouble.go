@@ -29,15 +29,20 @@ func trouble(s Slot) (message string, fails bool) {
 	}
 	message = fmt.Sprintf("The Deployment %s has no pod yet", s.Name)
 	if len(live) > 0 {
-		message = fmt.Sprintf("The pod %s is not ready", live[0].Name)
-	}
-	if c := s.unscheduled(); c != nil {
-		message = fmt.Sprintf("The pod %s finds no node: %s", live[0].Name, c.Message)
+		message = notReady(live[0])
 	}
 	if timedOut(s.Deployment) {
 		return fmt.Sprintf("%s, and Kubernetes no longer waits for it (%s)", message, progressing(s.Deployment).Reason), true
 	}
 	return message, false
+}
+
+// notReady says what a pod waits for, as far as Kubernetes tells.
+func notReady(p *corev1.Pod) string {
+	if c := unscheduled(p); c != nil {
+		return fmt.Sprintf("The pod %s finds no node: %s", p.Name, c.Message)
+	}
+	return fmt.Sprintf("The pod %s is not ready", p.Name)
 }
 
 // podFailure says what Kubernetes tells to be wrong with a pod; empty: nothing.
@@ -50,16 +55,11 @@ func podFailure(p *corev1.Pod) string {
 	return ""
 }
 
-// unscheduled is what the scheduler says of the slot's pod that has no node; nil
-// where it has one, or nothing is said.
-func (s Slot) unscheduled() *corev1.PodCondition {
-	live := s.Live()
-	if len(live) == 0 {
-		return nil
-	}
-	for i, c := range live[0].Status.Conditions {
+// unscheduled is the pod's condition that tells why it has no node, or nil.
+func unscheduled(p *corev1.Pod) *corev1.PodCondition {
+	for i, c := range p.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse {
-			return &live[0].Status.Conditions[i]
+			return &p.Status.Conditions[i]
 		}
 	}
 	return nil

@@ -86,12 +86,13 @@ func worstOf(slots []Slot, waits bool, now time.Time) (worst Finding, found bool
 // the rollout, also where it had come up before, and so has a pod without a node.
 func inRoll(s Slot, f Finding) Finding {
 	d := s.Deployment
-	unscheduled := d != nil && observed(d) && d.Status.UpdatedReplicas > 0 && s.unscheduled() != nil
+	noNode := d != nil && observed(d) && d.Status.UpdatedReplicas > 0 &&
+		slices.ContainsFunc(s.Live(), func(p *corev1.Pod) bool { return unscheduled(p) != nil })
 	switch {
-	case f.Reason == v1alpha1.ReasonRollingOut && unscheduled:
+	case f.Reason == v1alpha1.ReasonRollingOut && noNode:
 		return stopped(s, f.Message)
 	case f.Reason == v1alpha1.ReasonPodNotReady:
-		if _, fails := trouble(s); fails || unscheduled {
+		if _, fails := trouble(s); fails || noNode {
 			f.Reason = v1alpha1.ReasonRolloutStopped
 		}
 	}

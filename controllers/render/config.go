@@ -76,6 +76,7 @@ func serverConfig(in Input) *config.Config {
 	}
 	c.Limits.DrainAtLeast = drainAtLeast(in)
 	c.TLS.Certificates = certificateFiles(in)
+	c.ProxyProtocol.Trusted = append(c.ProxyProtocol.Trusted, frontSources(in)...)
 	return &c
 }
 

@@ -23,6 +23,9 @@ const (
 	LabelServer = "ftp-operator.io/server"
 	// LabelSlot is the number of a replica.
 	LabelSlot = "ftp-operator.io/slot"
+	// LabelFront is on the pods of the front, which are no replicas.
+	LabelFront      = "ftp-operator.io/front"
+	frontLabelValue = "true"
 
 	appName = "ftpserver"
 )
@@ -68,6 +71,12 @@ func GivenKeyKey(name string) string { return name + ".key" }
 
 // ServiceName is the Service that clients connect to.
 func ServiceName(server string) string { return server }
+
+// SlotsServiceName is the headless Service that gives each replica a name.
+func SlotsServiceName(server string) string { return server + "-slots" }
+
+// FrontName is the front's Deployment, and what belongs to it.
+func FrontName(server string) string { return server + "-front" }
 
 // ServiceAccountName is the pods' ServiceAccount.
 func ServiceAccountName(server string) string { return server }
@@ -120,10 +129,11 @@ func ManagedSelector() labels.Selector {
 	return labels.SelectorFromSet(labels.Set{LabelManagedBy: FieldOwner})
 }
 
-// The three selectors of a server's pods. They are immutable in Kubernetes and
+// The selectors of a server's pods. They are immutable in Kubernetes and
 // so they are here.
 
-// ServiceSelector selects the pods of all slots.
+// ServiceSelector selects the pods of all slots, and of the front. Which of them
+// a port of the Service leads to, its target's name says.
 func ServiceSelector(server string) map[string]string {
 	return map[string]string{LabelName: appName, LabelServer: server}
 }
@@ -142,6 +152,16 @@ func SlotSelector(server string, slot int) map[string]string {
 	m[LabelSlot] = strconv.Itoa(slot)
 	return m
 }
+
+// FrontSelector selects the pods of the front.
+func FrontSelector(server string) map[string]string {
+	m := ServiceSelector(server)
+	m[LabelFront] = frontLabelValue
+	return m
+}
+
+// OfFront tells that a pod is one of the front.
+func OfFront(o metav1.Object) bool { return o.GetLabels()[LabelFront] != "" }
 
 // SlotOf is the number of the slot that an object belongs to, by its label.
 func SlotOf(o metav1.Object) (number int, ok bool) {

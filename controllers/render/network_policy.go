@@ -46,13 +46,22 @@ func networkPolicy(in Input) *networkingv1.NetworkPolicy {
 			From: spec.MetricsFrom, Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolTCP, adminListen, 0)},
 		})
 	}
+	if HasFront(in.Server) {
+		p.Spec.Ingress = append(p.Spec.Ingress, fromFront(in.Server))
+	}
 	if slices.ContainsFunc(in.PassiveAddresses, isHostname) {
-		p.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{}}
-		for _, n := range dnsPorts {
-			p.Spec.Egress[0].Ports = append(p.Spec.Egress[0].Ports, port(corev1.ProtocolUDP, n, 0), port(corev1.ProtocolTCP, n, 0))
-		}
+		p.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{Ports: dns()}}
 	}
 	return p
+}
+
+// dns are the ports to look names up at.
+func dns() []networkingv1.NetworkPolicyPort {
+	var out []networkingv1.NetworkPolicyPort
+	for _, n := range dnsPorts {
+		out = append(out, port(corev1.ProtocolUDP, n, 0), port(corev1.ProtocolTCP, n, 0))
+	}
+	return out
 }
 
 // ftpPorts are those that clients connect to.

@@ -30,6 +30,9 @@ const secretMode = 0o440
 func podSpec(in Input, slot int) corev1.PodSpec {
 	p := in.Server.Spec.Pod
 	return corev1.PodSpec{
+		// A name in DNS by which the front finds the pod, wherever it runs.
+		Hostname:                      DeploymentName(in.Server.Name, slot),
+		Subdomain:                     SlotsServiceName(in.Server.Name),
 		ServiceAccountName:            ServiceAccountName(in.Server.Name),
 		AutomountServiceAccountToken:  ptr.To(false),
 		EnableServiceLinks:            ptr.To(false),
@@ -54,6 +57,15 @@ func podSpec(in Input, slot int) corev1.PodSpec {
 	}
 }
 
+// restricted is what the restricted Pod Security profile asks of a container.
+func restricted() *corev1.SecurityContext {
+	return &corev1.SecurityContext{
+		AllowPrivilegeEscalation: ptr.To(false),
+		ReadOnlyRootFilesystem:   ptr.To(true),
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+	}
+}
+
 func container(in Input, slot int) corev1.Container {
 	p := in.Server.Spec.Pod
 	image := p.Image
@@ -69,14 +81,10 @@ func container(in Input, slot int) corev1.Container {
 			Requests: p.Resources.Requests,
 			Limits:   p.Resources.Limits,
 		},
-		SecurityContext: &corev1.SecurityContext{
-			AllowPrivilegeEscalation: ptr.To(false),
-			ReadOnlyRootFilesystem:   ptr.To(true),
-			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-		},
-		StartupProbe:   probe("/healthz", 1, 300),
-		ReadinessProbe: probe("/readyz", 2, 3),
-		LivenessProbe:  liveness(in.Server),
+		SecurityContext: restricted(),
+		StartupProbe:    probe("/healthz", 1, 300),
+		ReadinessProbe:  probe("/readyz", 2, 3),
+		LivenessProbe:   liveness(in.Server),
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: volumeConfig, MountPath: configDir, ReadOnly: true},
 			{Name: volumeUsers, MountPath: usersDir, ReadOnly: true},

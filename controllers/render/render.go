@@ -5,6 +5,7 @@ package render
 
 import (
 	"maps"
+	"net/netip"
 	"path"
 
 	corev1 "k8s.io/api/core/v1"
@@ -21,6 +22,14 @@ type Input struct {
 	Server *v1alpha1.FTPServer
 	// Image is the server's image where the spec names none.
 	Image string
+	// FrontImage is the front's where the spec names none.
+	FrontImage string
+	// FrontServes tells that the control port is to lead to the front.
+	FrontServes bool
+	// FrontAddresses are those of the front's pods that send a PROXY header.
+	FrontAddresses []netip.Addr
+	// ClusterDomain is the DNS domain of the cluster's Services.
+	ClusterDomain string
 	// Slots is how many slots the Service has passive ports for: at least as many
 	// as Slots tells, and those of which a pod still runs.
 	Slots int
@@ -82,7 +91,11 @@ func Objects(in Input) (Output, error) {
 	if err != nil {
 		return Output{}, err
 	}
-	out := Output{Objects: []Object{service(in), serviceAccount(in), caBundle(in)}}
+	front, err := frontObjects(in)
+	if err != nil {
+		return Output{}, err
+	}
+	out := Output{Objects: []Object{service(in), slotsService(in), serviceAccount(in), caBundle(in)}}
 	if p := networkPolicy(in); p != nil {
 		out.Objects = append(out.Objects, p)
 	}
@@ -97,6 +110,7 @@ func Objects(in Input) (Output, error) {
 	if b := disruptionBudget(in); b != nil {
 		out.Objects = append(out.Objects, b)
 	}
+	out.Objects = append(out.Objects, front...)
 	for _, slot := range in.Deployments {
 		out.Objects = append(out.Objects, Deployment(in, slot))
 	}

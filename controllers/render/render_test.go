@@ -52,6 +52,8 @@ func input(change ...func(*render.Input)) render.Input {
 		Status:            pki.KeyPair{Cert: []byte("status cert"), Key: []byte("status key")},
 		StatusToken:       "token",
 		OperatorNamespace: "ftp-operator-system",
+		FrontImage:        "example.com/ftp-front:1",
+		ClusterDomain:     "cluster.local",
 		CABundle:          []byte("authority"),
 		Users: []config.User{
 			{Name: "zoe", UID: "2", PasswordHash: "$argon2id$zoe", Role: "ReadOnly", Login: "Enabled"},
@@ -144,7 +146,7 @@ func several(in *render.Input) {
 	s.TLS.Implicit = &v1alpha1.ImplicitTLSSpec{Port: 990, NodePort: ptr.To[int32](30990)}
 	s.Storage.Volume.AccessModes = []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}
 	in.SharedVolume, in.Slots = true, 4
-	in.Deployments = []render.SlotDeployment{{Slot: 0, Replicas: 1}, {Slot: 1, Replicas: 1}, {Slot: 2, Replicas: 1}}
+	in.Deployments = running(3)
 }
 
 func given(in *render.Input) {
@@ -165,6 +167,8 @@ func TestGolden(t *testing.T) {
 		"given":    given,
 		"strict":   strict,
 		"several":  several,
+		"front":    fronted,
+		"balanced": balanced,
 		"stopped": func(in *render.Input) {
 			in.Server.Spec.Replicas = ptr.To[int32](0)
 			in.Deployments[0].Replicas = 0
@@ -196,6 +200,9 @@ func document(t *testing.T, out render.Output) []byte {
 			o.Data = nil
 		case *appsv1.Deployment:
 			c := &o.Spec.Template.Spec.Containers[0]
+			if c.Name == render.FrontContainerName {
+				break
+			}
 			if n := len(c.Ports); n != 3+64 {
 				t.Errorf("the container has %d ports", n)
 			}

@@ -28,7 +28,7 @@ func service(in Input) *corev1.Service {
 		Spec: corev1.ServiceSpec{
 			Type:     corev1.ServiceType(spec.Type),
 			Selector: ServiceSelector(in.Server.Name),
-			Ports:    servicePorts(in.Server, in.Service, in.Slots),
+			Ports:    toFront(servicePorts(in.Server, in.Service, in.Slots), in.FrontServes),
 		},
 	}
 	svc.Labels = merged(spec.Labels, svc.Labels)

@@ -36,7 +36,7 @@ func ports(t *testing.T, in render.Input) (out []string) {
 		t.Fatal(err)
 	}
 	for _, o := range objects.Objects {
-		if svc, ok := o.(*corev1.Service); ok {
+		if svc, ok := o.(*corev1.Service); ok && svc.Name == render.ServiceName(in.Server.Name) {
 			for _, p := range svc.Spec.Ports {
 				out = append(out, fmt.Sprintf("%s=%d/%d", p.Name, p.Port, p.NodePort))
 			}

@@ -20,7 +20,21 @@ type ProxySource struct {
 	CIDR string `yaml:"cidr"`
 	// Mode is absent: Required.
 	Mode ProxyMode `yaml:"mode,omitempty"`
+	// Data is absent: Announced.
+	Data ProxyData `yaml:"data,omitempty"`
 }
+
+// ProxyData says how the data connections come of clients whose control
+// connections come from there with a header.
+type ProxyData string
+
+// The ways.
+const (
+	ProxyDataAnnounced ProxyData = "Announced" // from a trusted network too, with a header
+	// ProxyDataDirect: from the client itself, as the balancer is before the control
+	// port only. Their addresses are as passive.clientAddresses says.
+	ProxyDataDirect ProxyData = "Direct"
+)
 
 // ProxyMode says whether connections must begin with a header.
 type ProxyMode string
@@ -36,6 +50,7 @@ const (
 func (p *ProxyProtocol) setDefaults() {
 	for i := range p.Trusted {
 		setDefault(&p.Trusted[i].Mode, ProxyRequired)
+		setDefault(&p.Trusted[i].Data, ProxyDataAnnounced)
 	}
 }
 
@@ -46,7 +61,8 @@ func (p *ProxyProtocol) validate() error {
 		if _, err := Network(s.CIDR); err != nil {
 			errs = append(errs, fmt.Errorf("%s.cidr: %q is not a network such as 10.0.0.0/16", field, s.CIDR))
 		}
-		errs = append(errs, oneOf(field+".mode", s.Mode, ProxyRequired, ProxyOptional))
+		errs = append(errs, oneOf(field+".mode", s.Mode, ProxyRequired, ProxyOptional),
+			oneOf(field+".data", s.Data, ProxyDataAnnounced, ProxyDataDirect))
 	}
 	return errors.Join(errs...)
 }

@@ -86,6 +86,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"active and hidden":    {with("passive", "{range: 1-2, clientAddresses: Hidden}") + "\nactive: true\n", "active: connects to the client's own address"},
 		"proxies":              {minimal + "proxyProtocol: {trusted: [{cidr: 10.0.0.1}]}", `proxyProtocol.trusted[0].cidr: "10.0.0.1" is not a network such as 10.0.0.0/16`},
 		"mode of proxies":      {minimal + "proxyProtocol: {trusted: [{cidr: 10.0.0.0/8}, {cidr: '::/0', mode: Maybe}]}", `proxyProtocol.trusted[1].mode: "Maybe" is not one of Required, Optional`},
+		"data of proxies":      {minimal + "proxyProtocol: {trusted: [{cidr: 10.0.0.0/8, data: Some}]}", `proxyProtocol.trusted[0].data: "Some" is not one of Announced, Direct`},
 		"data sessions":        {minimal + "tls: {dataSessions: Maybe}", `tls.dataSessions: "Maybe" is not one of Auto, Required, Optional`},
 		"upload end":           {minimal + "tls: {uploadEnd: Maybe}", `tls.uploadEnd: "Maybe" is not one of Auto, Strict, Lenient`},
 		"TLS mode":             {minimal + "tls: {mode: Maybe}", "tls.mode"},

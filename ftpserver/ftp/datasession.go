@@ -20,14 +20,18 @@ const (
 	sessionNone    = "none" // a full handshake
 )
 
-// addressesHidden tells whether the client's address means nothing.
-func (s *session) addressesHidden() bool { return addressHidden(s.config(), s.announced) }
+// dataAnnounced tells that data connections come as the control connection has,
+// from a proxy that announces the client.
+func (s *session) dataAnnounced() bool { return s.announced && !s.dataDirect }
+
+// addressesHidden tells whether the addresses of data connections mean nothing.
+func (s *session) addressesHidden() bool { return addressHidden(s.config(), s.dataAnnounced()) }
 
 // dataRequest is what this session asks the broker for, or why it can't have a
 // data connection.
 func (s *session) dataRequest() (passive.Request, *problem) {
 	c, hidden := s.config(), s.addressesHidden()
-	from := passive.Origin{Client: s.client, Announced: s.announced}
+	from := passive.Origin{Client: s.client, Announced: s.dataAnnounced()}
 	r := passive.Request{Origin: from, User: s.identity().key(), Session: s.id}
 	if hidden {
 		r.Origin = passive.Origin{}

@@ -38,6 +38,7 @@ type session struct {
 	client     netip.Addr // as a proxy has announced it; else the connection's own
 	local      netip.Addr // that the client has connected to, in the same way
 	announced  bool       // a proxy has told client and local
+	dataDirect bool       // and data connections come without it
 	clientPort uint16
 
 	user     config.User
@@ -125,7 +126,7 @@ func newSession(s *Server, c *net.TCPConn, peer proxy.Peer, n uint64) *session {
 		opened:    now,
 		client:    peer.Client.Addr(),
 		local:     peer.Server.Addr(),
-		announced: peer.Announced, clientPort: peer.Client.Port(),
+		announced: peer.Announced, dataDirect: peer.DataDirect, clientPort: peer.Client.Port(),
 		cwd:   "/",
 		facts: defaultFacts,
 		hash:  &hashAlgorithms[0],

@@ -23,6 +23,9 @@ type Peer struct {
 	Server netip.AddrPort
 	// Announced tells that Client is what a believed header says.
 	Announced bool
+	// DataDirect tells that data connections of an announced client come from it
+	// without a header.
+	DataDirect bool
 }
 
 // direct is the peer of a connection without a header.

@@ -85,7 +85,7 @@ func NewReceiver(o Options) *Receiver {
 // closed, and take not called.
 func (r *Receiver) Receive(c *net.TCPConn, take func(Peer)) {
 	now, own := r.Config(), direct(c)
-	mode, trusted := trust(now.ProxyProtocol.Trusted, own.Client.Addr())
+	source, trusted := trust(now.ProxyProtocol.Trusted, own.Client.Addr())
 	if !trusted {
 		take(own)
 		return
@@ -96,7 +96,8 @@ func (r *Receiver) Receive(c *net.TCPConn, take func(Peer)) {
 		return
 	}
 	go func() {
-		p, outcome, err := r.introduce(w, own, mode)
+		p, outcome, err := r.introduce(w, own, source.Mode)
+		p.DataDirect = p.Announced && source.Data == config.ProxyDataDirect
 		r.Observer.ProxyConnection(r.Port, outcome)
 		if err != nil {
 			_ = c.Close()

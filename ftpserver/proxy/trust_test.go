@@ -42,7 +42,8 @@ func TestTrust(t *testing.T) {
 		"10.9.9.9": required, "10.1.9.9": optional, "10.1.2.9": required, "10.1.2.7": optional,
 		"192.0.2.1": optional, "2001:db8::7": required, "192.0.3.1": "", "::1": "",
 	} {
-		mode, trusted := trust(sources, netip.MustParseAddr(from))
+		source, trusted := trust(sources, netip.MustParseAddr(from))
+		mode := source.Mode
 		if mode != want || trusted != (want != "") {
 			t.Errorf("%s: %s, %t", from, mode, trusted)
 		}

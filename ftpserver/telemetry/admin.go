@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
@@ -27,6 +28,10 @@ type AdminOptions struct {
 	// Ready answers /readyz: 200 where it returns nil, else 503 and the error,
 	// which everyone can read.
 	Ready func() error
+	// TakesSessions answers config.SessionsPath: why a balancer at that address is
+	// to send clients elsewhere, which sends them with a PROXY header or without.
+	// Nil: nothing is there.
+	TakesSessions func(balancer netip.Addr, header bool) error
 	// Status answers /status, with each user's digest where withUsers is set.
 	Status func(withUsers bool) config.Status
 	// Sessions describes at most that many sessions, for /status. Nil: none.

@@ -20,6 +20,7 @@ func (a *Admin) publicHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/healthz", probed(a.options.Alive))
 	mux.HandleFunc("/readyz", probed(a.options.Ready))
+	mux.HandleFunc(config.SessionsPath, a.takesSessions)
 	mux.Handle("/metrics", promhttp.HandlerFor(a.options.Metrics.registry, promhttp.HandlerOpts{
 		MaxRequestsInFlight: 4,
 	}))

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Builds the project's two images without a container engine and without a base
-# image: bin/images/operator-ARCH.tar and bin/images/ftpserver-ARCH.tar.
+# Builds the project's images without a container engine and without a base image:
+# bin/images/operator-ARCH.tar, bin/images/ftpserver-ARCH.tar and, of Debian's
+# HAProxy, bin/images/front-ARCH.tar.
 #
 # usage: hack/images/build.sh [--arch amd64|arm64] [--version V]
-# OPERATOR_IMAGE and SERVER_IMAGE override the images' names.
+# OPERATOR_IMAGE, SERVER_IMAGE and FRONT_IMAGE override the images' names.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -11,6 +12,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ftp-operator
 operator_image=${OPERATOR_IMAGE:-localhost/ftp-operator:dev}
 server_image=${SERVER_IMAGE:-localhost/ftpserver:dev}
+front_image=${FRONT_IMAGE:-localhost/ftp-front:dev}
 version=dev
 arch=$(go env GOARCH)
 
@@ -50,15 +52,24 @@ compile() {
 	install -m 644 /etc/ssl/certs/ca-certificates.crt "$out/ca-certificates.crt"
 }
 
+# sources TARGET: the files that an image is made of.
+sources() {
+	local out=bin/linux-$arch
+	case $1 in
+	operator) echo "$out/ftp-operator" "$out/ca-certificates.crt" ;;
+	ftpserver) echo "$out/ftpserver" "$out/ca-certificates.crt" ;;
+	front) find "$out/front" -type f | LC_ALL=C sort ;;
+	esac
+}
+
 # image TARGET NAME: bin/images/TARGET-ARCH.tar, unless it was made from the same inputs.
 image() {
-	local target=$1 name=$2 tar=bin/images/$1-$arch.tar program inputs
-	program=$target
-	[[ $target != operator ]] || program=ftp-operator
+	local target=$1 name=$2 tar=bin/images/$1-$arch.tar inputs
 	inputs=$(
 		{
 			echo "$name $version $revision"
-			sha256sum Dockerfile "bin/linux-$arch/$program" "bin/linux-$arch/ca-certificates.crt"
+			# shellcheck disable=SC2046 # a list of words
+			sha256sum Dockerfile $(sources "$target")
 		} | sha256sum
 	)
 	[[ -e $tar && $(cat "$tar.inputs" 2>/dev/null) == "$inputs" ]] && return
@@ -95,8 +106,10 @@ main() {
 	had_containers=$(ls -d /var/lib/containers 2>/dev/null || true)
 	trap clean EXIT
 	compile
+	"$root/hack/images/front.sh" "$arch" "bin/linux-$arch/front"
 	image operator "$operator_image"
 	image ftpserver "$server_image"
+	image front "$front_image"
 }
 
 main "$@"

@@ -1,0 +1,52 @@
+package controllers
+
+import (
+	"context"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/ftp-operator/ftp-operator/controllers/policy"
+	"github.com/ftp-operator/ftp-operator/controllers/render"
+)
+
+// gatherFront reads the front, and takes its pods from among all of the server's.
+func (r *FTPServerReconciler) gatherFront(ctx context.Context, s *scope, pods []*corev1.Pod) error {
+	s.front.Name = render.FrontName(s.server.Name)
+	for _, p := range pods {
+		if render.OfFront(p) {
+			s.front.Pods = append(s.front.Pods, p)
+		} else {
+			s.pods = append(s.pods, p)
+		}
+	}
+	d := &appsv1.Deployment{}
+	err := r.Client.Get(ctx, s.key(s.front.Name), d)
+	if apierrors.IsNotFound(err) && render.HasFront(s.server) {
+		err = r.Live.Get(ctx, s.key(s.front.Name), d) // it may have lost its label, or be too new
+	}
+	if err == nil && metav1.IsControlledBy(d, s.server) {
+		s.front.Deployment = d
+	}
+	return client.IgnoreNotFound(err)
+}
+
+// frontServes tells that the control port is to lead to the front.
+func (s *scope) frontServes() bool {
+	return s.front.Serves(render.HasFront(s.server), render.LeadsToFront(s.service))
+}
+
+// workloadAvailable is about the slots, and then about the front that is asked
+// for.
+func (s *scope) workloadAvailable(slots policy.Finding) policy.Finding {
+	if !slots.OK() || render.FrontReplicas(s.server) == 0 {
+		return slots
+	}
+	if f := policy.FrontAvailable(s.front, s.frontServes()); !f.OK() {
+		return f
+	}
+	return slots
+}

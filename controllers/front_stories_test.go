@@ -1,0 +1,180 @@
+package controllers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+	"github.com/ftp-operator/ftp-operator/controllers/render"
+)
+
+// runFront does what the Deployment controller and the kubelet would do: makes a
+// pod of the front, at the address.
+func runFront(t *testing.T, namespace, name, ip string) *corev1.Pod {
+	t.Helper()
+	var d appsv1.Deployment
+	eventually(t, func() error {
+		return kube.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "files-front"}, &d)
+	})
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: d.Spec.Template.Labels, Annotations: d.Spec.Template.Annotations},
+		Spec:       d.Spec.Template.Spec,
+	}
+	create(t, pod)
+	pod.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: ip, PodIPs: []corev1.PodIP{{IP: ip}}}
+	if err := kube.Status().Update(t.Context(), pod); err != nil {
+		t.Fatal(err)
+	}
+	return pod
+}
+
+// reportFront has the front's Deployment tell that it has acted on its newest
+// template and has so many pods that are ready.
+func reportFront(t *testing.T, namespace string, available int32) {
+	t.Helper()
+	eventually(t, func() error {
+		var d appsv1.Deployment
+		if err := kube.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "files-front"}, &d); err != nil {
+			return err
+		}
+		d.Status = appsv1.DeploymentStatus{
+			ObservedGeneration: d.Generation, Replicas: 2, UpdatedReplicas: 2, ReadyReplicas: available, AvailableReplicas: available,
+		}
+		return kube.Status().Update(t.Context(), &d)
+	})
+}
+
+// leadsTo waits until the control port leads to the name.
+func leadsTo(t *testing.T, namespace, name string) {
+	t.Helper()
+	eventually(t, func() error {
+		var svc corev1.Service
+		get(t, namespace, "files", &svc)
+		i := slices.IndexFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == render.ControlPortName })
+		if got := svc.Spec.Ports[i].TargetPort.StrVal; got != name {
+			return fmt.Errorf("the control port leads to %s, want %s", got, name)
+		}
+		return nil
+	})
+}
+
+// believes waits until the servers are told to believe these addresses.
+func believes(t *testing.T, namespace string, want ...string) {
+	t.Helper()
+	eventually(t, func() error {
+		var got []string
+		for _, s := range serverConfig(t, namespace, "files").ProxyProtocol.Trusted {
+			got = append(got, s.CIDR)
+		}
+		if !slices.Equal(got, want) {
+			return fmt.Errorf("the servers believe %v, want %v", got, want)
+		}
+		return nil
+	})
+}
+
+func withFront(s *v1alpha1.FTPServer) { s.Spec.Front = &v1alpha1.FrontSpec{} }
+
+// A front is switched on: its pods are believed as soon as they have an address,
+// clients are led there once one is ready, and no replica's pod is touched. It is
+// switched off, and nothing of it stays but the belief, while a pod still ends.
+func TestFrontOnAndOff(t *testing.T) {
+	ns := namespace(t)
+	server := newServer(ns, "files")
+	create(t, server)
+	runPods(t, ns, "files")
+	reaches(t, server, kstatus.CurrentStatus)
+	var slot appsv1.Deployment
+	get(t, ns, "files-0", &slot)
+	generation := slot.Generation
+
+	change(t, server, withFront)
+	a := runFront(t, ns, "front-a", "10.9.0.1")
+	believes(t, ns, "10.9.0.1/32")
+	reportFront(t, ns, 0)
+	c := says(t, server, v1alpha1.ConditionWorkloadAvailable, metav1.ConditionFalse, v1alpha1.ReasonPodNotReady)
+	if !strings.Contains(c.Message, "front-a") || !strings.Contains(c.Message, "clients go to the replicas directly") {
+		t.Errorf("the message is %s", c.Message)
+	}
+	leadsTo(t, ns, "ftp")
+	reportFront(t, ns, 1)
+	leadsTo(t, ns, "front")
+	b := runFront(t, ns, "front-b", "10.9.0.2")
+	believes(t, ns, "10.9.0.1/32", "10.9.0.2/32")
+	reportFront(t, ns, 2)
+	reaches(t, server, kstatus.CurrentStatus)
+	get(t, ns, "files", server)
+	if n := server.Status.Replicas; n != 1 {
+		t.Errorf("%d replicas are told: pods of the front are counted", n)
+	}
+	quiet(t, ns, "files")
+
+	reportFront(t, ns, 0)
+	c = says(t, server, v1alpha1.ConditionWorkloadAvailable, metav1.ConditionFalse, v1alpha1.ReasonPodNotReady)
+	if !strings.Contains(c.Message, "no new session can begin") {
+		t.Errorf("the message is %s", c.Message)
+	}
+	leadsTo(t, ns, "front")
+	reportFront(t, ns, 2)
+	reaches(t, server, kstatus.CurrentStatus)
+
+	change(t, server, func(s *v1alpha1.FTPServer) { s.Spec.Front = nil })
+	leadsTo(t, ns, "ftp")
+	meta := metav1.ObjectMeta{Namespace: ns, Name: "files-front"}
+	gone(t, &appsv1.Deployment{ObjectMeta: meta})
+	gone(t, &policyv1.PodDisruptionBudget{ObjectMeta: meta})
+	gone(t, &networkingv1.NetworkPolicy{ObjectMeta: meta})
+	remove(t, b)
+	believes(t, ns, "10.9.0.1/32")
+	remove(t, a)
+	believes(t, ns)
+	reaches(t, server, kstatus.CurrentStatus)
+	get(t, ns, "files-0", &slot)
+	if slot.Generation != generation {
+		t.Error("the replica's Deployment was changed: its pod would be replaced")
+	}
+	quiet(t, ns, "files")
+}
+
+// Behind a load balancer that hides the clients, the front passes no addresses on,
+// and is not believed any.
+func TestFrontOfHiddenClients(t *testing.T) {
+	ns := namespace(t)
+	server := newServer(ns, "files", withFront, func(s *v1alpha1.FTPServer) {
+		s.Spec.Service.Type, s.Spec.Service.ExternalTrafficPolicy = v1alpha1.ServiceLoadBalancer, v1alpha1.ExternalTrafficCluster
+	})
+	create(t, server)
+	runPods(t, ns, "files")
+	pod := runFront(t, ns, "front-a", "10.9.0.1")
+	reportFront(t, ns, 2)
+	leadsTo(t, ns, "front")
+	if strings.Contains(pod.Annotations[render.AnnotationFrontConfig], "send-proxy") {
+		t.Error("it sends addresses of nodes as those of clients")
+	}
+	believes(t, ns)
+}
+
+// With replicas 0 there is nothing for the front to do.
+func TestFrontOfNothing(t *testing.T) {
+	ns := namespace(t)
+	server := newServer(ns, "files", withFront, func(s *v1alpha1.FTPServer) { s.Spec.Replicas = new(int32) })
+	create(t, server)
+	says(t, server, v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonScaledToZero)
+	bindClaim(t, ns, "files-data")
+	var d appsv1.Deployment
+	get(t, ns, "files-front", &d)
+	if *d.Spec.Replicas != 0 {
+		t.Errorf("%d pods of it are asked for", *d.Spec.Replicas)
+	}
+	quiet(t, ns, "files")
+}

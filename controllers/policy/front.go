@@ -1,0 +1,105 @@
+package policy
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+
+	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
+)
+
+// Front are the pods that take control connections, as they were gathered.
+type Front struct {
+	// Name is that of its Deployment.
+	Name string
+	// Deployment is nil where there is none, or none yet.
+	Deployment *appsv1.Deployment
+	// Pods are also those that are ending, and those of a front that is no longer
+	// asked for.
+	Pods []*corev1.Pod
+}
+
+// Serves tells whether the control port is to lead to the front: from when the
+// first of its pods is ready, so that there is no gap, and from then on.
+func (f Front) Serves(asked, leadsThere bool) bool {
+	if !asked {
+		return false
+	}
+	return leadsThere || f.Deployment != nil && f.Deployment.Status.AvailableReplicas > 0
+}
+
+// Addresses are those of the pods that send a PROXY header, as tells says of each,
+// in order. A pod that is ending still does.
+func (f Front) Addresses(tells func(*corev1.Pod) bool) []netip.Addr {
+	var out []netip.Addr
+	for _, p := range f.Pods {
+		if !tells(p) || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
+			continue
+		}
+		for _, ip := range p.Status.PodIPs {
+			if a, err := netip.ParseAddr(ip.IP); err == nil {
+				out = append(out, a.Unmap())
+			}
+		}
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return slices.Compact(out)
+}
+
+// FrontAvailable judges the front: its Deployment has acted on its newest
+// template, and all pods of it are ready. leadsThere tells that clients depend on it.
+func FrontAvailable(f Front, leadsThere bool) Finding {
+	d := f.Deployment
+	if d == nil || d.Status.ObservedGeneration < d.Generation {
+		return no(v1alpha1.ReasonRollingOut, fmt.Sprintf("Kubernetes has yet to act on the Deployment %s", f.Name))
+	}
+	wanted := ptr.Deref(d.Spec.Replicas, 1)
+	if d.Status.UpdatedReplicas >= wanted && d.Status.AvailableReplicas >= wanted {
+		return yes(v1alpha1.ReasonWorkloadAvailable, "")
+	}
+	return no(v1alpha1.ReasonPodNotReady, fmt.Sprintf("%s; %s", frontProblem(f), frontMeans(d.Status.AvailableReplicas, leadsThere)))
+}
+
+// frontProblem says what keeps the front from having all its pods.
+func frontProblem(f Front) string {
+	for _, p := range f.Pods {
+		if !p.DeletionTimestamp.IsZero() || podIs(p, corev1.PodReady) {
+			continue
+		}
+		if m := podFailure(p); m != "" {
+			return m
+		}
+		if podIs(p, corev1.ContainersReady) || slices.ContainsFunc(p.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.State.Running != nil }) {
+			return fmt.Sprintf("The pod %s of the front finds no replica that takes sessions from it", p.Name)
+		}
+		return notReady(p)
+	}
+	if c := deploymentCondition(f.Deployment, appsv1.DeploymentReplicaFailure); c != nil && c.Status == corev1.ConditionTrue {
+		return fmt.Sprintf("The Deployment %s cannot make its pods: %s", f.Name, c.Message)
+	}
+	return fmt.Sprintf("The Deployment %s has not all of its pods yet", f.Name)
+}
+
+// frontMeans says what a front that lacks pods means for clients.
+func frontMeans(available int32, leadsThere bool) string {
+	switch {
+	case !leadsThere:
+		return "until one is ready, clients go to the replicas directly"
+	case available == 0:
+		return "no new session can begin"
+	}
+	return "new sessions begin by the others"
+}
+
+func podIs(p *corev1.Pod, kind corev1.PodConditionType) bool {
+	for _, c := range p.Status.Conditions {
+		if c.Type == kind {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# front.sh ARCH DIR: puts Debian's HAProxy into DIR, with the libraries that it
+# needs and their licences, and nothing else: no shell, no package manager. Needs
+# Debian's apt-get and Go. What was fetched is kept in the user's cache.
+#
+# The version is one of Debian's release; its security updates have another, and
+# then the old one is gone from the archive: raise it here and in the Dockerfile.
+set -euo pipefail
+shopt -s inherit_errexit
+
+version=2.6.12-1+deb12u4
+release=bookworm
+# Those that the program is linked with, and what these are linked with; gcc-12-base
+# has the licence of two.
+libraries=(gcc-12-base libc6 libcrypt1 liblua5.3-0 libopentracing-c-wrapper0 libopentracing1 libstdc++6 libgcc-s1 libpcre2-8-0 libssl3
+	libsystemd0 libcap2 libgcrypt20 libgpg-error0 liblzma5 liblz4-1 libzstd1)
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+arch=${1:?} out=${2:?}
+cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ftp-operator/front/$version-$arch
+
+fail() {
+	echo "images: $*" >&2
+	exit 1
+}
+
+# apt_ is apt-get for the architecture and the release, whatever the machine's own
+# are. As root, it says that its unprivileged user can't write here.
+apt_() {
+	apt-get -q -o APT::Architecture="$arch" -o APT::Architectures="$arch" -o Dir::Etc::SourceList=/dev/null \
+		-o Dir::Etc::SourceParts="$work/sources" -o Dir::State::Lists="$work/lists" -o Dir::State::Status="$work/status" \
+		-o Dir::Cache="$work/cache" -o APT::Sandbox::User=root -o Acquire::Languages=none \
+		-o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@"
+}
+
+# fetch downloads the packages and unpacks them beside the system.
+fetch() {
+	command -v apt-get >/dev/null || fail "the front's image is made of Debian's packages: build it on Debian, or with docker build --target front"
+	work=$(mktemp -d)
+	trap 'rm -rf "$work"' EXIT
+	mkdir -p "$work"/{sources,lists/partial,cache/archives/partial,debs,root,files}
+	: >"$work/status"
+	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg mirror=http://deb.debian.org
+	printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror/debian" "$release" \
+		"$keyring" "$mirror/debian-security" "$release-security" >"$work/sources/debian.list"
+	apt_ update
+	(cd "$work/debs" && apt_ download "haproxy=$version" "${libraries[@]}")
+	local deb
+	for deb in "$work"/debs/*.deb; do
+		dpkg -x "$deb" "$work/root"
+	done
+	GOWORK=off go run "$here/closure.go" usr/sbin/haproxy "$work/root" "$work/files"
+	licences
+	mkdir -p "$(dirname "$cache")"
+	rm -rf "$cache"
+	mv -T "$work/files" "$cache"
+}
+
+# licences keeps what the packages ask to be kept with them, and says which they are.
+licences() {
+	local deb name
+	for deb in "$work"/debs/*.deb; do
+		name=$(dpkg-deb --field "$deb" Package)
+		# shellcheck disable=SC2016 # dpkg-deb's own words
+		dpkg-deb --show --showformat '${Package} ${Version} ${Architecture}\n' "$deb"
+		install -D -m 644 "$work/root/usr/share/doc/$name/copyright" "$work/files/usr/share/doc/$name/copyright"
+	done >"$work/packages"
+	install -D -m 644 "$work/packages" "$work/files/usr/share/doc/packages"
+}
+
+[[ -e $cache/usr/share/doc/packages ]] || fetch >&2
+rm -rf "$out"
+mkdir -p "$(dirname "$out")"
+cp -r "$cache" "$out"
