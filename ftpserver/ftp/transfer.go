@@ -239,10 +239,14 @@ const (
 	// published without a wait. A process that is killed takes about half of it
 	// merely from its last write to the end of its data connection.
 	quickUpload = 150 * time.Microsecond
-	// The least and the longest wait for the end of a control connection
-	// whose client may have died: see clientStays.
-	shortestGrace = time.Millisecond
+	// The least and the longest time for the end of a control connection
+	// whose client may have died: see clientStays. Of clients that died, 99 % took
+	// less than half of the least.
+	shortestGrace = 300 * time.Microsecond
 	longestGrace  = 20 * time.Millisecond
+	// shortestWait is how long a wait for the rest of that time is: a timer is no
+	// finer, where nothing else passes it.
+	shortestWait = time.Millisecond
 	// parkTimeout bounds the wait for the session to read what is there.
 	parkTimeout = time.Second
 )
@@ -269,12 +273,21 @@ func (s *session) clientStays(t *transfer) bool {
 	}
 }
 
-// giveTime waits for the end of the control connection of a client that has died.
+// giveTime waits for the end of the control connection of a client that has died,
+// as far as the flush of the upload has not taken the time that this may take.
 func (s *session) giveTime(t *transfer) {
 	due := grace(t.bytes.Load(), t.ended.Sub(t.started), s.ctrl.roundTrip)
-	if rest := due - time.Since(t.ended); rest > 0 {
+	if rest := stillDue(due, time.Since(t.ended)); rest > 0 {
 		t.waitParked(rest)
 	}
+}
+
+// stillDue is how long to wait yet where so much time has passed otherwise.
+func stillDue(due, passed time.Duration) time.Duration {
+	if passed >= due {
+		return 0
+	}
+	return max(due, shortestWait) - passed
 }
 
 // grace is how long the end of the control connection may come after that of

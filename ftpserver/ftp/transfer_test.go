@@ -213,8 +213,8 @@ func TestGrace(t *testing.T) {
 	}{
 		{1, 0, 0, 0},
 		{1, quickUpload - 1, 0, 0},
-		{1, quickUpload, 0, ms},
-		{1, ms / 2, ms / 10, ms},
+		{1, quickUpload, 0, shortestGrace},
+		{1, ms / 2, ms / 10, ms / 2},
 		{1, ms, 2 * ms, 8 * ms},
 		{1, 10 * ms, ms, 10 * ms},
 		{1, time.Minute, 0, 20 * ms},
@@ -224,6 +224,25 @@ func TestGrace(t *testing.T) {
 	} {
 		if got := grace(test.bytes, test.took, func() time.Duration { return test.roundTrip }); got != test.want {
 			t.Errorf("%d bytes in %s, round trip %s: %s, want %s", test.bytes, test.took, test.roundTrip, got, test.want)
+		}
+	}
+}
+
+// TestStillDue: a flush that took long enough is wait enough; what it left is
+// waited by a timer, which is no finer than it is.
+func TestStillDue(t *testing.T) {
+	const us = time.Microsecond
+	for _, test := range []struct{ due, passed, want time.Duration }{
+		{0, us, 0},
+		{shortestGrace, 0, shortestWait},
+		{shortestGrace, 100 * us, shortestWait - 100*us},
+		{shortestGrace, shortestGrace, 0},
+		{5 * shortestWait, 0, 5 * shortestWait},
+		{5 * shortestWait, 2 * shortestWait, 3 * shortestWait},
+		{5 * shortestWait, 9 * shortestWait, 0},
+	} {
+		if got := stillDue(test.due, test.passed); got != test.want {
+			t.Errorf("%s due, %s passed: %s, want %s", test.due, test.passed, got, test.want)
 		}
 	}
 }
