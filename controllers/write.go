@@ -64,7 +64,7 @@ func (r *FTPServerReconciler) allocate(ctx context.Context, s *scope, found []cl
 	if len(s.out.Objects) == 0 || !render.PortsPending(s.server, s.service, s.portSlots()) {
 		return nil // without the authority nothing is rendered
 	}
-	i := slices.IndexFunc(s.out.Objects, func(o render.Object) bool { _, is := o.(*corev1.Service); return is })
+	i := slices.IndexFunc(s.out.Objects, s.clientsEnter)
 	if found[i] != nil && leaving(found[i]) != nil {
 		return nil
 	}
@@ -86,7 +86,7 @@ func (r *FTPServerReconciler) allocate(ctx context.Context, s *scope, found []cl
 // not have, as it was rejected or is being deleted: clients would be led to a pod
 // whose data connections lead nowhere. It is noted in the slot.
 func (s *scope) heldBack(obj render.Object) bool {
-	if _, ok := obj.(*appsv1.Deployment); !ok {
+	if !s.ofSlot(obj) {
 		return false
 	}
 	slot := s.slotOf(obj.GetName())
@@ -104,10 +104,10 @@ func (s *scope) heldBack(obj render.Object) bool {
 // written onto the version that was judged, as its pod may end for it; the Service
 // onto the one whose node ports are asked for, as others would be chosen anew.
 func (r *FTPServerReconciler) applyOne(ctx context.Context, s *scope, obj render.Object, found client.Object) (client.Object, error) {
-	switch obj.(type) {
-	case *appsv1.Deployment:
+	switch {
+	case s.ofSlot(obj):
 		return r.applier.apply(ctx, s.server, obj, s.judged(obj.GetName()))
-	case *corev1.Service:
+	case s.clientsEnter(obj):
 		base := target{found: found}
 		if s.service != nil {
 			base.uid, base.version = s.service.UID, s.service.ResourceVersion
@@ -127,6 +127,19 @@ func (r *FTPServerReconciler) applyOne(ctx context.Context, s *scope, obj render
 		r.secrets.forget(client.ObjectKeyFromObject(obj)) // it is to be read as it is now
 	}
 	return now, err
+}
+
+// ofSlot tells whether an object is the Deployment of a slot, and not the front's.
+func (s *scope) ofSlot(obj render.Object) bool {
+	_, is := obj.(*appsv1.Deployment)
+	return is && obj.GetName() != s.front.Name
+}
+
+// clientsEnter tells whether an object is the Service that clients connect to, and
+// not that by which the slots have names.
+func (s *scope) clientsEnter(obj render.Object) bool {
+	_, is := obj.(*corev1.Service)
+	return is && obj.GetName() == render.ServiceName(s.server.Name)
 }
 
 // survey looks at what has the names of the objects, in their order. hold tells
@@ -168,11 +181,11 @@ func (s *scope) follow(now client.Object) error {
 	if !raw {
 		return nil // it was not written, and is known already
 	}
-	switch u.GetKind() {
-	case "Service":
+	switch {
+	case u.GetKind() == "Service" && u.GetName() == render.ServiceName(s.server.Name):
 		s.service = &corev1.Service{}
 		return runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, s.service)
-	case "Deployment":
+	case u.GetKind() == "Deployment":
 		d, err := asDeployment(u)
 		if err != nil {
 			return err

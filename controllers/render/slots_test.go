@@ -49,6 +49,7 @@ func TestFieldsThatReplacePods(t *testing.T) {
 		"Anonymous":     func(s *v1alpha1.FTPServerSpec) { s.Anonymous = &v1alpha1.AnonymousSpec{Home: "/pub"} },
 		"Limits":        func(s *v1alpha1.FTPServerSpec) { s.Limits.SessionsPerReplica = 1 },
 		"Logging":       func(s *v1alpha1.FTPServerSpec) { s.Logging.Level = v1alpha1.LogDebug },
+		"Front":         func(s *v1alpha1.FTPServerSpec) { s.Front = &v1alpha1.FrontSpec{} },
 		"NetworkPolicy": func(s *v1alpha1.FTPServerSpec) { s.NetworkPolicy.Mode = v1alpha1.NetworkPolicyNone },
 		// Of the storage, the size and what becomes of it; all else is immutable.
 		"Storage": func(s *v1alpha1.FTPServerSpec) {

@@ -3,8 +3,8 @@
 # needs and their licences, and nothing else: no shell, no package manager. Needs
 # Debian's apt-get and Go. What was fetched is kept in the user's cache.
 #
-# The version is one of Debian's release; its security updates have another, and
-# then the old one is gone from the archive: raise it here and in the Dockerfile.
+# The version is one of Debian's release. Once an update of it is out, the archive has
+# that one only: it is taken, and said, until it stands here and in the Dockerfile.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -44,7 +44,7 @@ fetch() {
 	printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror/debian" "$release" \
 		"$keyring" "$mirror/debian-security" "$release-security" >"$work/sources/debian.list"
 	apt_ update
-	(cd "$work/debs" && apt_ download "haproxy=$version" "${libraries[@]}")
+	(cd "$work/debs" && apt_ download "${libraries[@]}" && { apt_ download "haproxy=$version" || newer; })
 	local deb
 	for deb in "$work"/debs/*.deb; do
 		dpkg -x "$deb" "$work/root"
@@ -54,6 +54,12 @@ fetch() {
 	mkdir -p "$(dirname "$cache")"
 	rm -rf "$cache"
 	mv -T "$work/files" "$cache"
+}
+
+# newer takes what has followed the version that is not to be had any more.
+newer() {
+	echo "images: warning: Debian has no haproxy $version any more: its update is taken" >&2
+	apt_ download haproxy
 }
 
 # licences keeps what the packages ask to be kept with them, and says which they are.
