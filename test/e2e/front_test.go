@@ -25,6 +25,7 @@ func TestFront(t *testing.T) {
 	c := newOpener(t, server, user)
 	front := &frontPods(t, server)[0]
 	size := c.slowFile("/slow")
+	awaitFront(t, frontUp, front, map[int]int{0: 1, 1: 1, 2: 1})
 	awaitFront(t, frontSees, front, map[int]int{})
 
 	sessions := c.open(12)
@@ -75,6 +76,7 @@ func TestFrontShares(t *testing.T) {
 		v1alpha1.FrontSlot{Slot: ptr.To[int32](2), Role: v1alpha1.FrontBackup}))
 	c := newOpener(t, server, user)
 	front := &frontPods(t, server)[0]
+	awaitFront(t, frontUp, front, map[int]int{0: 1, 1: 1, 2: 1})
 	awaitFront(t, frontSees, front, map[int]int{})
 	sessions := c.open(9)
 	want(t, "by weight", c.spread(sessions), map[int]int{0: 6, 1: 3})
