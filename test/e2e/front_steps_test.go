@@ -170,6 +170,38 @@ func awaitFront(t *testing.T, what func(*testing.T, *corev1.Pod) map[int]int, po
 	})
 }
 
+// allThrough waits until new sessions, by whichever node they come, go through the
+// front, of which the pod is the only one: nodes lead there at their own pace. None
+// is left then.
+func (c *opener) allThrough(front *corev1.Pod) {
+	c.t.Helper()
+	const many = 12 // by two nodes, all would come by one of them once in 2,000 times
+	eventually(c.t, func() string {
+		var sessions []*session
+		defer func() {
+			for _, s := range sessions {
+				s.close()
+			}
+			awaitFront(c.t, frontSees, front, map[int]int{})
+		}()
+		for range many {
+			s, err := c.try()
+			if err != nil {
+				return err.Error()
+			}
+			sessions = append(sessions, s)
+		}
+		seen := 0
+		for _, n := range frontSees(c.t, front) {
+			seen += n
+		}
+		if seen != many {
+			return fmt.Sprintf("%d of %d new sessions go through the front", seen, many)
+		}
+		return ""
+	})
+}
+
 // slowDownload begins a download that goes on until the function it returns is
 // called, which tells whether it was whole. The file must be there.
 func slowDownload(t *testing.T, s *session, path string, size int64) (finish func()) {

@@ -26,7 +26,7 @@ func TestFront(t *testing.T) {
 	front := &frontPods(t, server)[0]
 	size := c.slowFile("/slow")
 	awaitFront(t, frontUp, front, map[int]int{0: 1, 1: 1, 2: 1})
-	awaitFront(t, frontSees, front, map[int]int{})
+	c.allThrough(front)
 
 	sessions := c.open(12)
 	want(t, "at first", c.spread(sessions), map[int]int{0: 4, 1: 4, 2: 4})
@@ -77,7 +77,7 @@ func TestFrontShares(t *testing.T) {
 	c := newOpener(t, server, user)
 	front := &frontPods(t, server)[0]
 	awaitFront(t, frontUp, front, map[int]int{0: 1, 1: 1, 2: 1})
-	awaitFront(t, frontSees, front, map[int]int{})
+	c.allThrough(front)
 	sessions := c.open(9)
 	want(t, "by weight", c.spread(sessions), map[int]int{0: 6, 1: 3})
 
