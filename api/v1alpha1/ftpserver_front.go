@@ -20,7 +20,8 @@ type FrontSpec struct {
 	Replicas *int32 `json:"replicas,omitempty"`
 
 	// connectionsPerReplica is how many control connections each pod holds at
-	// once; more wait until one ends. Absent: 5000.
+	// once, and as many more on the port of implicit TLS; others wait until one
+	// ends. Absent: 5000.
 	//
 	// +optional
 	// +default=5000

@@ -181,23 +181,30 @@ func TestFrontIsNoReplica(t *testing.T) {
 }
 
 // The pod has left time between when it is told to stop and when it is killed,
-// whatever the grace period.
+// whatever the grace period. One that is hung has not all of it.
 func TestFrontEndsInTime(t *testing.T) {
 	for grace, want := range map[time.Duration]string{
-		time.Second:      "hard-stop-after 1s, no sleep",
-		2 * time.Second:  "hard-stop-after 1s, sleep 1",
-		10 * time.Second: "hard-stop-after 4s, sleep 5",
-		5 * time.Minute:  "hard-stop-after 294s, sleep 5",
+		time.Second:      "hard-stop-after 500ms, no sleep, hung 1",
+		2 * time.Second:  "hard-stop-after 500ms, sleep 1, hung 2",
+		3 * time.Second:  "hard-stop-after 1000ms, sleep 1, hung 3",
+		10 * time.Second: "hard-stop-after 4000ms, sleep 5, hung 10",
+		5 * time.Minute:  "hard-stop-after 294000ms, sleep 5, hung 30",
 	} {
 		pod := front(t, fronted, func(in *render.Input) { in.Server.Spec.Pod.TerminationGracePeriod = &metav1.Duration{Duration: grace} })
-		sleep := "no sleep"
-		if l := pod.Spec.Containers[0].Lifecycle; l != nil {
-			sleep = fmt.Sprintf("sleep %d", l.PreStop.Sleep.Seconds)
-		}
+		got := "no hard-stop-after"
 		for line := range strings.Lines(pod.Annotations[render.AnnotationFrontConfig]) {
-			if line = strings.TrimSpace(line); strings.HasPrefix(line, "hard-stop-after") && line+", "+sleep != want {
-				t.Errorf("with %s: %s, %s, want %s", grace, line, sleep, want)
+			if line = strings.TrimSpace(line); strings.HasPrefix(line, "hard-stop-after") {
+				got = line
 			}
+		}
+		c := pod.Spec.Containers[0]
+		if c.Lifecycle == nil {
+			got += ", no sleep"
+		} else {
+			got += fmt.Sprintf(", sleep %d", c.Lifecycle.PreStop.Sleep.Seconds)
+		}
+		if got += fmt.Sprintf(", hung %d", ptr.Deref(c.LivenessProbe.TerminationGracePeriodSeconds, -1)); got != want {
+			t.Errorf("with %s: %s, want %s", grace, got, want)
 		}
 	}
 }

@@ -21,6 +21,10 @@ var haproxyTemplate = template.Must(template.New("haproxy.cfg").Option("missingk
 // defaultWeight is that of a slot of which the spec says nothing.
 const defaultWeight = 100
 
+// adminConnections are those that a pod of the front has for probes and metrics,
+// however many control connections it holds.
+const adminConnections = 100
+
 // haproxySlot is what the front knows of a replica.
 type haproxySlot struct {
 	Number int
@@ -38,7 +42,8 @@ func haproxyConfig(in Input) (string, error) {
 	values := map[string]any{
 		"Server":       s.Namespace + "/" + s.Name,
 		"Connections":  f.ConnectionsPerReplica,
-		"HardStop":     frontHardStop(s),
+		"GlobalLimit":  2*f.ConnectionsPerReplica + adminConnections,
+		"HardStop":     frontHardStop(s).Milliseconds(),
 		"ControlPort":  controlListen,
 		"ImplicitPort": implicitListen,
 		"AdminPort":    adminListen,
