@@ -67,6 +67,7 @@ type FrontSpec struct {
 // FrontSlot is the share of one replica.
 type FrontSlot struct {
 	// slot is the replica's number, from 0 on: that in the name of its Deployment.
+	// It may be one that no replica has yet, or has any more.
 	//
 	// +required
 	// +kubebuilder:validation:Minimum=0
