@@ -11,6 +11,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -177,4 +178,28 @@ func TestFrontOfNothing(t *testing.T) {
 		t.Errorf("%d pods of it are asked for", *d.Spec.Replicas)
 	}
 	quiet(t, ns, "files")
+}
+
+// A front whose configuration names sixteen slots keeps them when there are fewer,
+// so that scaling to and fro does not replace its pods.
+func TestFrontKeepsItsNames(t *testing.T) {
+	ns := namespace(t)
+	server := newServer(ns, "files", withFront, func(s *v1alpha1.FTPServer) { s.Spec.Passive.Slots = ptr.To[int32](9) })
+	create(t, server)
+	runPods(t, ns, "files")
+	var wide appsv1.Deployment
+	eventually(t, func() error {
+		return kube.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: "files-front"}, &wide)
+	})
+	if n := render.FrontSlots(&wide); n != 16 {
+		t.Fatalf("it names %d slots", n)
+	}
+	consistent(t, server)
+	change(t, server, func(s *v1alpha1.FTPServer) { s.Spec.Passive.Slots = ptr.To[int32](8) })
+	consistent(t, server)
+	quiet(t, ns, "files")
+	var after appsv1.Deployment
+	if get(t, ns, "files-front", &after); after.Generation != wide.Generation {
+		t.Errorf("its pods are replaced: it names %d slots", render.FrontSlots(&after))
+	}
 }

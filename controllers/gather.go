@@ -185,6 +185,7 @@ func (r *FTPServerReconciler) render(s *scope) error {
 		FrontImage:        r.FrontImage,
 		FrontServes:       s.frontServes(),
 		FrontAddresses:    s.front.Addresses(render.FrontTells),
+		FrontSlots:        render.FrontSlots(s.front.Deployment),
 		ClusterDomain:     r.ClusterDomain,
 		Slots:             s.portSlots(),
 		Deployments:       s.deployments(),

@@ -28,6 +28,8 @@ type Input struct {
 	FrontServes bool
 	// FrontAddresses are those of the front's pods that send a PROXY header.
 	FrontAddresses []netip.Addr
+	// FrontSlots is how many slots the live front's configuration names.
+	FrontSlots int
 	// ClusterDomain is the DNS domain of the cluster's Services.
 	ClusterDomain string
 	// Slots is how many slots the Service has passive ports for: at least as many
