@@ -184,6 +184,7 @@ func (r *FTPServerReconciler) render(s *scope) error {
 		SharedVolume:      policy.VolumeAskedShared(s.server, s.claim),
 		FrontImage:        r.FrontImage,
 		FrontServes:       s.frontServes(),
+		FrontRuns:         s.front.Runs(),
 		FrontAddresses:    s.front.Addresses(render.FrontTells),
 		FrontSlots:        render.FrontSlots(s.front.Deployment),
 		ClusterDomain:     r.ClusterDomain,

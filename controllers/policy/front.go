@@ -32,12 +32,18 @@ func (f Front) Serves(asked, leadsThere bool) bool {
 	return leadsThere || f.Deployment != nil && f.Deployment.Status.AvailableReplicas > 0
 }
 
+// Runs tells whether a pod of the front has yet to end, also of one that is no
+// longer asked for: sessions go through it until then.
+func (f Front) Runs() bool {
+	return slices.ContainsFunc(f.Pods, func(p *corev1.Pod) bool { return !PodEnded(p) })
+}
+
 // Addresses are those of the pods that send a PROXY header, as tells says of each,
 // in order. A pod that is ending still does.
 func (f Front) Addresses(tells func(*corev1.Pod) bool) []netip.Addr {
 	var out []netip.Addr
 	for _, p := range f.Pods {
-		if !tells(p) || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
+		if !tells(p) || PodEnded(p) {
 			continue
 		}
 		for _, ip := range p.Status.PodIPs {

@@ -93,6 +93,24 @@ func TestFrontServes(t *testing.T) {
 	}
 }
 
+// A front that is taken away runs until the last of its pods has ended.
+func TestFrontRuns(t *testing.T) {
+	ended := pod("a", func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed })
+	ending := pod("b", func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} })
+	for name, tc := range map[string]struct {
+		pods []*corev1.Pod
+		want bool
+	}{
+		"no pod":     {nil, false},
+		"one ended":  {[]*corev1.Pod{ended}, false},
+		"one ending": {[]*corev1.Pod{ended, ending}, true},
+	} {
+		if got := (policy.Front{Pods: tc.pods}).Runs(); got != tc.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
 // Believed are the addresses of all pods that send a header, also of those that
 // are ending, and of no others.
 func TestFrontAddresses(t *testing.T) {

@@ -53,18 +53,19 @@ func FrontReplicas(s *v1alpha1.FTPServer) int32 {
 	return ptr.Deref(s.Spec.Front.Replicas, 2)
 }
 
-// frontObjects are those of the front, or none.
+// frontObjects are those of the front, or none. What lets its pods reach the slots
+// stays until the last of them has ended.
 func frontObjects(in Input) ([]Object, error) {
+	var out []Object
+	if p := frontNetworkPolicy(in); p != nil {
+		out = append(out, p)
+	}
 	if !HasFront(in.Server) {
-		return nil, nil
+		return out, nil
 	}
 	config, err := haproxyConfig(in)
 	if err != nil {
 		return nil, err
-	}
-	var out []Object
-	if p := frontNetworkPolicy(in); p != nil {
-		out = append(out, p)
 	}
 	if b := frontDisruptionBudget(in.Server); b != nil {
 		out = append(out, b)

@@ -26,6 +26,9 @@ type Input struct {
 	FrontImage string
 	// FrontServes tells that the control port is to lead to the front.
 	FrontServes bool
+	// FrontRuns tells that a pod of the front has yet to end, also where no front is
+	// asked for any more.
+	FrontRuns bool
 	// FrontAddresses are those of the front's pods that send a PROXY header.
 	FrontAddresses []netip.Addr
 	// FrontSlots is how many slots the live front's configuration names.
