@@ -42,6 +42,12 @@ func TestFrontAvailable(t *testing.T) {
 	failing.Deployment.Status.Conditions = []appsv1.DeploymentCondition{{
 		Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: "quota",
 	}}
+	refused := frontOf(0, 2, pod("a", ready))
+	refused.Deployment.Status.Conditions = failing.Deployment.Status.Conditions
+	overdue := frontOf(1, 2, pod("a", ready), pod("b", runs))
+	overdue.Deployment.Status.Conditions = []appsv1.DeploymentCondition{{
+		Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded",
+	}}
 	for name, tc := range map[string]struct {
 		front   policy.Front
 		leads   bool
@@ -55,7 +61,11 @@ func TestFrontAvailable(t *testing.T) {
 		"image":             {frontOf(1, 2, pod("a", ready), pod("b", waiting)), true, v1alpha1.ReasonPodNotReady, []string{"pod b waits: ImagePullBackOff", "by the others"}},
 		"finds no slot":     {frontOf(2, 1, pod("a", ready), pod("b", runs)), true, v1alpha1.ReasonPodNotReady, []string{"pod b of the front finds no replica"}},
 		"an old one leaves": {frontOf(2, 2, pod("a", runs, ending)), true, v1alpha1.ReasonWorkloadAvailable, nil},
-		"rolls, one leaves": {frontOf(1, 2, pod("a", runs, ending)), true, v1alpha1.ReasonPodNotReady, []string{"has not all of its pods"}},
+		"rolls, one leaves": {frontOf(1, 2, pod("a", runs, ending)), true, v1alpha1.ReasonRollingOut, []string{"files-front replaces its pods", "all that it needs serve"}},
+		"rolls, one comes":  {frontOf(1, 2, pod("a", ready), pod("b", runs)), true, v1alpha1.ReasonRollingOut, []string{"replaces its pods"}},
+		"rolls, one short":  {frontOf(1, 1, pod("a", ready), pod("b", runs)), true, v1alpha1.ReasonPodNotReady, []string{"pod b of the front finds no replica", "by the others"}},
+		"rolls for long":    {overdue, true, v1alpha1.ReasonPodNotReady, []string{"pod b of the front finds no replica", "by the others"}},
+		"rolls, no pod":     {refused, true, v1alpha1.ReasonPodNotReady, []string{"quota", "by the others"}},
 		"all ready":         {frontOf(2, 2, pod("a", ready)), true, v1alpha1.ReasonWorkloadAvailable, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
