@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -83,6 +85,27 @@ func believes(t *testing.T, namespace string, want ...string) {
 	})
 }
 
+// reachesSlots waits until the network policies let pods of the front reach the
+// replicas, from both sides, or until they do not.
+func reachesSlots(t *testing.T, namespace string, want bool) {
+	t.Helper()
+	eventually(t, func() error {
+		var servers networkingv1.NetworkPolicy
+		get(t, namespace, render.NetworkPolicyName("files"), &servers)
+		in := slices.ContainsFunc(servers.Spec.Ingress, func(r networkingv1.NetworkPolicyIngressRule) bool {
+			return len(r.From) == 1 && r.From[0].PodSelector != nil && maps.Equal(r.From[0].PodSelector.MatchLabels, render.FrontSelector("files"))
+		})
+		err := kube.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "files-front"}, &networkingv1.NetworkPolicy{})
+		if client.IgnoreNotFound(err) != nil {
+			return err
+		}
+		if out := err == nil; in != want || out != want {
+			return fmt.Errorf("replicas let the front's pods in: %t, and these are let out: %t, want %t", in, out, want)
+		}
+		return nil
+	})
+}
+
 func withFront(s *v1alpha1.FTPServer) { s.Spec.Front = &v1alpha1.FrontSpec{} }
 
 // A front is switched on: its pods are believed as soon as they have an address,
@@ -133,16 +156,57 @@ func TestFrontOnAndOff(t *testing.T) {
 	meta := metav1.ObjectMeta{Namespace: ns, Name: "files-front"}
 	gone(t, &appsv1.Deployment{ObjectMeta: meta})
 	gone(t, &policyv1.PodDisruptionBudget{ObjectMeta: meta})
-	gone(t, &networkingv1.NetworkPolicy{ObjectMeta: meta})
+	quiet(t, ns, "files")
+	reachesSlots(t, ns, true)
 	remove(t, b)
 	believes(t, ns, "10.9.0.1/32")
+	reachesSlots(t, ns, true)
 	remove(t, a)
 	believes(t, ns)
+	gone(t, &networkingv1.NetworkPolicy{ObjectMeta: meta})
+	reachesSlots(t, ns, false)
 	reaches(t, server, kstatus.CurrentStatus)
 	get(t, ns, "files-0", &slot)
 	if slot.Generation != generation {
 		t.Error("the replica's Deployment was changed: its pod would be replaced")
 	}
+	quiet(t, ns, "files")
+}
+
+// One edit takes the front away and asks for a node port that another Service has:
+// the Service goes on leading to the front, and so the front stays, until the
+// Service is what is asked for.
+func TestFrontStaysWhileClientsComeToIt(t *testing.T) {
+	const taken = 30060 // asked for by no other test
+	ns := namespace(t)
+	nodePort := func(s *v1alpha1.FTPServer) {
+		s.Spec.Service.Type, s.Spec.Service.ExternalTrafficPolicy = v1alpha1.ServiceNodePort, v1alpha1.ExternalTrafficCluster
+	}
+	asksFor := func(s *v1alpha1.FTPServer) { s.Spec.Service.NodePort = ptr.To[int32](taken) }
+	winner := newServer(ns, "winner", nodePort, asksFor)
+	create(t, winner)
+	consistent(t, winner)
+	server := newServer(ns, "files", nodePort, withFront)
+	create(t, server)
+	runPods(t, ns, "files")
+	pod := runFront(t, ns, "front-a", "10.9.0.1")
+	reportFront(t, ns, 2)
+	leadsTo(t, ns, "front")
+
+	change(t, server, func(s *v1alpha1.FTPServer) { s.Spec.Front = nil; asksFor(s) })
+	says(t, server, v1alpha1.ConditionAccepted, metav1.ConditionFalse, v1alpha1.ReasonChildRejected)
+	quiet(t, ns, "files")
+	leadsTo(t, ns, "front")
+	reachesSlots(t, ns, true)
+	get(t, ns, "files-front", &appsv1.Deployment{})
+	get(t, ns, "files-front", &policyv1.PodDisruptionBudget{})
+
+	change(t, server, func(s *v1alpha1.FTPServer) { s.Spec.Service.NodePort = nil })
+	leadsTo(t, ns, "ftp")
+	gone(t, &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: ns, Name: "files-front"}})
+	remove(t, pod)
+	reachesSlots(t, ns, false)
+	reaches(t, server, kstatus.CurrentStatus)
 	quiet(t, ns, "files")
 }
 
@@ -177,4 +241,28 @@ func TestFrontOfNothing(t *testing.T) {
 		t.Errorf("%d pods of it are asked for", *d.Spec.Replicas)
 	}
 	quiet(t, ns, "files")
+}
+
+// A front whose configuration names sixteen slots keeps them when there are fewer,
+// so that scaling to and fro does not replace its pods.
+func TestFrontKeepsItsNames(t *testing.T) {
+	ns := namespace(t)
+	server := newServer(ns, "files", withFront, func(s *v1alpha1.FTPServer) { s.Spec.Passive.Slots = ptr.To[int32](9) })
+	create(t, server)
+	runPods(t, ns, "files")
+	var wide appsv1.Deployment
+	eventually(t, func() error {
+		return kube.Get(t.Context(), client.ObjectKey{Namespace: ns, Name: "files-front"}, &wide)
+	})
+	if n := render.FrontSlots(&wide); n != 16 {
+		t.Fatalf("it names %d slots", n)
+	}
+	consistent(t, server)
+	change(t, server, func(s *v1alpha1.FTPServer) { s.Spec.Passive.Slots = ptr.To[int32](8) })
+	consistent(t, server)
+	quiet(t, ns, "files")
+	var after appsv1.Deployment
+	if get(t, ns, "files-front", &after); after.Generation != wide.Generation {
+		t.Errorf("its pods are replaced: it names %d slots", render.FrontSlots(&after))
+	}
 }

@@ -52,7 +52,7 @@ func (r *FTPServerReconciler) pruneOne(ctx context.Context, s *scope, o runtime.
 	if err != nil {
 		return err
 	}
-	if ours(s.server, found) != nil || s.renders(found) {
+	if ours(s.server, found) != nil || s.renders(found) || s.frontNeeded(found) {
 		return nil
 	}
 	uid, version := found.GetUID(), found.GetResourceVersion()
@@ -62,6 +62,12 @@ func (r *FTPServerReconciler) pruneOne(ctx context.Context, s *scope, o runtime.
 		return &stepError{"delete " + found.GetName() + ", which is no longer needed", err}
 	}
 	return nil
+}
+
+// frontNeeded tells of an object of a front that is no longer asked for, while
+// clients are still led to it: the Service that is to lead elsewhere was rejected.
+func (s *scope) frontNeeded(o client.Object) bool {
+	return o.GetName() == s.front.Name && render.LeadsToFront(s.service)
 }
 
 // renders tells whether an object is among those that were rendered.

@@ -20,7 +20,8 @@ type FrontSpec struct {
 	Replicas *int32 `json:"replicas,omitempty"`
 
 	// connectionsPerReplica is how many control connections each pod holds at
-	// once; more wait until one ends. Absent: 5000.
+	// once, and as many more on the port of implicit TLS; others wait until one
+	// ends. Absent: 5000.
 	//
 	// +optional
 	// +default=5000
@@ -66,6 +67,7 @@ type FrontSpec struct {
 // FrontSlot is the share of one replica.
 type FrontSlot struct {
 	// slot is the replica's number, from 0 on: that in the name of its Deployment.
+	// It may be one that no replica has yet, or has any more.
 	//
 	// +required
 	// +kubebuilder:validation:Minimum=0

@@ -237,6 +237,7 @@ func TestScaleSubresourceIsBounded(t *testing.T) {
 		"cluster":       {[]set{shared, {"spec.service", fields("type", "LoadBalancer", "externalTrafficPolicy", "Cluster")}}, 2, ""},
 		"slots":         {[]set{shared, {"spec.passive.slots", int64(3)}}, 3, ""},
 		"past-slots":    {[]set{shared, {"spec.passive.slots", int64(3)}}, 4, "raise passive.slots or lower replicas"},
+		"front-slots":   {[]set{shared, {"spec.replicas", int64(3)}, {"spec.front", fields("slots", list(fields("slot", int64(2), "role", "Backup")))}}, 0, ""},
 		"many-ports":    {[]set{shared, {"spec.passive.portsPerReplica", int64(64)}}, 17, "more than 1024 passive ports"},
 		"past-the-end":  {[]set{shared, {"spec.passive.firstPort", int64(65500)}}, 5, "the passive ports would pass 65535"},
 		"onto-control":  {[]set{shared, {"spec.service.port", int64(30008)}}, 2, "service.port lies among the passive ports"},

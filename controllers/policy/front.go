@@ -32,12 +32,18 @@ func (f Front) Serves(asked, leadsThere bool) bool {
 	return leadsThere || f.Deployment != nil && f.Deployment.Status.AvailableReplicas > 0
 }
 
+// Runs tells whether a pod of the front has yet to end, also of one that is no
+// longer asked for: sessions go through it until then.
+func (f Front) Runs() bool {
+	return slices.ContainsFunc(f.Pods, func(p *corev1.Pod) bool { return !PodEnded(p) })
+}
+
 // Addresses are those of the pods that send a PROXY header, as tells says of each,
 // in order. A pod that is ending still does.
 func (f Front) Addresses(tells func(*corev1.Pod) bool) []netip.Addr {
 	var out []netip.Addr
 	for _, p := range f.Pods {
-		if !tells(p) || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
+		if !tells(p) || PodEnded(p) {
 			continue
 		}
 		for _, ip := range p.Status.PodIPs {
@@ -51,7 +57,8 @@ func (f Front) Addresses(tells func(*corev1.Pod) bool) []netip.Addr {
 }
 
 // FrontAvailable judges the front: its Deployment has acted on its newest
-// template, and all pods of it are ready. leadsThere tells that clients depend on it.
+// template, and all pods of it are ready. While they are being replaced as many
+// serve as are wanted, which is nobody's trouble unless a new one fails. leadsThere tells that clients depend on it.
 func FrontAvailable(f Front, leadsThere bool) Finding {
 	d := f.Deployment
 	if d == nil || d.Status.ObservedGeneration < d.Generation {
@@ -61,7 +68,21 @@ func FrontAvailable(f Front, leadsThere bool) Finding {
 	if d.Status.UpdatedReplicas >= wanted && d.Status.AvailableReplicas >= wanted {
 		return yes(v1alpha1.ReasonWorkloadAvailable, "")
 	}
+	if d.Status.AvailableReplicas >= wanted && !frontFails(f) {
+		return no(v1alpha1.ReasonRollingOut, fmt.Sprintf("The Deployment %s replaces its pods, one by one; all that it needs serve", f.Name))
+	}
 	return no(v1alpha1.ReasonPodNotReady, fmt.Sprintf("%s; %s", frontProblem(f), frontMeans(d.Status.AvailableReplicas, leadsThere)))
+}
+
+// frontFails tells that replacing the front's pods comes to nothing: one of them
+// fails, or cannot be made, or Kubernetes no longer waits for it.
+func frontFails(f Front) bool {
+	is := func(kind appsv1.DeploymentConditionType, status corev1.ConditionStatus) bool {
+		c := deploymentCondition(f.Deployment, kind)
+		return c != nil && c.Status == status
+	}
+	return is(appsv1.DeploymentReplicaFailure, corev1.ConditionTrue) || is(appsv1.DeploymentProgressing, corev1.ConditionFalse) ||
+		slices.ContainsFunc(f.Pods, func(p *corev1.Pod) bool { return p.DeletionTimestamp.IsZero() && podFailure(p) != "" })
 }
 
 // frontProblem says what keeps the front from having all its pods.

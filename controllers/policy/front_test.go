@@ -42,6 +42,12 @@ func TestFrontAvailable(t *testing.T) {
 	failing.Deployment.Status.Conditions = []appsv1.DeploymentCondition{{
 		Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Message: "quota",
 	}}
+	refused := frontOf(0, 2, pod("a", ready))
+	refused.Deployment.Status.Conditions = failing.Deployment.Status.Conditions
+	overdue := frontOf(1, 2, pod("a", ready), pod("b", runs))
+	overdue.Deployment.Status.Conditions = []appsv1.DeploymentCondition{{
+		Type: appsv1.DeploymentProgressing, Status: corev1.ConditionFalse, Reason: "ProgressDeadlineExceeded",
+	}}
 	for name, tc := range map[string]struct {
 		front   policy.Front
 		leads   bool
@@ -55,7 +61,11 @@ func TestFrontAvailable(t *testing.T) {
 		"image":             {frontOf(1, 2, pod("a", ready), pod("b", waiting)), true, v1alpha1.ReasonPodNotReady, []string{"pod b waits: ImagePullBackOff", "by the others"}},
 		"finds no slot":     {frontOf(2, 1, pod("a", ready), pod("b", runs)), true, v1alpha1.ReasonPodNotReady, []string{"pod b of the front finds no replica"}},
 		"an old one leaves": {frontOf(2, 2, pod("a", runs, ending)), true, v1alpha1.ReasonWorkloadAvailable, nil},
-		"rolls, one leaves": {frontOf(1, 2, pod("a", runs, ending)), true, v1alpha1.ReasonPodNotReady, []string{"has not all of its pods"}},
+		"rolls, one leaves": {frontOf(1, 2, pod("a", runs, ending)), true, v1alpha1.ReasonRollingOut, []string{"files-front replaces its pods", "all that it needs serve"}},
+		"rolls, one comes":  {frontOf(1, 2, pod("a", ready), pod("b", runs)), true, v1alpha1.ReasonRollingOut, []string{"replaces its pods"}},
+		"rolls, one short":  {frontOf(1, 1, pod("a", ready), pod("b", runs)), true, v1alpha1.ReasonPodNotReady, []string{"pod b of the front finds no replica", "by the others"}},
+		"rolls for long":    {overdue, true, v1alpha1.ReasonPodNotReady, []string{"pod b of the front finds no replica", "by the others"}},
+		"rolls, no pod":     {refused, true, v1alpha1.ReasonPodNotReady, []string{"quota", "by the others"}},
 		"all ready":         {frontOf(2, 2, pod("a", ready)), true, v1alpha1.ReasonWorkloadAvailable, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,6 +98,24 @@ func TestFrontServes(t *testing.T) {
 		"not ready any more": {frontOf(2, 0), true, true, true},
 	} {
 		if got := tc.front.Serves(tc.asked, tc.then); got != tc.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
+// A front that is taken away runs until the last of its pods has ended.
+func TestFrontRuns(t *testing.T) {
+	ended := pod("a", func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed })
+	ending := pod("b", func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} })
+	for name, tc := range map[string]struct {
+		pods []*corev1.Pod
+		want bool
+	}{
+		"no pod":     {nil, false},
+		"one ended":  {[]*corev1.Pod{ended}, false},
+		"one ending": {[]*corev1.Pod{ended, ending}, true},
+	} {
+		if got := (policy.Front{Pods: tc.pods}).Runs(); got != tc.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}

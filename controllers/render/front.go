@@ -53,18 +53,19 @@ func FrontReplicas(s *v1alpha1.FTPServer) int32 {
 	return ptr.Deref(s.Spec.Front.Replicas, 2)
 }
 
-// frontObjects are those of the front, or none.
+// frontObjects are those of the front, or none. What lets its pods reach the slots
+// stays until the last of them has ended.
 func frontObjects(in Input) ([]Object, error) {
+	var out []Object
+	if p := frontNetworkPolicy(in); p != nil {
+		out = append(out, p)
+	}
 	if !HasFront(in.Server) {
-		return nil, nil
+		return out, nil
 	}
 	config, err := haproxyConfig(in)
 	if err != nil {
 		return nil, err
-	}
-	var out []Object
-	if p := frontNetworkPolicy(in); p != nil {
-		out = append(out, p)
 	}
 	if b := frontDisruptionBudget(in.Server); b != nil {
 		out = append(out, b)
@@ -166,6 +167,8 @@ func frontContainer(in Input) corev1.Container {
 	// HAProxy takes a slot for up that it has not checked yet, for up to a second.
 	ready := probe("/readyz", 1, 3)
 	ready.SuccessThreshold = 3
+	live := probe("/healthz", 10, 6)
+	live.TerminationGracePeriodSeconds = stuckGraceOf(in.Server)
 	return corev1.Container{
 		Name:    FrontContainerName,
 		Image:   image,
@@ -181,7 +184,7 @@ func frontContainer(in Input) corev1.Container {
 		SecurityContext: restricted(),
 		StartupProbe:    probe("/healthz", 1, 60),
 		ReadinessProbe:  ready,
-		LivenessProbe:   probe("/healthz", 10, 6),
+		LivenessProbe:   live,
 		Lifecycle:       before,
 		VolumeMounts:    []corev1.VolumeMount{{Name: volumeFront, MountPath: frontConfigDir, ReadOnly: true}},
 	}
@@ -199,10 +202,11 @@ func frontTakeLeft(s *v1alpha1.FTPServer) time.Duration {
 	return min(maxFrontTakeLeft, (gracePeriod(s) / 2).Truncate(time.Second))
 }
 
-// frontHardStop is, in seconds from when a pod is told to stop, when it ends the
-// sessions that are left: just before it would be killed, at least 1.
-func frontHardStop(s *v1alpha1.FTPServer) int {
-	return max(int((gracePeriod(s)-frontTakeLeft(s)).Seconds())-1, 1)
+// frontHardStop is how long after it was told to stop a pod ends the sessions that
+// are left: a second before it would be killed, or half of a time that is shorter.
+func frontHardStop(s *v1alpha1.FTPServer) time.Duration {
+	left := gracePeriod(s) - frontTakeLeft(s)
+	return left - min(time.Second, left/2)
 }
 
 // frontDisruptionBudget has node drains take one pod at a time, or is nil where

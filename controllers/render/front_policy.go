@@ -10,10 +10,10 @@ import (
 
 // frontNetworkPolicy is what the front's pods may reach, beside what the policy
 // of all the server's pods lets in: the slots, and DNS to find them. It is nil
-// where the spec wants none.
+// where the spec wants none, and where there is no front.
 func frontNetworkPolicy(in Input) *networkingv1.NetworkPolicy {
 	s := in.Server
-	if s.Spec.NetworkPolicy.Mode == v1alpha1.NetworkPolicyNone {
+	if s.Spec.NetworkPolicy.Mode == v1alpha1.NetworkPolicyNone || !frontReaches(in) {
 		return nil
 	}
 	return &networkingv1.NetworkPolicy{
@@ -29,6 +29,10 @@ func frontNetworkPolicy(in Input) *networkingv1.NetworkPolicy {
 		},
 	}
 }
+
+// frontReaches tells that pods of the front are to reach the slots: also those of
+// one that is no longer asked for, until they have ended.
+func frontReaches(in Input) bool { return HasFront(in.Server) || in.FrontRuns }
 
 // fromFront lets the front's pods reach the slots.
 func fromFront(s *v1alpha1.FTPServer) networkingv1.NetworkPolicyIngressRule {

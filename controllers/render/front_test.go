@@ -107,11 +107,45 @@ func TestFrontIsNotReplacedForWhatChangesOften(t *testing.T) {
 	if !equality.Semantic.DeepEqual(front(t, fronted, slots(9)), front(t, fronted, slots(16))) {
 		t.Error("the front would be replaced for each slot more")
 	}
+	for _, shape := range []func(*render.Input){fronted, balanced} {
+		wide := objectOf[*appsv1.Deployment](t, rendered(t, shape, slots(9)), "files-front")
+		lives := func(in *render.Input) { in.FrontSlots = render.FrontSlots(wide) }
+		if !equality.Semantic.DeepEqual(wide.Spec.Template, front(t, shape, slots(8), lives)) {
+			t.Error("the front would be replaced where the ninth slot goes")
+		}
+		if !equality.Semantic.DeepEqual(front(t, shape, slots(17)), front(t, shape, slots(17), lives)) {
+			t.Error("the front would not hear of a seventeenth slot")
+		}
+	}
+}
+
+// Of what does replace the front, the documentation tells (docs/front.md).
+func TestFrontIsReplaced(t *testing.T) {
+	pod := func(change func(*v1alpha1.PodSpec)) func(*render.Input) {
+		return func(in *render.Input) { change(&in.Server.Spec.Pod) }
+	}
+	of := func(change func(*v1alpha1.FrontSpec)) func(*render.Input) {
+		return func(in *render.Input) { change(in.Server.Spec.Front) }
+	}
 	for name, change := range map[string]func(*render.Input){
-		"more slots": slots(9),
-		"a weight": func(in *render.Input) {
-			in.Server.Spec.Front.Slots = []v1alpha1.FrontSlot{{Slot: ptr.To[int32](0), Weight: ptr.To[int32](1)}}
+		"more slots": func(in *render.Input) { in.Slots = 9 },
+		"a weight": of(func(f *v1alpha1.FrontSpec) {
+			f.Slots = []v1alpha1.FrontSlot{{Slot: ptr.To[int32](0), Weight: ptr.To[int32](1)}}
+		}),
+		"connections":    of(func(f *v1alpha1.FrontSpec) { f.ConnectionsPerReplica++ }),
+		"slow start":     of(func(f *v1alpha1.FrontSpec) { f.SlowStart = &metav1.Duration{} }),
+		"resources":      of(func(f *v1alpha1.FrontSpec) { f.Resources.Requests = nil }),
+		"its image":      of(func(f *v1alpha1.FrontSpec) { f.Image = "example.com/haproxy:3" }),
+		"the operator's": func(in *render.Input) { in.FrontImage = "example.com/front:2" },
+		"hidden":         hidden,
+		"headers": func(in *render.Input) {
+			in.Server.Spec.Service.ProxyProtocol = &v1alpha1.ProxyProtocolSpec{Trusted: []v1alpha1.ProxySource{{CIDR: "10.0.0.0/16"}}}
 		},
+		"grace period": pod(func(p *v1alpha1.PodSpec) { p.TerminationGracePeriod = &metav1.Duration{Duration: time.Hour} }),
+		"nodes":        pod(func(p *v1alpha1.PodSpec) { p.NodeSelector = map[string]v1alpha1.LabelValue{"a": "b"} }),
+		"tolerations":  pod(func(p *v1alpha1.PodSpec) { p.Tolerations = []corev1.Toleration{{Key: "a"}} }),
+		"priority":     pod(func(p *v1alpha1.PodSpec) { p.PriorityClassName = "high" }),
+		"pull secrets": pod(func(p *v1alpha1.PodSpec) { p.ImagePullSecrets = []v1alpha1.LocalReference{{Name: "pull"}} }),
 	} {
 		if equality.Semantic.DeepEqual(front(t, fronted), front(t, fronted, change)) {
 			t.Errorf("%s: the front would not hear of it", name)
@@ -181,23 +215,30 @@ func TestFrontIsNoReplica(t *testing.T) {
 }
 
 // The pod has left time between when it is told to stop and when it is killed,
-// whatever the grace period.
+// whatever the grace period. One that is hung has not all of it.
 func TestFrontEndsInTime(t *testing.T) {
 	for grace, want := range map[time.Duration]string{
-		time.Second:      "hard-stop-after 1s, no sleep",
-		2 * time.Second:  "hard-stop-after 1s, sleep 1",
-		10 * time.Second: "hard-stop-after 4s, sleep 5",
-		5 * time.Minute:  "hard-stop-after 294s, sleep 5",
+		time.Second:      "hard-stop-after 500ms, no sleep, hung 1",
+		2 * time.Second:  "hard-stop-after 500ms, sleep 1, hung 2",
+		3 * time.Second:  "hard-stop-after 1000ms, sleep 1, hung 3",
+		10 * time.Second: "hard-stop-after 4000ms, sleep 5, hung 10",
+		5 * time.Minute:  "hard-stop-after 294000ms, sleep 5, hung 30",
 	} {
 		pod := front(t, fronted, func(in *render.Input) { in.Server.Spec.Pod.TerminationGracePeriod = &metav1.Duration{Duration: grace} })
-		sleep := "no sleep"
-		if l := pod.Spec.Containers[0].Lifecycle; l != nil {
-			sleep = fmt.Sprintf("sleep %d", l.PreStop.Sleep.Seconds)
-		}
+		got := "no hard-stop-after"
 		for line := range strings.Lines(pod.Annotations[render.AnnotationFrontConfig]) {
-			if line = strings.TrimSpace(line); strings.HasPrefix(line, "hard-stop-after") && line+", "+sleep != want {
-				t.Errorf("with %s: %s, %s, want %s", grace, line, sleep, want)
+			if line = strings.TrimSpace(line); strings.HasPrefix(line, "hard-stop-after") {
+				got = line
 			}
+		}
+		c := pod.Spec.Containers[0]
+		if c.Lifecycle == nil {
+			got += ", no sleep"
+		} else {
+			got += fmt.Sprintf(", sleep %d", c.Lifecycle.PreStop.Sleep.Seconds)
+		}
+		if got += fmt.Sprintf(", hung %d", ptr.Deref(c.LivenessProbe.TerminationGracePeriodSeconds, -1)); got != want {
+			t.Errorf("with %s: %s, want %s", grace, got, want)
 		}
 	}
 }

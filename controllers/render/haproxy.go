@@ -4,9 +4,12 @@ import (
 	"bytes"
 	_ "embed" // for the template
 	"fmt"
+	"regexp"
+	"strconv"
 	"text/template"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
@@ -20,6 +23,10 @@ var haproxyTemplate = template.Must(template.New("haproxy.cfg").Option("missingk
 
 // defaultWeight is that of a slot of which the spec says nothing.
 const defaultWeight = 100
+
+// adminConnections are those that a pod of the front has for probes and metrics,
+// however many control connections it holds.
+const adminConnections = 100
 
 // haproxySlot is what the front knows of a replica.
 type haproxySlot struct {
@@ -38,7 +45,8 @@ func haproxyConfig(in Input) (string, error) {
 	values := map[string]any{
 		"Server":       s.Namespace + "/" + s.Name,
 		"Connections":  f.ConnectionsPerReplica,
-		"HardStop":     frontHardStop(s),
+		"GlobalLimit":  2*f.ConnectionsPerReplica + adminConnections,
+		"HardStop":     frontHardStop(s).Milliseconds(),
 		"ControlPort":  controlListen,
 		"ImplicitPort": implicitListen,
 		"AdminPort":    adminListen,
@@ -92,15 +100,16 @@ func frontCheck(s *v1alpha1.FTPServer) string {
 	return config.SessionsPath
 }
 
-// haproxySlots are more than run: the next power of two, so that scaling rarely
-// changes the configuration. A name that leads nowhere costs a look-up a second.
+// haproxySlots are more than run: the next power of two, and never fewer than the
+// front that runs has, so that scaling rarely changes the configuration. A name
+// that leads nowhere costs a look-up a second.
 func haproxySlots(in Input) []haproxySlot {
 	given := map[int]v1alpha1.FrontSlot{}
 	for _, s := range in.Server.Spec.Front.Slots {
 		given[int(ptr.Deref(s.Slot, 0))] = s
 	}
 	n := 8
-	for n < in.Slots {
+	for n < max(in.Slots, in.FrontSlots) {
 		n *= 2
 	}
 	out := make([]haproxySlot, n)
@@ -113,4 +122,25 @@ func haproxySlots(in Input) []haproxySlot {
 		}
 	}
 	return out
+}
+
+// maxSlots is how many replicas an FTPServer may have.
+const maxSlots = 64
+
+// slotServer is the line for a slot in a configuration.
+var slotServer = regexp.MustCompile(`(?m)^\s*server slot(\d{1,3}) `)
+
+// FrontSlots is how many slots the configuration of a live front names: 0 where
+// there is none.
+func FrontSlots(live *appsv1.Deployment) int {
+	if live == nil {
+		return 0
+	}
+	n := 0
+	for _, line := range slotServer.FindAllStringSubmatch(live.Spec.Template.Annotations[AnnotationFrontConfig], -1) {
+		if number, err := strconv.Atoi(line[1]); err == nil {
+			n = max(n, number+1)
+		}
+	}
+	return min(n, maxSlots)
 }

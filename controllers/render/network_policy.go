@@ -46,7 +46,7 @@ func networkPolicy(in Input) *networkingv1.NetworkPolicy {
 			From: spec.MetricsFrom, Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolTCP, adminListen, 0)},
 		})
 	}
-	if HasFront(in.Server) {
+	if frontReaches(in) {
 		p.Spec.Ingress = append(p.Spec.Ingress, fromFront(in.Server))
 	}
 	if slices.ContainsFunc(in.PassiveAddresses, isHostname) {

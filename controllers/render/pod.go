@@ -139,8 +139,13 @@ const stuckGrace = 30
 func liveness(s *v1alpha1.FTPServer) *corev1.Probe {
 	p := probe("/healthz", 10, 6)
 	p.TimeoutSeconds = 10
-	p.TerminationGracePeriodSeconds = ptr.To(min(int64(gracePeriod(s).Seconds()), stuckGrace))
+	p.TerminationGracePeriodSeconds = stuckGraceOf(s)
 	return p
+}
+
+// stuckGraceOf is stuckGrace, or the pod's own time where that is shorter.
+func stuckGraceOf(s *v1alpha1.FTPServer) *int64 {
+	return ptr.To(min(int64(gracePeriod(s).Seconds()), stuckGrace))
 }
 
 func volumes(s *v1alpha1.FTPServer) []corev1.Volume {

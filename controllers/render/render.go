@@ -26,8 +26,13 @@ type Input struct {
 	FrontImage string
 	// FrontServes tells that the control port is to lead to the front.
 	FrontServes bool
+	// FrontRuns tells that a pod of the front has yet to end, also where no front is
+	// asked for any more.
+	FrontRuns bool
 	// FrontAddresses are those of the front's pods that send a PROXY header.
 	FrontAddresses []netip.Addr
+	// FrontSlots is how many slots the live front's configuration names.
+	FrontSlots int
 	// ClusterDomain is the DNS domain of the cluster's Services.
 	ClusterDomain string
 	// Slots is how many slots the Service has passive ports for: at least as many
