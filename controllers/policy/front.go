@@ -37,7 +37,7 @@ func (f Front) Serves(asked, leadsThere bool) bool {
 func (f Front) Addresses(tells func(*corev1.Pod) bool) []netip.Addr {
 	var out []netip.Addr
 	for _, p := range f.Pods {
-		if !tells(p) || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
+		if !tells(p) || ended(p) {
 			continue
 		}
 		for _, ip := range p.Status.PodIPs {
@@ -48,6 +48,22 @@ func (f Front) Addresses(tells func(*corev1.Pod) bool) []netip.Addr {
 	}
 	slices.SortFunc(out, netip.Addr.Compare)
 	return slices.Compact(out)
+}
+
+// Silent is the name of a pod that connections may come from without a PROXY header,
+// as tells says of each; empty where there is none. Through a pod that is ending,
+// sessions go on.
+func (f Front) Silent(tells func(*corev1.Pod) bool) string {
+	for _, p := range f.Pods {
+		if len(p.Status.PodIPs) > 0 && !tells(p) && !ended(p) {
+			return p.Name
+		}
+	}
+	return ""
+}
+
+func ended(p *corev1.Pod) bool {
+	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
 
 // FrontAvailable judges the front: its Deployment has acted on its newest
