@@ -18,6 +18,7 @@ import (
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 	"github.com/ftp-operator/ftp-operator/controllers/render"
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
 // runFront does what the Deployment controller and the kubelet would do: makes a
@@ -211,7 +212,8 @@ func TestFrontStaysWhileClientsComeToIt(t *testing.T) {
 }
 
 // Behind a load balancer that hides the clients, the front passes no addresses on,
-// and is not believed any.
+// and is not believed any. With the load balancer gone a new front does; as long as a
+// pod of the old one is there, its address is taken for nobody's.
 func TestFrontOfHiddenClients(t *testing.T) {
 	ns := namespace(t)
 	server := newServer(ns, "files", withFront, func(s *v1alpha1.FTPServer) {
@@ -226,6 +228,23 @@ func TestFrontOfHiddenClients(t *testing.T) {
 		t.Error("it sends addresses of nodes as those of clients")
 	}
 	believes(t, ns)
+	hides(t, server, config.ClientAddressesHidden, v1alpha1.ClientAddressesHidden)
+
+	change(t, server, func(s *v1alpha1.FTPServer) { s.Spec.Service = v1alpha1.ServiceSpec{Type: v1alpha1.ServiceClusterIP} })
+	eventually(t, func() error { // once the Service is changed too
+		c := hides(t, server, config.ClientAddressesHidden, v1alpha1.ClientAddressesHidden)
+		if !strings.Contains(c.Message, "Until the pod front-a of the front has ended") {
+			return fmt.Errorf("the message is %s", c.Message)
+		}
+		return nil
+	})
+	runFront(t, ns, "front-b", "10.9.0.2")
+	believes(t, ns, "10.9.0.2/32")
+	hides(t, server, config.ClientAddressesHidden, v1alpha1.ClientAddressesHidden)
+	remove(t, pod)
+	hides(t, server, config.ClientAddressesPreserved, v1alpha1.ClientAddressesPreserved)
+	reportFront(t, ns, 2)
+	quiet(t, ns, "files")
 }
 
 // With replicas 0 there is nothing for the front to do.

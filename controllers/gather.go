@@ -157,7 +157,7 @@ func (r *FTPServerReconciler) decide(s *scope) {
 		reach.Told = s.server.Status.Addresses
 	}
 	s.addresses = policy.FindAddresses(reach)
-	s.sourcesHidden = policy.SourcesHidden(spec, s.service)
+	s.sourcesHidden = policy.SourcesHidden(spec, s.service, s.front.Silent(render.FrontTells))
 	s.clientAddresses = policy.ClientAddresses(spec, s.sourcesHidden)
 	s.accepted = policy.AcceptUsers(s.users, s.clientAddresses)
 }

@@ -65,7 +65,7 @@ func (s *scope) findings() []policy.Named {
 		{Type: v1alpha1.ConditionResolvedRefs, Finding: policy.References(references...)},
 		{Type: v1alpha1.ConditionCertificatesValid, Finding: s.validity},
 		{Type: v1alpha1.ConditionAddressAssigned, Finding: policy.AddressAssigned(s.server, len(s.slots), s.addresses, pendingPorts)},
-		{Type: v1alpha1.ConditionClientAddressesKnown, Finding: policy.ClientAddressesKnown(s.server.Spec, s.service), Advisory: true},
+		{Type: v1alpha1.ConditionClientAddressesKnown, Finding: policy.ClientAddressesKnown(s.server.Spec, s.service, s.front.Silent(render.FrontTells)), Advisory: true},
 		{Type: v1alpha1.ConditionWorkloadAvailable, Finding: s.workloadAvailable(policy.WorkloadAvailable(s.slots, s.surplus, s.pods, s.now))},
 		{Type: v1alpha1.ConditionProgrammed, Finding: s.programmed()},
 	}

@@ -19,6 +19,9 @@ func (p *process) takesSessions(balancer netip.Addr, header bool) error {
 	if p.server.Draining() {
 		return errDraining
 	}
+	if err := p.alive(); err != nil {
+		return err // it would have the fewest sessions, and draw all that are new
+	}
 	if header && !proxy.Trusts(p.source.Current().Config, balancer) {
 		return errNotBelieved
 	}

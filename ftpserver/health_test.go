@@ -118,18 +118,21 @@ func TestProbes(t *testing.T) {
 	}
 	probed("/healthz", "200", "ok")
 	probed("/readyz", "200", "ok")
+	probed(config.SessionsPath, "200", "ok")
 	if got := p.drainTimeout(); got != 5*time.Minute {
 		t.Errorf("it drains for %s", got)
 	}
 	release := p.stick("control 0.0.0.0:2121")
 	probed("/healthz", "503", "control 0.0.0.0:2121")
 	probed("/readyz", "503", "control 0.0.0.0:2121")
+	probed(config.SessionsPath, "503", "control 0.0.0.0:2121")
 	if got := p.drainTimeout(); got != config.DefaultDrainTimeout {
 		t.Errorf("stuck, it drains for %s", got)
 	}
 	p.server.Drain(t.Context())
 	probed("/healthz", "503", "control 0.0.0.0:2121")
 	probed("/readyz", "200", "ok")
+	probed(config.SessionsPath, "503", "draining")
 	release()
 	probed("/healthz", "200", "ok")
 	probed("/metrics", "200", "ftpserver_passive_ports 1\n")

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -12,10 +13,14 @@ import (
 
 // SourcesHidden tells that the address which a connection comes from is not the
 // client's: that of a node, with the external traffic policy Cluster, or of a
-// load balancer that opens connections of its own. live is the Service, nil where
-// there is none; while it is not as the spec asks, either of the two may hide
-// them.
-func SourcesHidden(spec v1alpha1.ServiceSpec, live *corev1.Service) bool {
+// load balancer that opens connections of its own, or of a pod of the front that
+// does not tell whose they are. live is the Service, nil where there is none; while
+// it is not as the spec asks, either of the two may hide them. silent is Front.Silent.
+func SourcesHidden(spec v1alpha1.ServiceSpec, live *corev1.Service, silent string) bool {
+	return silent != "" || serviceHides(spec, live)
+}
+
+func serviceHides(spec v1alpha1.ServiceSpec, live *corev1.Service) bool {
 	if spec.Type != v1alpha1.ServiceClusterIP && spec.ExternalTrafficPolicy == v1alpha1.ExternalTrafficCluster {
 		return true
 	}
@@ -43,9 +48,9 @@ func ClientAddresses(spec v1alpha1.ServiceSpec, sourcesHidden bool) v1alpha1.Cli
 }
 
 // ClientAddressesKnown says what follows from hidden addresses for this very
-// spec. live is the Service, nil where there is none.
-func ClientAddressesKnown(spec v1alpha1.FTPServerSpec, live *corev1.Service) Finding {
-	sourcesHidden := SourcesHidden(spec.Service, live)
+// spec. live and silent are those of SourcesHidden.
+func ClientAddressesKnown(spec v1alpha1.FTPServerSpec, live *corev1.Service, silent string) Finding {
+	sourcesHidden := SourcesHidden(spec.Service, live, silent)
 	if ClientAddresses(spec.Service, sourcesHidden) == v1alpha1.ClientAddressesPreserved {
 		message := "The server sees the addresses of its clients"
 		if spec.Service.ProxyProtocol != nil {
@@ -54,13 +59,16 @@ func ClientAddressesKnown(spec v1alpha1.FTPServerSpec, live *corev1.Service) Fin
 		}
 		return yes(v1alpha1.ReasonClientAddressesPreserved, message)
 	}
+	rules := strings.Join(withoutAddresses(spec, proxied(live)), "; ")
+	if !serviceHides(spec.Service, live) {
+		return no(v1alpha1.ReasonClientAddressesHidden, fmt.Sprintf("Until the pod %s of the front has ended, which does not tell the addresses of its clients, the server sees its own: %s", silent, rules))
+	}
 	way := "set service.externalTrafficPolicy Local (one replica), or service.proxyProtocol where the load balancer speaks it"
 	if proxied(live) {
 		way = "set service.proxyProtocol where the load balancer speaks it"
 	}
 	return no(v1alpha1.ReasonClientAddressesHidden,
-		"The server sees addresses of nodes or of the load balancer in place of its clients': "+strings.Join(withoutAddresses(spec, proxied(live)), "; ")+
-			". To have the addresses, "+way)
+		"The server sees addresses of nodes or of the load balancer in place of its clients': "+rules+". To have the addresses, "+way)
 }
 
 // withoutAddresses are the rules of a spec that rest on addresses, and what

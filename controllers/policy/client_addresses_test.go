@@ -40,7 +40,7 @@ func TestClientAddresses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			spec := v1alpha1.ServiceSpec{Type: tc.kind, ExternalTrafficPolicy: tc.policy}
-			hidden := policy.SourcesHidden(spec, tc.svc)
+			hidden := policy.SourcesHidden(spec, tc.svc, "")
 			if hidden != tc.hidden {
 				t.Errorf("sources are hidden: %v", hidden)
 			}
@@ -52,7 +52,7 @@ func TestClientAddresses(t *testing.T) {
 				t.Errorf("client addresses are %s", got)
 			}
 			spec.ProxyProtocol = &v1alpha1.ProxyProtocolSpec{}
-			if policy.SourcesHidden(spec, tc.svc) != tc.hidden || policy.ClientAddresses(spec, hidden) != v1alpha1.ClientAddressesPreserved {
+			if policy.SourcesHidden(spec, tc.svc, "") != tc.hidden || policy.ClientAddresses(spec, hidden) != v1alpha1.ClientAddressesPreserved {
 				t.Error("the PROXY protocol brings the addresses, and not by the sources")
 			}
 		})
@@ -104,7 +104,7 @@ func TestClientAddressesKnown(t *testing.T) {
 			spec.NetworkPolicy.FTPFrom = []networkingv1.NetworkPolicyPeer{{}}
 			spec.Service = v1alpha1.ServiceSpec{Type: v1alpha1.ServiceLoadBalancer, ExternalTrafficPolicy: v1alpha1.ExternalTrafficLocal}
 			tc.edit(&spec)
-			got := policy.ClientAddressesKnown(spec, tc.svc)
+			got := policy.ClientAddressesKnown(spec, tc.svc, "")
 			if got.OK() || got.Reason != v1alpha1.ReasonClientAddressesHidden || !strings.Contains(got.Message, "service.proxyProtocol") {
 				t.Fatalf("got %+v", got)
 			}
@@ -118,13 +118,38 @@ func TestClientAddressesKnown(t *testing.T) {
 				}
 			}
 			spec.Service.ProxyProtocol = &v1alpha1.ProxyProtocolSpec{}
-			got = policy.ClientAddressesKnown(spec, tc.svc)
+			got = policy.ClientAddressesKnown(spec, tc.svc, "")
 			if !got.OK() || strings.Contains(got.Message, "networkPolicy.ftpFrom") != strings.Contains(wanted, " policy ") {
 				t.Errorf("with the PROXY protocol: %+v", got)
 			}
 		})
 	}
-	if got := policy.ClientAddressesKnown(v1alpha1.FTPServerSpec{Service: v1alpha1.ServiceSpec{Type: v1alpha1.ServiceClusterIP}}, nil); !got.OK() {
+	if got := policy.ClientAddressesKnown(v1alpha1.FTPServerSpec{Service: v1alpha1.ServiceSpec{Type: v1alpha1.ServiceClusterIP}}, nil, ""); !got.OK() {
 		t.Errorf("inside the cluster: %+v", got)
+	}
+}
+
+// While a pod of the front is there that tells nobody's address, all that come through
+// it have its own, whatever the Service is by now.
+func TestClientAddressesThroughASilentFront(t *testing.T) {
+	for name, tc := range map[string]struct {
+		kind   v1alpha1.ServiceType
+		change []func(*corev1.Service)
+		says   string
+	}{
+		"inside":   {v1alpha1.ServiceClusterIP, nil, "Until the pod front-a of the front has ended"},
+		"any node": {v1alpha1.ServiceNodePort, []func(*corev1.Service){throughCluster}, "The server sees addresses of nodes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var spec v1alpha1.FTPServerSpec
+			spec.Service.Type = tc.kind
+			svc := live(tc.kind, tc.change...)
+			if !policy.SourcesHidden(spec.Service, svc, "front-a") {
+				t.Error("the pod's address is taken for the clients'")
+			}
+			if got := policy.ClientAddressesKnown(spec, svc, "front-a"); got.OK() || !strings.Contains(got.Message, tc.says) || !strings.Contains(got.Message, "allowedCIDRs") {
+				t.Errorf("got %+v", got)
+			}
+		})
 	}
 }

@@ -56,6 +56,18 @@ func (f Front) Addresses(tells func(*corev1.Pod) bool) []netip.Addr {
 	return slices.Compact(out)
 }
 
+// Silent is the name of a pod that connections may come from without a PROXY header,
+// as tells says of each; empty where there is none. Through a pod that is ending,
+// sessions go on.
+func (f Front) Silent(tells func(*corev1.Pod) bool) string {
+	for _, p := range f.Pods {
+		if len(p.Status.PodIPs) > 0 && !tells(p) && !PodEnded(p) {
+			return p.Name
+		}
+	}
+	return ""
+}
+
 // FrontAvailable judges the front: its Deployment has acted on its newest
 // template, and all pods of it are ready. While they are being replaced as many
 // serve as are wanted, which is nobody's trouble unless a new one fails. leadsThere tells that clients depend on it.

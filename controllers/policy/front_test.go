@@ -122,7 +122,8 @@ func TestFrontRuns(t *testing.T) {
 }
 
 // Believed are the addresses of all pods that send a header, also of those that
-// are ending, and of no others.
+// are ending, and of no others. Through others connections come of which nothing is
+// known.
 func TestFrontAddresses(t *testing.T) {
 	with := func(phase corev1.PodPhase, ips ...string) func(*corev1.Pod) {
 		return func(p *corev1.Pod) {
@@ -144,5 +145,20 @@ func TestFrontAddresses(t *testing.T) {
 	got := f.Addresses(func(p *corev1.Pod) bool { return p.Name != "silent" })
 	if s := fmt.Sprint(got); s != "[10.0.0.7 10.0.0.8 10.0.0.9 fd00::9]" {
 		t.Errorf("believed are %s", s)
+	}
+	for name, tc := range map[string]struct {
+		pod  *corev1.Pod
+		want string
+	}{
+		"runs":          {pod("a", with(corev1.PodRunning, "10.0.0.7")), "a"},
+		"is ending":     {pod("a", with(corev1.PodRunning, "10.0.0.7"), func(p *corev1.Pod) { p.DeletionTimestamp = &metav1.Time{Time: time.Unix(1, 0)} }), "a"},
+		"has not begun": {pod("a", with(corev1.PodPending)), ""},
+		"has ended":     {pod("a", with(corev1.PodFailed, "10.0.0.7")), ""},
+		"tells":         {pod("telling", with(corev1.PodRunning, "10.0.0.7")), ""},
+	} {
+		f := policy.Front{Pods: []*corev1.Pod{pod("telling", with(corev1.PodRunning, "10.0.0.9")), tc.pod}}
+		if got := f.Silent(func(p *corev1.Pod) bool { return p.Name == "telling" }); got != tc.want {
+			t.Errorf("one that %s: %q, want %q", name, got, tc.want)
+		}
 	}
 }

@@ -7,14 +7,15 @@ import (
 )
 
 // frontSources has the servers believe the front's pods, and nobody else of their
-// network. Data connections do not come by way of the front: they come from the
-// client, or from a load balancer that announces them as it does control
-// connections to the front. Of clients that come past such a balancer the front
-// says nothing.
+// network. Every connection of the front begins with a header of its own, so that
+// none of a client's is believed. Data connections do not come by way of the front:
+// they come from the client, or from a load balancer that announces them as it does
+// control connections to the front. A client that comes past such a balancer is told
+// as nobody, and is one whose address is hidden.
 func frontSources(in Input) []config.ProxySource {
-	source := config.ProxySource{Mode: config.ProxyRequired, Data: config.ProxyDataDirect}
-	if in.Server.Spec.Service.ProxyProtocol != nil {
-		source = config.ProxySource{Mode: config.ProxyOptional}
+	source := config.ProxySource{Mode: config.ProxyRequired}
+	if in.Server.Spec.Service.ProxyProtocol == nil {
+		source.Data = config.ProxyDataDirect
 	}
 	var out []config.ProxySource
 	for _, a := range in.FrontAddresses {

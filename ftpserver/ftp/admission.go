@@ -98,7 +98,7 @@ const (
 // admit registers a session, or says why the client can't have one now.
 func (s *Server) admit(c *net.TCPConn, peer proxy.Peer, implicit bool) (*session, refusal) {
 	now := s.Live.Current().Config
-	limits, perAddress := now.Limits, perAddress(now, peer.Announced)
+	limits, perAddress := now.Limits, perAddress(now, introduction{peer.Announced, peer.Hidden})
 	from := source{origin(peer.Client.Addr()), peer.Announced}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,22 +133,26 @@ func sourceOf(s *session) source { return source{origin(s.client), s.announced} 
 // themselves tells nothing, it does not count. It is called with mu held.
 func (s *Server) sessionsOf(from source, c *config.Config) int {
 	n := s.addresses[from]
-	if !addressHidden(c, false) {
+	if !addressHidden(c, introduction{}) {
 		from.announced = !from.announced
 		n += s.addresses[from]
 	}
 	return n
 }
 
+// introduction is what a proxy has told of a client: its address, or that it tells nothing of
+// it. Else the address of the connection itself counts.
+type introduction struct{ announced, hidden bool }
+
 // addressHidden tells whether the address of a client means nothing: all clients may have
 // one and the same. An announced one means what it says.
-func addressHidden(c *config.Config, announced bool) bool {
-	return !announced && c.Passive.ClientAddresses == config.ClientAddressesHidden
+func addressHidden(c *config.Config, of introduction) bool {
+	return of.hidden || !of.announced && c.Passive.ClientAddresses == config.ClientAddressesHidden
 }
 
 // perAddress is how many sessions one address may have; 0 for any number.
-func perAddress(c *config.Config, announced bool) int {
-	if addressHidden(c, announced) {
+func perAddress(c *config.Config, of introduction) int {
+	if addressHidden(c, of) {
 		return 0
 	}
 	return c.Limits.SessionsPerAddress

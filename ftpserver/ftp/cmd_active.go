@@ -52,11 +52,11 @@ const activeOff = "Active mode is switched off: use PASV or EPSV"
 
 // setActive accepts an active connection to the client's own address only: any
 // other would let it use this server against third parties (RFC 2577 §3). An address
-// that a proxy has announced is not good enough for that, and the connection would
-// come from another address than the client expects.
+// that a proxy has announced is not good enough for that, nor is the proxy's own, and the
+// connection would come from another address than the client expects.
 func (s *session) setActive(verb string, to netip.AddrPort) {
 	switch {
-	case !s.config().Active || s.announced:
+	case !s.config().Active || s.announced || s.hidden:
 		s.reply(502, activeOff)
 	case to.Addr() != s.client:
 		s.log.Warn("Active connection to another address refused", "address", to.String())

@@ -25,7 +25,9 @@ const (
 func (s *session) dataAnnounced() bool { return s.announced && !s.dataDirect }
 
 // addressesHidden tells whether the addresses of data connections mean nothing.
-func (s *session) addressesHidden() bool { return addressHidden(s.config(), s.dataAnnounced()) }
+func (s *session) addressesHidden() bool {
+	return addressHidden(s.config(), introduction{s.dataAnnounced(), s.hidden})
+}
 
 // dataRequest is what this session asks the broker for, or why it can't have a
 // data connection.

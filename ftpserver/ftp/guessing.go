@@ -22,7 +22,7 @@ func (s *session) loginOrigin(now *live.Snapshot) netip.Prefix { return origin(s
 // clientAddress is the client's own address; the zero Addr, which is in no
 // network, where addresses mean nothing.
 func (s *session) clientAddress(now *live.Snapshot) netip.Addr {
-	if addressHidden(now.Config, s.announced) {
+	if addressHidden(now.Config, introduction{s.announced, s.hidden}) {
 		return netip.Addr{}
 	}
 	return s.client

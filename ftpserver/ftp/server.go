@@ -140,7 +140,7 @@ func (s *Server) configureStore(now *live.Snapshot) {
 // tellOfHidden warns of what is configured and does not count, as the addresses
 // of clients are hidden.
 func (s *Server) tellOfHidden(c *config.Config) {
-	if len(c.ProxyProtocol.Trusted) == 0 && c.Limits.SessionsPerAddress > perAddress(c, false) {
+	if len(c.ProxyProtocol.Trusted) == 0 && c.Limits.SessionsPerAddress > perAddress(c, introduction{}) {
 		s.Log.Warn("limits.sessionsPerAddress does not count, as passive.clientAddresses is Hidden: limit sessions, and maxSessions of users")
 	}
 }

@@ -39,6 +39,7 @@ type session struct {
 	local      netip.Addr // that the client has connected to, in the same way
 	announced  bool       // a proxy has told client and local
 	dataDirect bool       // and data connections come without it
+	hidden     bool       // a proxy has told that it tells nothing of the client
 	clientPort uint16
 
 	user     config.User
@@ -126,7 +127,7 @@ func newSession(s *Server, c *net.TCPConn, peer proxy.Peer, n uint64) *session {
 		opened:    now,
 		client:    peer.Client.Addr(),
 		local:     peer.Server.Addr(),
-		announced: peer.Announced, dataDirect: peer.DataDirect, clientPort: peer.Client.Port(),
+		announced: peer.Announced, dataDirect: peer.DataDirect, hidden: peer.Hidden, clientPort: peer.Client.Port(),
 		cwd:   "/",
 		facts: defaultFacts,
 		hash:  &hashAlgorithms[0],

@@ -84,7 +84,9 @@ func begun(p []byte) bool {
 
 // parse reads a whole header. The zero AddrPort as the client's: the header is of
 // a connection that the balancer has opened for itself, or tells no address of
-// IP; what counts is the connection's own. The server's is zero where it is of no use.
+// IP; what counts is the connection's own. An unspecified address: the balancer
+// passes on a client of whom it tells nothing. The server's is zero where it is of
+// no use.
 func parse(header []byte) (client, server netip.AddrPort, err error) {
 	if len(header) > familyV2 && bytes.HasPrefix(header, signatureV2) &&
 		header[commandV2] == byte(proxyproto.PROXY) && header[familyV2] == byte(proxyproto.UNSPEC) {
@@ -100,7 +102,7 @@ func parse(header []byte) (client, server netip.AddrPort, err error) {
 		return netip.AddrPort{}, netip.AddrPort{}, nil
 	}
 	client, server = AddrPort(from), AddrPort(to)
-	if !usable(client.Addr()) {
+	if !usable(client.Addr()) && !client.Addr().IsUnspecified() {
 		return netip.AddrPort{}, netip.AddrPort{}, errAddress
 	}
 	if !usable(server.Addr()) {

@@ -26,6 +26,10 @@ type Peer struct {
 	// DataDirect tells that data connections of an announced client come from it
 	// without a header.
 	DataDirect bool
+	// Hidden tells that a believed header says that nothing is known of the client,
+	// by an unspecified address (0.0.0.0 or ::). Client and Server are the
+	// connection's own, and data connections have no header.
+	Hidden bool
 }
 
 // direct is the peer of a connection without a header.

@@ -28,7 +28,7 @@ const (
 // What has become of a connection from a trusted network, for metrics.
 const (
 	outcomeClient  = "client"  // a header has told its client
-	outcomeLocal   = "local"   // a header tells that it is the balancer's own
+	outcomeLocal   = "local"   // a header tells that it is the balancer's own, or no address
 	outcomeAbsent  = "absent"  // it has no header, and need not have one
 	outcomeRefused = "refused" // it must have one, or the one it has can't be read
 	outcomeClosed  = "closed"  // the other side has closed it before anything came
@@ -184,6 +184,9 @@ func (r *Receiver) introduce(w *wait, own Peer, mode config.ProxyMode) (p Peer, 
 	case err != nil:
 		return own, outcomeRefused, err
 	case client == netip.AddrPort{}:
+		return own, outcomeLocal, nil
+	case client.Addr().IsUnspecified():
+		own.Hidden = true
 		return own, outcomeLocal, nil
 	case server == netip.AddrPort{}:
 		server = own.Server

@@ -189,6 +189,28 @@ func TestReceive(t *testing.T) {
 	}
 }
 
+// TestNobody: of a client who comes from an unspecified address nothing is told; what
+// follows the header is the client's, also where it is another header.
+func TestNobody(t *testing.T) {
+	for name, sent := range nobody {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, config.ProxyRequired, 0)
+			b.Config().ProxyProtocol.Trusted[0].Data = config.ProxyDataDirect
+			client, server := pair(t)
+			want, out := direct(server), b.receive(server)
+			want.Hidden = true
+			rest := headers["v1"].sent + "USER alice\r\n"
+			say(t, client, sent+rest)
+			if got := b.taken(out); got.peer != want || got.rest != rest {
+				t.Errorf("%+v, want %+v", got, want)
+			}
+			if b.counted("local") != 1 || b.logged() != "" {
+				t.Errorf("%v, %s", b.outcomes, b.logged())
+			}
+		})
+	}
+}
+
 // TestBrokenHeadersAreRefused, also where there need be none: somebody who is
 // believed wanted to say who it is.
 func TestBrokenHeadersAreRefused(t *testing.T) {

@@ -45,13 +45,28 @@ func haproxy(t *testing.T, s *server, speak string) {
 		fmt.Fprintf(&conf, " bind %s:%d\n", haproxyAddress, p.Listen)
 	}
 	fmt.Fprintf(&conf, " server ftp 127.0.0.1 source %s %s\n", haproxySource, speak)
+	said, exited := runHAProxy(t, path, conf.String())
+	eventually(t, time.Minute, "haproxy listens", func() bool {
+		running(t, said, exited)
+		conn, err := net.Dial("tcp", net.JoinHostPort(haproxyAddress, strconv.Itoa(s.port)))
+		if err != nil {
+			return false
+		}
+		_ = conn.Close()
+		return true
+	})
+}
+
+// runHAProxy runs it with a configuration until the test ends.
+func runHAProxy(t *testing.T, program, conf string, env ...string) (said *output, exited chan struct{}) {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "haproxy.cfg")
-	must(t, os.WriteFile(file, []byte(conf.String()), 0o600))
-	var said bytes.Buffer
-	cmd := exec.Command(path, "-db", "-f", file)
-	cmd.Stdout, cmd.Stderr = &said, &said
+	must(t, os.WriteFile(file, []byte(conf), 0o600))
+	said, exited = &output{}, make(chan struct{})
+	cmd := exec.Command(program, "-db", "-f", file)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdout, cmd.Stderr = said, said
 	must(t, cmd.Start())
-	exited := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(exited) }()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
@@ -60,19 +75,17 @@ func haproxy(t *testing.T, s *server, speak string) {
 			t.Logf("haproxy: %s", said.String())
 		}
 	})
-	eventually(t, time.Minute, "haproxy listens", func() bool {
-		select {
-		case <-exited:
-			t.Fatalf("haproxy has ended: %s", said.String())
-		default:
-		}
-		conn, err := net.Dial("tcp", net.JoinHostPort(haproxyAddress, strconv.Itoa(s.port)))
-		if err != nil {
-			return false
-		}
-		_ = conn.Close()
-		return true
-	})
+	return said, exited
+}
+
+// running fails the test where HAProxy has ended.
+func running(t *testing.T, said *output, exited chan struct{}) {
+	t.Helper()
+	select {
+	case <-exited:
+		t.Fatalf("haproxy has ended: %s", said.String())
+	default:
+	}
 }
 
 // TestHAProxy: behind Debian's HAProxy, with version 1 and 2 of the PROXY protocol, on

@@ -94,3 +94,34 @@ func greetedImplicitly(c *opener) string {
 	}
 	return ""
 }
+
+// TestFrontPastBalancer: a client that comes past the load balancer is one whose
+// address is hidden, also if it says that it is another.
+func TestFrontPastBalancer(t *testing.T) {
+	t.Parallel()
+	server, user := serving(t, func(s *v1alpha1.FTPServer) {
+		fronted(2, 2)(s)
+		s.Spec.Service.ProxyProtocol = &v1alpha1.ProxyProtocolSpec{Trusted: []v1alpha1.ProxySource{{CIDR: "192.0.2.0/24"}}}
+	})
+	c := newOpener(t, server, user)
+	eventually(t, func() string { // nodes lead there at their own pace
+		s, err := c.try()
+		if err != nil {
+			return err.Error()
+		}
+		c.slotOf(s) // by a data connection
+		s.close()
+		if !frontLine.MatchString(logs(t, frontPods(t, server))) {
+			return "the front has logged no session"
+		}
+		return ""
+	})
+	c.door.dial = announcing(c.door.dial)
+	if s, err := c.try(); err == nil {
+		s.close()
+		t.Error("what a client says of itself is taken for the front's header")
+	}
+	if strings.Contains(logs(t, slotPods(t, server)), theClient) {
+		t.Error("a server believes it")
+	}
+}
