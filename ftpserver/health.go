@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/telemetry"
 )
@@ -21,10 +22,12 @@ func (p *process) alive() error {
 // is why a server that is busy, out of descriptors, or at the limit of its sessions
 // stays ready, and so does one that drains.
 func (p *process) ready() error {
-	if p.server.Draining() {
-		return nil
+	var err error
+	if !p.server.Draining() {
+		err = p.alive()
 	}
-	return p.alive()
+	p.reached.note(err == nil, time.Now())
+	return err
 }
 
 // load is what metrics tell of how full the server is.

@@ -118,6 +118,8 @@ func TestProbes(t *testing.T) {
 	}
 	probed("/healthz", "200", "ok")
 	probed("/readyz", "200", "ok")
+	probed(config.SessionsPath, "503", "nodes may not lead to its passive ports yet")
+	p.reached = reached{since: time.Now().Add(-nodesFollow)}
 	probed(config.SessionsPath, "200", "ok")
 	if got := p.drainTimeout(); got != 5*time.Minute {
 		t.Errorf("it drains for %s", got)

@@ -45,6 +45,7 @@ type process struct {
 	watch    *accept.Watch
 	dir      string // what file names in the configuration are relative to
 	admin    *telemetry.Admin
+	reached  reached
 }
 
 // newProcess opens storage and ports. Nothing is served before run.

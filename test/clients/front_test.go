@@ -31,8 +31,9 @@ func TestTellsBalancers(t *testing.T) {
 		return false
 	}
 	const sessions, believed = config.SessionsPath, config.SessionsPath + "?" + config.HeaderQuery
-	if !says(sessions, http.StatusOK) || !says(believed, http.StatusServiceUnavailable) {
-		t.Error("it takes sessions, and believes no headers")
+	eventually(t, drained, "it takes sessions", func() bool { return says(sessions, http.StatusOK) })
+	if !says(believed, http.StatusServiceUnavailable) {
+		t.Error("it believes no headers")
 	}
 	s.cfg.ProxyProtocol.Trusted = []config.ProxySource{{CIDR: "127.0.0.1/32", Mode: config.ProxyOptional}}
 	s.writeConfig()
