@@ -249,6 +249,20 @@ func TestWrongValuesAreRefused(t *testing.T) {
 	}
 }
 
+// The values of an earlier release, which --reuse-values takes in place of the
+// chart's, lack what is new: it is said, and what to do.
+func TestValuesOfAnEarlierRelease(t *testing.T) {
+	tool := strings.TrimSpace(string(run(t, "hack/tools/install.sh", "helm")))
+	for _, missing := range []string{"frontImage", "certificateLifetime", "caLifetime"} {
+		cmd := exec.Command(tool, "template", "charts/ftp-operator", "--kube-version", "1.37", "--set", missing+"=null")
+		cmd.Dir = root
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "no value "+missing) || !strings.Contains(string(out), "--reset-then-reuse-values") {
+			t.Errorf("without %s: %v\n%.300s", missing, err, out)
+		}
+	}
+}
+
 func TestLint(t *testing.T) {
 	for _, args := range [][]string{nil, {"--set", "watchNamespaces={team-a}"}} {
 		helm(t, append([]string{"lint", "--strict", "charts/ftp-operator"}, args...)...)

@@ -80,7 +80,9 @@ func (w *world) checkServer(told *v1alpha1.FTPServer) {
 	for _, o := range childrenOf(&s) {
 		found := &metav1.PartialObjectMetadata{}
 		found.SetGroupVersionKind(o.GetObjectKind().GroupVersionKind())
-		if !w.read(o.GetName(), found) || ours(&s, found) != nil {
+		there := w.read(o.GetName(), found)
+		needed := render.HasFront(&s) || o.GetName() != render.SlotsServiceName(s.Name)
+		if !there || needed && ours(&s, found) != nil {
 			w.problem("server: Ready without its %s", objectName(o))
 		}
 	}

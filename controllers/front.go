@@ -45,6 +45,9 @@ func (s *scope) workloadAvailable(slots policy.Finding) policy.Finding {
 	if !slots.OK() || render.FrontReplicas(s.server) == 0 {
 		return slots
 	}
+	if s.frontHeldUp && s.front.Deployment == nil {
+		return policy.FrontHeldUp(s.front, s.frontServes())
+	}
 	if f := policy.FrontAvailable(s.front, s.frontServes()); !f.OK() {
 		return f
 	}

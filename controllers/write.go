@@ -19,9 +19,9 @@ import (
 )
 
 // apply writes all objects, or none where one of the names is not the server's:
-// a pod must not run with, or mount, what is somebody else's. What only an edit
-// can help is noted in the scope and does not keep the others from being
-// written.
+// a pod must not run with, or mount, what is somebody else's. Names that only the
+// front needs hold up the front only. What only an edit can help is noted in the
+// scope and does not keep the others from being written.
 func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
 	if s.invalid != "" || len(s.taken) > 0 {
 		return nil
@@ -38,7 +38,7 @@ func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
 		return err
 	}
 	for i, obj := range s.out.Objects {
-		if found[i] != nil && leaving(found[i]) != nil || s.heldBack(obj) {
+		if found[i] != nil && leaving(found[i]) != nil || s.heldBack(obj) || s.frontHeldUp && s.forFront(obj) {
 			continue
 		}
 		now, err := r.applyOne(ctx, s, obj, found[i])
@@ -143,8 +143,9 @@ func (s *scope) clientsEnter(obj render.Object) bool {
 }
 
 // survey looks at what has the names of the objects, in their order. hold tells
-// that one of them is not the server's. What is its own and being deleted holds
-// up nothing else: pods go on with it, and an edit may be what lets it go.
+// that one of them is not the server's, and not for the front only. What is its own
+// and being deleted holds up nothing else: pods go on with it, and an edit may be
+// what lets it go.
 func (r *FTPServerReconciler) survey(ctx context.Context, s *scope) (found []client.Object, hold bool, err error) {
 	for _, obj := range s.out.Objects {
 		o, err := r.applier.find(ctx, obj)
@@ -155,16 +156,38 @@ func (r *FTPServerReconciler) survey(ctx context.Context, s *scope) (found []cli
 		if o == nil {
 			continue
 		}
-		switch err := ours(s.server, o); {
-		case errors.Is(err, errLeaving):
-			s.leaving = append(s.leaving, called(obj))
-			hold = hold || errors.Is(err, errOthersLeaving)
-		case err != nil:
-			s.taken = append(s.taken, called(obj))
-			hold = true
-		}
+		hold = s.judge(obj, ours(s.server, o)) || hold
 	}
 	return found, hold, nil
+}
+
+// judge notes what ours has said of the object that has a name. hold tells that
+// nothing may be written because of it.
+func (s *scope) judge(obj render.Object, err error) (hold bool) {
+	if err == nil {
+		return false
+	}
+	leaving, name := errors.Is(err, errLeaving), called(obj)
+	others := !leaving || errors.Is(err, errOthersLeaving)
+	if s.forFront(obj) {
+		s.frontHeldUp = s.frontHeldUp || others
+		others, name = false, name+" (for the front only)"
+	}
+	switch {
+	case leaving:
+		s.leaving = append(s.leaving, name)
+	case s.forFront(obj) && !render.HasFront(s.server): // it concerns nobody
+	default:
+		s.taken = append(s.taken, name)
+	}
+	return others
+}
+
+// forFront tells whether an object is there for the front alone: what is called as
+// it is, and the Service by which it finds the slots.
+func (s *scope) forFront(obj render.Object) bool {
+	_, service := obj.(*corev1.Service)
+	return obj.GetName() == s.front.Name || service && obj.GetName() == render.SlotsServiceName(s.server.Name)
 }
 
 // called is the kind and name of an object, for people.

@@ -128,6 +128,12 @@ func frontMeans(available int32, leadsThere bool) string {
 	return "new sessions begin by the others"
 }
 
+// FrontHeldUp is the finding for a front that is not there, as a name that it needs
+// is taken: Accepted tells which.
+func FrontHeldUp(f Front, leadsThere bool) Finding {
+	return no(v1alpha1.ReasonRollingOut, fmt.Sprintf("The Deployment %s is not made until a name is free: see Accepted; %s", f.Name, frontMeans(0, leadsThere)))
+}
+
 func podIs(p *corev1.Pod, kind corev1.PodConditionType) bool {
 	for _, c := range p.Status.Conditions {
 		if c.Type == kind {

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # front.sh ARCH DIR: puts Debian's HAProxy into DIR, with the libraries that it
 # needs and their licences, and nothing else: no shell, no package manager. Needs
-# Debian's apt-get and Go. What was fetched is kept in the user's cache.
+# Debian's apt-get and Go. What was fetched is kept in the user's cache for a week, as
+# libraries get updates too, and longer where nothing can be fetched, which is said.
 #
 # The version is one of Debian's release. Once an update of it is out, the archive has
-# that one only: it is taken, and said, until it stands here and in the Dockerfile.
+# that one only: it is taken, and said, each time until it stands here and in the
+# Dockerfile.
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -18,6 +20,7 @@ libraries=(gcc-12-base libc6 libcrypt1 liblua5.3-0 libopentracing-c-wrapper0 lib
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 arch=${1:?} out=${2:?}
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ftp-operator/front/$version-$arch
+days=7
 
 fail() {
 	echo "images: $*" >&2
@@ -33,7 +36,8 @@ apt_() {
 		-o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@"
 }
 
-# fetch downloads the packages and unpacks them beside the system.
+# fetch downloads the packages, unpacks them beside the system and puts what is needed
+# into $out. It is kept where it is of the version.
 fetch() {
 	command -v apt-get >/dev/null || fail "the front's image is made of Debian's packages: build it on Debian, or with docker build --target front"
 	work=$(mktemp -d)
@@ -43,7 +47,7 @@ fetch() {
 	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg mirror=http://deb.debian.org
 	printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror/debian" "$release" \
 		"$keyring" "$mirror/debian-security" "$release-security" >"$work/sources/debian.list"
-	apt_ update
+	apt_ -o APT::Update::Error-Mode=any update
 	(cd "$work/debs" && apt_ download "${libraries[@]}" && { apt_ download "haproxy=$version" || newer; })
 	local deb
 	for deb in "$work"/debs/*.deb; do
@@ -51,9 +55,18 @@ fetch() {
 	done
 	GOWORK=off go run "$here/closure.go" usr/sbin/haproxy "$work/root" "$work/files"
 	licences
-	mkdir -p "$(dirname "$cache")"
-	rm -rf "$cache"
-	mv -T "$work/files" "$cache"
+	copy "$work/files" "$out"
+	if grep -qF "haproxy $version " "$work/packages"; then
+		copy "$work/files" "$cache"
+	fi
+}
+
+# copy FROM TO: puts a directory in the place of another, which is never there in part.
+copy() {
+	mkdir -p "$(dirname "$2")"
+	rm -rf "$2" "$2.new"
+	cp -rT "$1" "$2.new"
+	mv -T "$2.new" "$2"
 }
 
 # newer takes what has followed the version that is not to be had any more.
@@ -74,7 +87,23 @@ licences() {
 	install -D -m 644 "$work/packages" "$work/files/usr/share/doc/packages"
 }
 
-[[ -e $cache/usr/share/doc/packages ]] || fetch >&2
-rm -rf "$out"
-mkdir -p "$(dirname "$out")"
-cp -r "$cache" "$out"
+kept=$cache/usr/share/doc/packages
+mkdir -p "$(dirname "$cache")"
+exec {lock}>"$cache.lock"
+flock "$lock"
+if [[ -n $(find "$kept" -mtime "-$days" 2>/dev/null) ]]; then
+	copy "$cache" "$out"
+	exit
+fi
+# Not behind ||, where errors would not end it.
+set +e
+(
+	set -e
+	fetch >&2
+)
+status=$?
+set -e
+((status == 0)) && exit
+[[ -e $kept ]] || fail "the packages of the front's image could not be fetched"
+echo "images: warning: no updates could be fetched: the front's image is made of packages of $(date -r "$kept" +%F)" >&2
+copy "$cache" "$out"

@@ -135,6 +135,37 @@ func frontSees(t *testing.T, pod *corev1.Pod) map[int]int {
 	return frontMetric(t, pod, `haproxy_server_current_sessions\{proxy="slots",server="slot(\d+)"\} (\d+)`)
 }
 
+// sessionsThrough are all the sessions that pods of a front count.
+func sessionsThrough(t *testing.T, pods ...corev1.Pod) (n int) {
+	t.Helper()
+	for _, p := range pods {
+		for _, count := range frontSees(t, &p) {
+			n += count
+		}
+	}
+	return n
+}
+
+// throughFront opens a session that goes through the front, which has none yet.
+// Nodes lead there at their own pace.
+func (c *opener) throughFront() *session {
+	c.t.Helper()
+	var found *session
+	eventually(c.t, func() string {
+		s, err := c.try()
+		if err != nil {
+			return err.Error()
+		}
+		if found = s; sessionsThrough(c.t, frontPods(c.t, c.server)...) == 0 {
+			s.close()
+			return "a new session does not go through the front"
+		}
+		return ""
+	})
+	c.t.Cleanup(found.close)
+	return found
+}
+
 // frontUp is 1 for the slots that a pod of the front takes for up.
 func frontUp(t *testing.T, pod *corev1.Pod) map[int]int {
 	t.Helper()

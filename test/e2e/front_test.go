@@ -173,27 +173,7 @@ func TestFrontSwitched(t *testing.T) {
 
 	change(t, server, func() { server.Spec.Front = &v1alpha1.FrontSpec{SlowStart: &noTime} })
 	ready(t, server)
-	through := func() (n int) {
-		for _, p := range frontPods(t, server) {
-			for _, count := range frontSees(t, &p) {
-				n += count
-			}
-		}
-		return n
-	}
-	var fronted *session
-	eventually(t, func() string { // nodes lead there at their own pace
-		s, err := c.try()
-		if err != nil {
-			return err.Error()
-		}
-		if fronted = s; through() == 0 {
-			s.close()
-			return "a new session does not go through the front"
-		}
-		return ""
-	})
-	t.Cleanup(fronted.close)
+	fronted := c.throughFront()
 	finish = append(finish, slowDownload(t, fronted, "/slow", size))
 
 	change(t, server, func() { server.Spec.Front = nil })
@@ -232,14 +212,9 @@ func TestFrontKilled(t *testing.T) {
 	server, user := serving(t, fronted(2, 2))
 	c := newOpener(t, server, user)
 	fronts := frontPods(t, server)
-	counts := func(p *corev1.Pod) (n int) {
-		for _, count := range frontSees(t, p) {
-			n += count
-		}
-		return n
-	}
+	counts := func(p *corev1.Pod) int { return sessionsThrough(t, *p) }
 	eventually(t, func() string {
-		if n := counts(&fronts[0]) + counts(&fronts[1]); n > 0 {
+		if n := sessionsThrough(t, fronts...); n > 0 {
 			return fmt.Sprintf("%d sessions of others are still there", n)
 		}
 		return ""

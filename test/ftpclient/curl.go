@@ -3,7 +3,9 @@ package ftpclient
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -79,7 +81,7 @@ func (c *curlConfig) connection(t Target) {
 	c.set("connect-timeout", "20")
 	c.set("user", t.User+":"+t.Password)
 	if t.ServerName != t.Host {
-		c.set("connect-to", fmt.Sprintf("%s:%s:%d", t.named(), t.Host, t.Port))
+		c.set("connect-to", t.named()+":"+net.JoinHostPort(t.Host, strconv.Itoa(t.Port)))
 	}
 	switch t.Mode {
 	case PASV:
