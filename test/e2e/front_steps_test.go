@@ -166,10 +166,14 @@ func (c *opener) throughFront() *session {
 	return found
 }
 
-// frontUp is 1 for the slots that a pod of the front takes for up.
+// frontUp is 1 for the slots that a pod of the front has found to take sessions: it
+// takes one for up before its first check.
 func frontUp(t *testing.T, pod *corev1.Pod) map[int]int {
 	t.Helper()
-	return frontMetric(t, pod, `haproxy_server_status\{proxy="slots",server="slot(\d+)",state="UP"\} (\d+)`)
+	up := frontMetric(t, pod, `haproxy_server_status\{proxy="slots",server="slot(\d+)",state="UP"\} (\d+)`)
+	checked := frontMetric(t, pod, `haproxy_server_check_status\{proxy="slots",server="slot(\d+)",state="L7OK"\} (\d+)`)
+	maps.DeleteFunc(up, func(slot, _ int) bool { return checked[slot] == 0 })
+	return up
 }
 
 // frontMetric is a metric by slot, without those that are 0.
