@@ -5,9 +5,10 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/textproto"
 	"os"
+	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,45 +18,50 @@ import (
 	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 )
 
-// Who comes to a front: a balancer that announces this client, and a neighbour of the
+// Who comes to a front: a balancer that announces clients, and a neighbour of the
 // front's that comes past it.
-const (
-	frontBalancer, frontNeighbour = "127.0.0.9", "127.0.0.3"
-	frontClient                   = "203.0.113.7"
-	frontClientHeader             = "PROXY TCP4 " + frontClient + " 198.51.100.1 40000 21\r\n"
-)
+const frontBalancer, frontNeighbour = "127.0.0.9", "127.0.0.3"
 
-// front is HAProxy with the configuration that the operator writes for a server
-// behind a balancer which speaks the PROXY protocol, with one slot.
+// Golden files of controllers/render with a configuration of the front: of a server
+// in the cluster, and of one behind a balancer that speaks the PROXY protocol.
+const inCluster, balanced = "front.yaml", "balanced.yaml"
+
+// frontChanges is what else must be other here than in each of these. Of slots that
+// have come up, none is to be given less than its share for a while.
+var frontChanges = map[string][2]string{
+	inCluster: {` slowstart \S+`, ""},
+	balanced:  {`{ src .* }`, "{ src " + frontBalancer + " }"},
+}
+
+// front is HAProxy with a configuration that the operator writes, whose slots are at
+// addresses of this machine. It connects to them from haproxySource.
 type front struct {
-	host          string
-	control, slot int // ports: the front's and the server's, and where the slot tells of itself
-	said          *output
+	golden         string
+	ips            []string       // of its pod
+	slots          map[int]string // addresses by number; it has no others
+	control, check int            // ports of the slots
+	port, admin    int            // its own
+	said           *output
+	exited         chan struct{}
 }
 
-// newFront has a front for a server that does not run yet, at an address.
-func newFront(t *testing.T, host string) *front {
+// newFront is one that does not run yet, in a pod that has these addresses.
+func newFront(t *testing.T, golden string, ips ...string) *front {
 	t.Helper()
-	ports := freePorts(t, 2)
-	return &front{host: host, control: ports[0].Listen, slot: ports[1].Listen}
+	ports := freePorts(t, 4)
+	return &front{
+		golden: golden, ips: ips, slots: map[int]string{},
+		control: ports[0].Listen, check: ports[1].Listen, port: ports[2].Listen, admin: ports[3].Listen,
+	}
 }
 
-// before has a server take connections from the front, and the front's header of all
-// of them.
-func (f *front) before(c *config.Config) {
-	c.Listen, c.Admin.Listen = fmt.Sprintf("127.0.0.1:%d", f.control), fmt.Sprintf("127.0.0.1:%d", f.slot)
-	trusting(config.ProxyRequired, "127.0.0.1/32")(c)
-}
-
-// written is the configuration as the operator writes it, with these addresses and
-// ports.
+// written is the configuration as the golden file has it.
 func (f *front) written(t *testing.T) string {
 	t.Helper()
-	golden, err := os.Open("../../controllers/render/testdata/balanced.yaml")
+	file, err := os.Open(filepath.Join("../../controllers/render/testdata", f.golden))
 	must(t, err)
-	defer func() { _ = golden.Close() }()
-	var text string
-	for all := yaml.NewDecoder(golden); text == ""; {
+	defer func() { _ = file.Close() }()
+	for all := yaml.NewDecoder(file); ; {
 		var object struct {
 			Spec struct {
 				Template struct {
@@ -64,122 +70,129 @@ func (f *front) written(t *testing.T) string {
 			}
 		}
 		must(t, all.Decode(&object))
-		text = object.Spec.Template.Metadata.Annotations["ftp-operator.io/haproxy.cfg"]
-	}
-	text = regexp.MustCompile(`(?m)^ *server slot[^1] .*\n`).ReplaceAllString(text, "")
-	for what, instead := range map[string]string{
-		`server slot1 \S+`: "server slot1 127.0.0.1",
-		`{ src .* }`:       "{ src " + frontBalancer + " }",
-		`\b2121\b`:         fmt.Sprint(f.control),
-		`\b8080\b`:         fmt.Sprint(f.slot),
-		`\b2990\b`:         fmt.Sprint(freePorts(t, 1)[0].Listen),
-	} {
-		found := regexp.MustCompile(what)
-		if !found.MatchString(text) {
-			t.Fatalf("there is no %s in %s", what, text)
+		if text := object.Spec.Template.Metadata.Annotations["ftp-operator.io/haproxy.cfg"]; text != "" {
+			return text
 		}
-		text = found.ReplaceAllString(text, instead)
+	}
+}
+
+// placed is the configuration with the addresses and ports of this machine.
+func (f *front) placed(t *testing.T) string {
+	t.Helper()
+	text := f.written(t)
+	for _, change := range [][2]string{
+		{`(bind \S*:)2121\b`, fmt.Sprintf("${1}%d", f.port)},
+		{`(bind \S*:)8080\b`, fmt.Sprintf("${1}%d", f.admin)},
+		{`(bind \S*:)2990\b`, fmt.Sprintf("${1}%d", freePorts(t, 1)[0].Listen)},
+		{`int\(2121\)`, fmt.Sprintf("int(%d)", f.control)},
+		{`check port 8080`, fmt.Sprintf("check port %d", f.check)},
+		{` send-proxy-v2\b`, "$0 source " + haproxySource},
+		frontChanges[f.golden],
+	} {
+		found := regexp.MustCompile(change[0])
+		if !found.MatchString(text) {
+			t.Fatalf("there is no %s in\n%s", change[0], text)
+		}
+		text = found.ReplaceAllString(text, change[1])
+	}
+	line, placed := regexp.MustCompile(`(?m)^( *server slot(\d+)) \S+(.*\n)`), 0
+	text = line.ReplaceAllStringFunc(text, func(slot string) string {
+		m := line.FindStringSubmatch(slot)
+		number, err := strconv.Atoi(m[2])
+		must(t, err)
+		if f.slots[number] == "" {
+			return ""
+		}
+		placed++
+		return m[1] + " " + f.slots[number] + m[3]
+	})
+	if placed != len(f.slots) {
+		t.Fatalf("not all of the slots %v are in\n%s", f.slots, text)
 	}
 	return text
 }
 
-// start runs the front until the slot takes sessions from it.
+// start runs it, and waits for nothing.
 func (f *front) start(t *testing.T) {
 	t.Helper()
-	program := os.Getenv("FTP_HAPROXY")
+	program := os.Getenv("FTP_HAPROXY") // else that of the machine
 	if program == "" {
 		program = "haproxy"
 	}
-	said, exited := runHAProxy(t, program, f.written(t), "POD_IP="+f.host, "POD_IPS="+f.host)
-	f.said = said
-	ready := "http://" + net.JoinHostPort(f.host, fmt.Sprint(f.slot)) + "/readyz"
-	eventually(t, time.Minute, "the front finds the slot", func() bool {
-		running(t, said, exited)
-		resp, err := http.Get(ready)
-		if err != nil {
-			return false
-		}
-		_ = resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
-	})
+	f.said, f.exited = runHAProxy(t, program, f.placed(t), "POD_IP="+f.ips[0], "POD_IPS="+strings.Join(f.ips, ","))
 }
 
-// from connects from an address, and says something before it is greeted.
-func (f *front) from(t *testing.T, address, first string) *control {
-	t.Helper()
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
-	conn, err := d.Dial("tcp", net.JoinHostPort(f.host, fmt.Sprint(f.control)))
-	must(t, err)
-	t.Cleanup(func() { _ = conn.Close() })
-	_, err = io.WriteString(conn, first)
-	must(t, err)
-	c := &control{t: t, conn: conn, text: textproto.NewConn(conn)}
-	c.expect(220)
-	return c
-}
-
-// knownAs has a server that knows by address who may log in as alice.
-func (f *front) knownAs(t *testing.T) *server {
+// before runs a server, which edit may change, and the front with it as its only
+// slot, until that takes sessions from the front, and the front knows.
+func (f *front) before(t *testing.T, slot int, edit func(*config.Config)) *server {
 	t.Helper()
 	s := newServer(t, config.TLSOptional, func(c *config.Config) {
-		f.before(c)
-		c.Users[0].AllowedCIDRs = []string{frontClient + "/32"}
-		c.Users = append(c.Users, user(t, "bob"))
+		c.Listen, c.Admin.Listen = fmt.Sprintf("127.0.0.1:%d", f.control), fmt.Sprintf("127.0.0.1:%d", f.check)
+		trusting(config.ProxyRequired, haproxySource+"/32")(c)
+		edit(c)
 	})
 	s.start()
+	f.slots[slot] = "127.0.0.1"
+	asks := fmt.Sprintf("http://%s%s?%s", s.cfg.Admin.Listen, config.SessionsPath, config.HeaderQuery)
+	eventually(t, 2*time.Minute, "the server takes sessions from the front", func() bool {
+		code, _ := ask(haproxySource, asks)
+		return code == http.StatusOK
+	})
 	f.start(t)
+	f.await(t, slot, "UP")
+	eventually(t, 2*time.Minute, "the front is ready", f.ready)
 	return s
 }
 
-// TestFrontTellsNobody: whom a trusted balancer announces, the server knows; a client
-// that comes past it is told as nobody, and what it says of itself is a command of its
-// session. The front's log has the addresses of both.
-func TestFrontTellsNobody(t *testing.T) {
-	t.Parallel()
-	f := newFront(t, haproxyAddress)
-	s := f.knownAs(t)
-	announced := func(e entry) bool { return strings.HasPrefix(e.text("client"), frontClient+":") }
-
-	far := f.from(t, frontBalancer, frontClientHeader)
-	far.command(331, "USER alice")
-	far.command(230, "PASS "+password)
-	far.command(221, "QUIT")
-	s.log.wait(t, "Login", announced)
-
-	near := f.from(t, frontNeighbour, "")
-	near.command(331, "USER alice")
-	near.command(530, "PASS "+password)
-	near.command(331, "USER bob")
-	near.command(230, "PASS "+password)
-	if says := near.command(425, "EPSV"); !strings.Contains(says, "does not see its clients' addresses") {
-		t.Errorf("a data connection is refused with %s", says)
+// ask is what is answered to whoever asks from an address; 0 where nothing is.
+func ask(from, url string) (code int, body string) {
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
+	resp, err := client.Get(url)
+	if err != nil {
+		return 0, err.Error()
 	}
-	near.command(221, "QUIT")
-
-	liar := f.from(t, frontNeighbour, frontClientHeader)
-	liar.expect(421)
-	s.log.wait(t, "The client does not speak FTP", field("protocol", "PROXY"))
-	if n := len(s.log.find("Session opened", announced)); n != 1 {
-		t.Errorf("%d sessions are of the client that was announced: the server believes what another says of itself", n)
+	defer func() { _ = resp.Body.Close() }()
+	all, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0, err.Error()
 	}
-	_, _ = far.conn.Close(), near.conn.Close() // the front tells of a session once it has ended
-	for _, who := range []string{frontClient + ":40000 [", "\n" + frontNeighbour + ":"} {
-		eventually(t, time.Minute, "the front's log has "+who, func() bool { return strings.Contains("\n"+f.said.String(), who) })
-	}
+	return resp.StatusCode, string(all)
 }
 
-// TestFrontTellsNobodyOfIPv6, whose connection goes on by IPv4.
-func TestFrontTellsNobodyOfIPv6(t *testing.T) {
-	t.Parallel()
-	f := newFront(t, "::1")
-	s := f.knownAs(t)
-	f.from(t, "::1", "PROXY TCP6 2001:db8::7 2001:db8::1 40000 21\r\n").expect(421)
-	c := f.from(t, "::1", "")
-	c.command(331, "USER bob")
-	c.command(230, "PASS "+password)
-	c.command(425, "EPSV")
-	s.log.wait(t, "Login", field("user", "bob"))
-	if all := s.log.find("Session opened", nil); len(all) != 2 || len(s.log.find("Session opened", func(e entry) bool { return e.text("proxy") != "" })) > 0 {
-		t.Errorf("sessions: %v", all)
+// get is what the front answers about itself; 0 where it does not, or not yet.
+func (f *front) get(path string) (int, string) {
+	return ask(f.ips[0], "http://"+net.JoinHostPort(f.ips[0], strconv.Itoa(f.admin))+path)
+}
+
+// ready tells whether it is, which it also is before its first check.
+func (f *front) ready() bool {
+	code, _ := f.get("/readyz")
+	return code == http.StatusOK
+}
+
+// await waits until the front says that a slot is UP or DOWN for what the slot has
+// answered. Before the first check, it takes it for UP.
+func (f *front) await(t *testing.T, slot int, state string) {
+	t.Helper()
+	check := map[string]string{"UP": "L7OK", "DOWN": "L7STS"}[state]
+	lines := []string{
+		fmt.Sprintf(`haproxy_server_status{proxy="slots",server="slot%d",state=%q} 1`, slot, state),
+		fmt.Sprintf(`haproxy_server_check_status{proxy="slots",server="slot%d",state=%q} 1`, slot, check),
 	}
+	eventually(t, 2*time.Minute, strings.Join(lines, ", "), func() bool {
+		running(t, f.said, f.exited)
+		_, metrics := f.get("/metrics")
+		return strings.Contains(metrics, lines[0]) && strings.Contains(metrics, lines[1])
+	})
+}
+
+// dial connects to it from an address, until the test ends.
+func (f *front) dial(t *testing.T, from string) net.Conn {
+	t.Helper()
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	conn, err := dialer.Dial("tcp", net.JoinHostPort(f.ips[0], strconv.Itoa(f.port)))
+	must(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
 }
