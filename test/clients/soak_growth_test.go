@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/ftp-operator/ftp-operator/ftpserver/passive"
 )
 
 // soakPoint is what the server holds at rest.
@@ -44,6 +46,14 @@ func (s *soak) settle(before *soakPoint) soakPoint {
 		}
 		time.Sleep(50 * time.Millisecond) // between two looks
 	}
+}
+
+// forget lets the time pass for which the server remembers ports that a late
+// connection may come to: how many there are goes by the load of just before.
+func (s *soak) forget(before *soakPoint) soakPoint {
+	s.t.Helper()
+	time.Sleep(passive.TombstoneTime) // by the server's own clock; nothing tells of its end
+	return s.settle(before)
 }
 
 // rest tells what the server holds, and why it is not at rest.

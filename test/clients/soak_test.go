@@ -78,13 +78,17 @@ func TestSoak(t *testing.T) {
 	t.Logf("FTP_SOAK=%s FTP_SOAK_SEED=%d", duration, seed)
 	s := newSoak(t, seed, duration >= longSoak)
 	before := s.settle(nil)
-	points := []soakPoint{before}
+	points, forgotten := []soakPoint{before}, []soakPoint{}
 	load := min(max(duration/30, 2*time.Second), time.Minute)
 	for start := time.Now(); (time.Since(start) < duration || len(points) < s.least()) && !t.Failed(); {
 		s.load(load)
 		points = append(points, s.settle(&before))
+		if third := 1 + int64(len(forgotten)); s.long && time.Since(start) >= time.Duration(third)*duration/3 {
+			forgotten = append(forgotten, s.forget(&before))
+		}
 		s.check()
 	}
+	judgeHeap(t, forgotten)
 	judgeGrowth(t, points, s.long)
 	s.figures(points)
 }
