@@ -166,11 +166,17 @@ func (c *opener) throughFront() *session {
 	return found
 }
 
-// frontUp is 1 for the slots that a pod of the front has found to take sessions: it
-// takes one for up before its first check.
+// frontUp is 1 for the slots that a pod of the front sends sessions to.
 func frontUp(t *testing.T, pod *corev1.Pod) map[int]int {
 	t.Helper()
-	up := frontMetric(t, pod, `haproxy_server_status\{proxy="slots",server="slot(\d+)",state="UP"\} (\d+)`)
+	return frontMetric(t, pod, `haproxy_server_status\{proxy="slots",server="slot(\d+)",state="UP"\} (\d+)`)
+}
+
+// frontFound is 1 for those of them that have said that they take sessions: one is
+// taken for up before its first check.
+func frontFound(t *testing.T, pod *corev1.Pod) map[int]int {
+	t.Helper()
+	up := frontUp(t, pod)
 	checked := frontMetric(t, pod, `haproxy_server_check_status\{proxy="slots",server="slot(\d+)",state="L7OK"\} (\d+)`)
 	maps.DeleteFunc(up, func(slot, _ int) bool { return checked[slot] == 0 })
 	return up

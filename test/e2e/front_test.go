@@ -25,7 +25,7 @@ func TestFront(t *testing.T) {
 	c := newOpener(t, server, user)
 	front := &frontPods(t, server)[0]
 	size := c.slowFile("/slow")
-	awaitFront(t, frontUp, front, map[int]int{0: 1, 1: 1, 2: 1})
+	awaitFront(t, frontFound, front, map[int]int{0: 1, 1: 1, 2: 1})
 	c.allThrough(front)
 
 	sessions := c.open(12)
@@ -47,7 +47,7 @@ func TestFront(t *testing.T) {
 	finish()
 	uncordon()
 	ready(t, server)
-	awaitFront(t, frontUp, front, map[int]int{0: 1, 1: 1, 2: 1})
+	awaitFront(t, frontFound, front, map[int]int{0: 1, 1: 1, 2: 1})
 	awaitSessionOn(t, c, 0)
 }
 
@@ -76,7 +76,7 @@ func TestFrontShares(t *testing.T) {
 		v1alpha1.FrontSlot{Slot: ptr.To[int32](2), Role: v1alpha1.FrontBackup}))
 	c := newOpener(t, server, user)
 	front := &frontPods(t, server)[0]
-	awaitFront(t, frontUp, front, map[int]int{0: 1, 1: 1, 2: 1})
+	awaitFront(t, frontFound, front, map[int]int{0: 1, 1: 1, 2: 1})
 	c.allThrough(front)
 	sessions := c.open(9)
 	want(t, "by weight", c.spread(sessions), map[int]int{0: 6, 1: 3})
@@ -91,7 +91,7 @@ func TestFrontShares(t *testing.T) {
 	want(t, "while the active ones are down", c.spread(c.open(3)), map[int]int{2: 3})
 	uncordon()
 	ready(t, server)
-	awaitFront(t, frontUp, front, map[int]int{0: 1, 1: 1, 2: 1})
+	awaitFront(t, frontFound, front, map[int]int{0: 1, 1: 1, 2: 1})
 	if got := c.spread(c.open(6)); got[2] > 0 {
 		t.Errorf("With the active ones back, the backup gets sessions: %v", got)
 	}
