@@ -46,9 +46,9 @@ test-full: ## What is too long for the gate: large files, every mode, the soak, 
 	hack/test.sh full
 
 .PHONY: fuzz soak client-matrix
-FUZZTIME ?= 1m
-fuzz: ## Every fuzz target for a while (FUZZTIME=1m)
-	hack/fuzz.sh run $(FUZZTIME)
+FUZZ ?= 20000x
+fuzz: ## Every fuzz target with so many inputs (FUZZ=20000x), or for a time
+	hack/fuzz.sh run $(FUZZ)
 
 SOAK ?= 30m
 soak: ## Clients work, break off and die for a while, and nothing may grow (SOAK=30m)

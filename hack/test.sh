@@ -48,7 +48,7 @@ gate() {
 	(cd hack/bench && GOWORK=off go test ./...) # a module of its own
 	# What they read is no part of their package: a result of before may be stale.
 	go_test manifests -count=1 ./charts/... ./config/... ./docs/... ./hack/images/...
-	fuzz 4s # their seeds have run with the race detector already
+	fuzz 5000x # their seeds have run with the race detector already
 	stage "Real clients against the server alone"
 	go_test clients -timeout 20m ./test/clients/...
 	end_to_end 30m
@@ -62,7 +62,7 @@ full() {
 	go_test faults -timeout 120m -run '^(TestFaults|TestRivals)$' ./controllers
 	stage "One passive port: 64 sessions, in all ways"
 	go_test oneport -timeout 60m -count=1 -run '^TestOnePort$' ./ftpserver/ftp
-	fuzz 60s -race
+	fuzz 20000x -race
 	stage "Real clients against the server alone: every mode, large files, race detector"
 	RACE=1 go_test clients -timeout 180m ./test/clients/...
 	stage "Soak: clients work, break off and die for half an hour, and nothing may grow"
@@ -73,16 +73,16 @@ full() {
 	other_proxy_mode
 }
 
-# fuzz TIME FLAGS... gives that time to each fuzz target, built with the flags. Each is
-# a test of its own in the summary; what makes one fail stays in its package's
+# fuzz AMOUNT FLAGS... gives so many inputs to each fuzz target, built with the flags.
+# Each is a test of its own in the summary; what makes one fail stays in its package's
 # testdata/fuzz.
 fuzz() {
-	local time=$1 targets package target
+	local amount=$1 targets package target
 	shift
-	stage "Fuzzing, $time for each target"
+	stage "Fuzzing, ${amount%x} inputs for each target"
 	targets=$(hack/fuzz.sh list)
 	while read -r package target; do
-		go_test "fuzz-${package//[.\/]/_}-$target" "$@" -run '^$' -fuzz "^$target\$" -fuzztime "$time" -fuzzminimizetime 0s "$package" </dev/null # as in fuzz.sh
+		go_test "fuzz-${package//[.\/]/_}-$target" "$@" -run '^$' -fuzz "^$target\$" -fuzztime "$amount" -fuzzminimizetime 0s "$package" </dev/null # as in fuzz.sh
 	done <<<"$targets"
 }
 
