@@ -9,7 +9,7 @@ import (
 )
 
 // dialogue is what the replies to a client tell. A transfer is in progress from
-// the announcement of its port until it is acknowledged.
+// the announcement of its port until it is acknowledged, or refused before it began.
 type dialogue struct {
 	completed int   // transfers that were acknowledged
 	cut       []int // the ports of those that were cut, and that the client went on with
@@ -25,7 +25,7 @@ var restartedAt = regexp.MustCompile(`at [1-9]`)
 // resumes what is complete: slower than its receive buffer fills, it may be told
 // 421 when the server has long sent all, and then fetches the rest anew.
 func readDialogue(replies []ftpclient.Reply) (d dialogue) {
-	var resumed, unfinished bool
+	var resumed, unfinished, begun bool
 	for _, r := range replies {
 		d.last = r.Code
 		told := r.PassivePort()
@@ -34,7 +34,11 @@ func readDialogue(replies []ftpclient.Reply) (d dialogue) {
 		}
 		switch {
 		case told != 0:
-			d.port = told
+			d.port, begun = told, false
+		case r.Code == 150:
+			begun = true
+		case r.Code >= 500 && !begun: // such as 554 to a resume that fits nothing
+			d.port, resumed = 0, false
 		case r.Code == 350:
 			resumed = restartedAt.MatchString(r.Text)
 		case r.Code == 421:
@@ -78,6 +82,18 @@ func TestReadDialogue(t *testing.T) {
 		"cut and resumed": {
 			[]ftpclient.Reply{port(7), code(150), code(421), code(220), port(9), further, code(150), code(226)},
 			dialogue{completed: 1, cut: []int{7}, overcome: 1, last: 226},
+		},
+		"refused to resume": {
+			[]ftpclient.Reply{port(7), further, code(554), port(8), anew, code(150), code(226)},
+			dialogue{completed: 1, last: 226},
+		},
+		"cut, then refused to resume": {
+			[]ftpclient.Reply{port(7), code(150), code(220), port(8), further, code(554), port(9), anew, code(150), code(226)},
+			dialogue{completed: 1, cut: []int{7}, last: 226},
+		},
+		"failed and done anew": {
+			[]ftpclient.Reply{port(7), code(150), code(551), port(8), code(150), code(226)},
+			dialogue{completed: 1, cut: []int{7}, last: 226},
 		},
 		"not reached by EPSV": {
 			[]ftpclient.Reply{port(7), port(8), code(150), code(226)},
