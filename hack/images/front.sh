@@ -44,9 +44,11 @@ fetch() {
 	trap 'rm -rf "$work"' EXIT
 	mkdir -p "$work"/{sources,lists/partial,cache/archives/partial,debs,root,files}
 	: >"$work/status"
-	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg mirror=http://deb.debian.org
-	printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror/debian" "$release" \
-		"$keyring" "$mirror/debian-security" "$release-security" >"$work/sources/debian.list"
+	local keyring=/usr/share/keyrings/debian-archive-keyring.gpg packages updates
+	packages=$(archive debian)
+	updates=$(archive debian-security)
+	printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$packages" "$release" \
+		"$keyring" "$updates" "$release-security" >"$work/sources/debian.list"
 	apt_ -o APT::Update::Error-Mode=any update
 	(cd "$work/debs" && apt_ download "${libraries[@]}" && { apt_ download "haproxy=$version" || newer; })
 	local deb
@@ -59,6 +61,14 @@ fetch() {
 	if grep -qF "haproxy $version " "$work/packages"; then
 		copy "$work/files" "$cache"
 	fi
+}
+
+# archive NAME: where the machine has that archive of Debian's from.
+archive() {
+	local found
+	# shellcheck disable=SC2016 # apt-get's own words
+	found=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main')
+	grep -m 1 -E "/$1/?\$" <<<"$found" || fail "apt-get has no source that ends in /$1: add that archive of Debian's"
 }
 
 # copy FROM TO: puts a directory in the place of another, which is never there in part.

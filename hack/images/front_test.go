@@ -23,6 +23,7 @@ var tools = map[string]string{
 while [ $# -gt 0 ]; do
 	case $1 in
 	-o) shift ;;
+	indextargets) cat $ARCHIVE/sources; exit ;;
 	update) echo update >>$ARCHIVE/updates ;;
 	haproxy=*) [ "${1#*=}" = "$(cat $ARCHIVE/version)" ] || exit 100; echo "haproxy ${1#*=} x" >haproxy.deb ;;
 	haproxy) echo "haproxy $(cat $ARCHIVE/version) x" >haproxy.deb ;;
@@ -49,6 +50,7 @@ func newArchive(t *testing.T, version string) *archive {
 		a.write("bin/"+name, "#!/bin/sh\n"+script)
 	}
 	a.write("version", version)
+	a.write("sources", "http://example.com/other/\nhttp://example.com/debian-security/\nhttp://example.com/debian/\n")
 	return a
 }
 
@@ -155,6 +157,15 @@ func TestFrontOfNothing(t *testing.T) {
 	a := newArchive(t, pinned(t))
 	a.write("off", "")
 	if haproxy, said, _ := a.run(); haproxy != "" || !strings.Contains(said, "could not be fetched") {
+		t.Errorf("HAProxy %q\n%s", haproxy, said)
+	}
+}
+
+// A machine whose sources lack one of Debian's archives is told which.
+func TestFrontWithoutAnArchive(t *testing.T) {
+	a := newArchive(t, pinned(t))
+	a.write("sources", "http://example.com/debian/\n")
+	if haproxy, said, _ := a.run(); haproxy != "" || !strings.Contains(said, "no source that ends in /debian-security") {
 		t.Errorf("HAProxy %q\n%s", haproxy, said)
 	}
 }
