@@ -31,7 +31,7 @@ summary() {
 
 prepare() {
 	stage "Preparing"
-	hack/tools/packages.sh clients strace openssl haproxy
+	hack/tools/packages.sh clients strace openssl
 	KUBEBUILDER_ASSETS=$(hack/cluster/cluster assets)
 	FTP_HAPROXY=$(hack/images/haproxy.sh)
 	export KUBEBUILDER_ASSETS FTP_HAPROXY

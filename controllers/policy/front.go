@@ -70,7 +70,8 @@ func (f Front) Silent(tells func(*corev1.Pod) bool) string {
 
 // FrontAvailable judges the front: its Deployment has acted on its newest
 // template, and all pods of it are ready. While they are being replaced as many
-// serve as are wanted, which is nobody's trouble unless a new one fails. leadsThere tells that clients depend on it.
+// serve as are wanted, which is nobody's trouble unless a new one fails. leadsThere
+// tells that clients depend on it.
 func FrontAvailable(f Front, leadsThere bool) Finding {
 	d := f.Deployment
 	if d == nil || d.Status.ObservedGeneration < d.Generation {
@@ -100,13 +101,13 @@ func frontFails(f Front) bool {
 // frontProblem says what keeps the front from having all its pods.
 func frontProblem(f Front) string {
 	for _, p := range f.Pods {
-		if !p.DeletionTimestamp.IsZero() || podIs(p, corev1.PodReady) {
+		if !p.DeletionTimestamp.IsZero() || PodReady(p) {
 			continue
 		}
 		if m := podFailure(p); m != "" {
 			return m
 		}
-		if podIs(p, corev1.ContainersReady) || slices.ContainsFunc(p.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.State.Running != nil }) {
+		if slices.ContainsFunc(p.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.State.Running != nil }) {
 			return fmt.Sprintf("The pod %s of the front finds no replica that takes sessions from it", p.Name)
 		}
 		return notReady(p)
@@ -132,13 +133,4 @@ func frontMeans(available int32, leadsThere bool) string {
 // is taken: Accepted tells which.
 func FrontHeldUp(f Front, leadsThere bool) Finding {
 	return no(v1alpha1.ReasonRollingOut, fmt.Sprintf("The Deployment %s is not made until a name is free: see Accepted; %s", f.Name, frontMeans(0, leadsThere)))
-}
-
-func podIs(p *corev1.Pod, kind corev1.PodConditionType) bool {
-	for _, c := range p.Status.Conditions {
-		if c.Type == kind {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }

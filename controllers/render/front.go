@@ -120,7 +120,7 @@ func frontPodSpec(in Input) corev1.PodSpec {
 		NodeSelector:                  nodeSelector(p.NodeSelector),
 		Tolerations:                   p.Tolerations,
 		PriorityClassName:             p.PriorityClassName,
-		Affinity:                      apart(FrontSelector(s.Name)),
+		Affinity:                      apart(&metav1.LabelSelector{MatchLabels: FrontSelector(s.Name)}),
 		SecurityContext: &corev1.PodSecurityContext{
 			RunAsNonRoot:   ptr.To(true),
 			RunAsUser:      ptr.To[int64](frontUser),
@@ -141,15 +141,12 @@ func frontPodSpec(in Input) corev1.PodSpec {
 // be. Unlike constraints of a spread, these preferences count also where nodes have
 // no zone: a node without one of the labels takes no part in a spread.
 // https://kubernetes.io/docs/concepts/scheduling-eviction/topology-spread-constraints/
-func apart(pods map[string]string) *corev1.Affinity {
-	weights := map[string]int32{corev1.LabelHostname: 100, corev1.LabelTopologyZone: 50}
-	var terms []corev1.WeightedPodAffinityTerm
-	for _, key := range []string{corev1.LabelHostname, corev1.LabelTopologyZone} {
-		terms = append(terms, corev1.WeightedPodAffinityTerm{Weight: weights[key], PodAffinityTerm: corev1.PodAffinityTerm{
-			LabelSelector: &metav1.LabelSelector{MatchLabels: pods}, TopologyKey: key,
-		}})
-	}
-	return &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{PreferredDuringSchedulingIgnoredDuringExecution: terms}}
+func apart(pods *metav1.LabelSelector) *corev1.Affinity {
+	return &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
+		PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{
+			awayFrom(pods, corev1.LabelHostname, 100), awayFrom(pods, corev1.LabelTopologyZone, 50),
+		},
+	}}
 }
 
 // frontContainer listens on the numbers that the slots do, as a port of the

@@ -148,10 +148,11 @@ func TestFrontIsFull(t *testing.T) {
 	full := front(t, hidden, func(in *render.Input) { in.Server.Spec.Front.ConnectionsPerReplica = 2 })
 	control, implicit, admin := runHaproxy(t, full.Annotations[render.AnnotationFrontConfig],
 		replica.Addr().(*net.TCPAddr).Port, checks.Addr().(*net.TCPAddr).Port)
-	for deadline := time.Now().Add(frontWait); !strings.HasPrefix(asked(admin, "/readyz"), "200"); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(frontWait); !strings.HasPrefix(asked(admin, "/readyz"), "200"); {
 		if time.Now().After(deadline) {
 			t.Fatalf("not ready: %s", asked(admin, "/readyz"))
 		}
+		time.Sleep(50 * time.Millisecond) // between two looks
 	}
 	var firsts, thirds []net.Conn
 	for _, port := range []string{control, implicit} {

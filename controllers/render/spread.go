@@ -2,6 +2,7 @@ package render
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 )
@@ -34,11 +35,16 @@ func affinity(s *v1alpha1.FTPServer) *corev1.Affinity {
 		return given
 	}
 	return &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
-		PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{
-			Weight: 100,
-			PodAffinityTerm: corev1.PodAffinityTerm{
-				TopologyKey: corev1.LabelTopologyZone, LabelSelector: ScaleSelector(s.Name),
-			},
-		}},
+		PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{
+			awayFrom(ScaleSelector(s.Name), corev1.LabelTopologyZone, 100),
+		},
 	}}
+}
+
+// awayFrom has a pod prefer, by a weight from 1 to 100, nodes where none of the pods
+// runs on one with the same value of a label.
+func awayFrom(pods *metav1.LabelSelector, label string, weight int32) corev1.WeightedPodAffinityTerm {
+	return corev1.WeightedPodAffinityTerm{
+		Weight: weight, PodAffinityTerm: corev1.PodAffinityTerm{TopologyKey: label, LabelSelector: pods},
+	}
 }

@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-declare -A package=([curl]=curl [lftp]=lftp [python3]=python3 [strace]=strace [openssl]=openssl [shellcheck]=shellcheck [haproxy]=haproxy
+declare -A package=([curl]=curl [lftp]=lftp [python3]=python3 [strace]=strace [openssl]=openssl [shellcheck]=shellcheck
 	[ncftpput]=ncftp [tnftp]=tnftp [wget]=wget [rclone]=rclone [node]=nodejs [npm]=npm [javac]=default-jdk-headless
 	[commons-net]=libcommons-net-java)
 

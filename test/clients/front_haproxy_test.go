@@ -115,11 +115,7 @@ func (f *front) placed(t *testing.T) string {
 // start runs it, and waits for nothing.
 func (f *front) start(t *testing.T) {
 	t.Helper()
-	program := os.Getenv("FTP_HAPROXY") // else that of the machine
-	if program == "" {
-		program = "haproxy"
-	}
-	f.said, f.exited = runHAProxy(t, program, f.placed(t), "POD_IP="+f.ips[0], "POD_IPS="+strings.Join(f.ips, ","))
+	f.said, f.exited = runHAProxy(t, f.placed(t), "POD_IP="+f.ips[0], "POD_IPS="+strings.Join(f.ips, ","))
 }
 
 // before runs a server, which edit may change, and the front with it as its only

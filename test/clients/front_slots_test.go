@@ -20,13 +20,15 @@ type replica struct {
 	opened atomic.Int32
 }
 
-// replicas run at addresses of their own, each a slot of a front that does not run yet.
-func replicas(t *testing.T, n int) (*front, []*replica) {
+// replicas run at addresses of their own and answer the check with a status, each a
+// slot of a front, which runs once it knows that.
+func replicas(t *testing.T, n int, status int32, state string) (*front, []*replica) {
 	t.Helper()
 	f := newFront(t, inCluster, "127.0.0.1")
 	var out []*replica
 	for i := range n {
 		address, r := fmt.Sprintf("127.0.0.%d", 11+i), &replica{}
+		r.status.Store(status)
 		listen := func(port int) net.Listener {
 			l, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(port)))
 			must(t, err)
@@ -42,6 +44,10 @@ func replicas(t *testing.T, n int) (*front, []*replica) {
 		go func() { _ = checks.Serve(asked) }()
 		go r.greet(control, i)
 		out, f.slots[i] = append(out, r), address
+	}
+	f.start(t)
+	for i := range out {
+		f.await(t, i, state)
 	}
 	return f, out
 }
@@ -73,13 +79,7 @@ func (f *front) greeting(t *testing.T) string {
 // header for commands, gets no client, and a front that finds no other is not ready.
 func TestFrontLeavesOutOlderServers(t *testing.T) {
 	t.Parallel()
-	f, slots := replicas(t, 2)
-	for _, r := range slots {
-		r.status.Store(http.StatusNotFound)
-	}
-	f.start(t)
-	f.await(t, 0, "DOWN")
-	f.await(t, 1, "DOWN")
+	f, slots := replicas(t, 2, http.StatusNotFound, "DOWN")
 	if code, _ := f.get("/readyz"); code != http.StatusServiceUnavailable {
 		t.Errorf("before older servers only, it answers %d", code)
 	}
@@ -103,13 +103,7 @@ func TestFrontLeavesOutOlderServers(t *testing.T) {
 // fewest as all others do, whatever the Service's affinity has done before.
 func TestFrontSpreadsOneClient(t *testing.T) {
 	t.Parallel()
-	f, slots := replicas(t, 2)
-	for _, r := range slots {
-		r.status.Store(http.StatusOK)
-	}
-	f.start(t)
-	f.await(t, 0, "UP")
-	f.await(t, 1, "UP")
+	f, _ := replicas(t, 2, http.StatusOK, "UP")
 	got := map[string]int{}
 	for range 8 {
 		got[f.greeting(t)]++

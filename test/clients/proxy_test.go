@@ -34,10 +34,6 @@ func trusting(mode config.ProxyMode, cidr string) func(*config.Config) {
 // speak is how it tells of its clients: send-proxy, or send-proxy-v2.
 func haproxy(t *testing.T, s *server, speak string) {
 	t.Helper()
-	path, err := exec.LookPath("haproxy")
-	if err != nil {
-		t.Fatal("haproxy is not installed: apt-get install haproxy")
-	}
 	var conf strings.Builder
 	conf.WriteString("defaults\n mode tcp\n timeout connect 20s\n timeout client 5m\n timeout server 5m\nlisten ftp\n")
 	fmt.Fprintf(&conf, " bind %s:%d\n", haproxyAddress, s.port)
@@ -45,7 +41,7 @@ func haproxy(t *testing.T, s *server, speak string) {
 		fmt.Fprintf(&conf, " bind %s:%d\n", haproxyAddress, p.Listen)
 	}
 	fmt.Fprintf(&conf, " server ftp 127.0.0.1 source %s %s\n", haproxySource, speak)
-	said, exited := runHAProxy(t, path, conf.String())
+	said, exited := runHAProxy(t, conf.String())
 	eventually(t, time.Minute, "haproxy listens", func() bool {
 		running(t, said, exited)
 		conn, err := net.Dial("tcp", net.JoinHostPort(haproxyAddress, strconv.Itoa(s.port)))
@@ -57,9 +53,14 @@ func haproxy(t *testing.T, s *server, speak string) {
 	})
 }
 
-// runHAProxy runs it with a configuration until the test ends.
-func runHAProxy(t *testing.T, program, conf string, env ...string) (said *output, exited chan struct{}) {
+// runHAProxy runs it with a configuration until the test ends: the one of the front's
+// image, which FTP_HAPROXY names, or that of the machine.
+func runHAProxy(t *testing.T, conf string, env ...string) (said *output, exited chan struct{}) {
 	t.Helper()
+	program := os.Getenv("FTP_HAPROXY")
+	if program == "" {
+		program = "haproxy"
+	}
 	file := filepath.Join(t.TempDir(), "haproxy.cfg")
 	must(t, os.WriteFile(file, []byte(conf), 0o600))
 	said, exited = &output{}, make(chan struct{})
