@@ -103,10 +103,7 @@ func TestFrontNameTaken(t *testing.T) {
 	for _, child := range []string{"Deployment files-front", "NetworkPolicy files-front"} {
 		t.Run(child, func(t *testing.T) {
 			t.Parallel()
-			ns := namespace(t)
-			theirs := theirs(t, ns, child)
-			create(t, theirs)
-			before := whole(t, theirs)
+			ns, theirs, before := taken(t, child)
 			server := newServer(ns, "files", withFront)
 			create(t, server)
 			runPods(t, ns, "files")

@@ -131,16 +131,23 @@ func whole(t *testing.T, o client.Object) string {
 	return fmt.Sprint(u.Object)
 }
 
+// taken makes an object of somebody else's that has the name of a child, and returns
+// what it is as a whole.
+func taken(t *testing.T, child string) (ns string, o client.Object, before string) {
+	t.Helper()
+	ns = namespace(t)
+	o = theirs(t, ns, child)
+	create(t, o)
+	return ns, o, whole(t, o)
+}
+
 // For each child that all needs, an object of that name which is somebody else's is left byte
 // for byte as it was; once it is gone the server takes the name.
 func TestNameTaken(t *testing.T) {
 	for _, child := range namesOfAll(t) {
 		t.Run(child, func(t *testing.T) {
 			t.Parallel()
-			ns := namespace(t)
-			theirs := theirs(t, ns, child)
-			create(t, theirs)
-			before := whole(t, theirs)
+			ns, theirs, before := taken(t, child)
 			server := newServer(ns, "files")
 			create(t, server)
 			c := says(t, server, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonNameTaken)
