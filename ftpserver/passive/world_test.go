@@ -288,23 +288,6 @@ func (w *world) speak() {
 			c.speak()
 		}
 	}
-	eventually(w.t, "those that have spoken are judged", func() bool {
-		w.b.mu.Lock()
-		defer w.b.mu.Unlock()
-		for e := range w.b.securing {
-			if e.raw.(*fakeConn).hasSpoken() {
-				return false
-			}
-		}
-		for _, p := range w.listening() {
-			for _, a := range slices.Concat(p.direct.unproven, p.announced.unproven) {
-				if a.conn.(*fakeConn).hasSpoken() {
-					return false
-				}
-			}
-		}
-		return true
-	})
 }
 
 // ticket gives a member's connection what it will show.
@@ -381,10 +364,29 @@ func (w *world) changePorts() {
 	}
 }
 
-// settle waits until every request is answered or in the queue, and sees what
-// has become of requests and expectations.
+// judged tells whether every connection that has arrived and spoken was judged. It is
+// called with mu held.
+func (w *world) judged() bool {
+	for e := range w.b.securing {
+		if e.raw.(*fakeConn).hasSpoken() {
+			return false
+		}
+	}
+	for _, p := range w.listening() {
+		for _, a := range slices.Concat(p.direct.unproven, p.announced.unproven) {
+			if a.conn.(*fakeConn).hasSpoken() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// settle waits until nothing happens any more before time goes by: those that have
+// spoken are judged, also those that had when they arrived, and every request is
+// answered or in the queue. It sees what has become of requests and expectations.
 func (w *world) settle() {
-	eventually(w.t, "all requests are answered or wait", func() bool {
+	eventually(w.t, "all connections are judged, and all requests answered or waiting", func() bool {
 		asking := 0
 		for _, m := range w.members {
 			if m.asking != nil && !w.answered(m) {
@@ -396,12 +398,12 @@ func (w *world) settle() {
 		for _, q := range w.b.queue {
 			queued += q.Len()
 		}
-		waits := w.b.clock.active(QueueTime)
+		judged, waits := w.judged(), w.b.clock.active(QueueTime)
 		for _, h := range w.b.places { // whose time may happen to be as long
 			waits -= h.count(func(e *entry) bool { return e.timer.(*fakeTimer).d == QueueTime })
 		}
 		w.b.mu.Unlock()
-		return queued == asking && waits == asking
+		return judged && queued == asking && waits == asking
 	})
 	w.look()
 	for _, m := range w.members {
