@@ -134,7 +134,7 @@ func TestFailover(t *testing.T) {
 	allServe(t, server, patience, nil)
 	c := connection(t, ftpclient.Curl{}, server, alice)
 	d := doorOf(t, outsideDialer(t), c)
-	steady(t, entrance{"the load balancer", d}, c.Target, 20)
+	steady(t, entrance{"the load balancer", d}, server, c.Target, 20)
 	p := startProbing(t, d, c.Target)
 	serve := func() string { return notServing(t, server, 2) }
 	restarted := func(victim *corev1.Pod) func() string {

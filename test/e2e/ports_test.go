@@ -83,7 +83,7 @@ func (e exposure) try(t *testing.T, nodes []corev1.Node, transfers int, firstPor
 	target := connection(t, ftpclient.Curl{}, server, alice)
 	entrances := e.entrances(t, server, target, nodes)
 	for _, in := range entrances {
-		steady(t, in, target.Target, 10*int(e.replicas))
+		steady(t, in, server, target.Target, 10*int(e.replicas))
 	}
 	before := completedBySlot(t, server)
 	m := &mass{target: target.Target, addresses: map[string]bool{}, ports: map[int]int{}}
@@ -128,20 +128,44 @@ func (e exposure) entrances(t *testing.T, s *v1alpha1.FTPServer, c ftpclient.Con
 	return out
 }
 
-// steady waits until so many logins in a row go well: nodes follow the pods at
-// their own pace.
-func steady(t *testing.T, in entrance, target ftpclient.Target, times int) {
+// steady waits until so many sessions in a row could list the directory, and every
+// slot was reached: nodes follow the pods at their own pace, and one that is ready
+// may be led to a moment after the others.
+func steady(t *testing.T, in entrance, s *v1alpha1.FTPServer, target ftpclient.Target, times int) {
 	t.Helper()
-	row := 0
+	slots := portSlots(t, s)
+	missing := map[int]bool{}
+	begin := func() {
+		for _, slot := range slots {
+			missing[slot] = true
+		}
+	}
+	begin()
 	eventually(t, func() string {
-		for ; row < times; row++ {
-			if problem := in.door.own().accepts(target.User, target.Password); problem != "" {
-				row = 0
-				return in.name + ": " + problem
+		for range times {
+			port, err := in.door.own().listed(target)
+			if err != nil {
+				begin()
+				return in.name + ": " + err.Error()
 			}
+			delete(missing, slots[port])
+		}
+		if len(missing) > 0 {
+			return fmt.Sprintf("%s: slots that no session was led to: %v", in.name, slices.Sorted(maps.Keys(missing)))
 		}
 		return ""
 	})
+}
+
+// listed lists the directory in a session of its own, and tells which port served it.
+func (d door) listed(target ftpclient.Target) (port int, err error) {
+	s, err := d.login(target.User, target.Password)
+	if err != nil {
+		return 0, err
+	}
+	defer s.close()
+	_, port, err = s.list("EPSV")
+	return port, err
 }
 
 // completedBySlot are the transfers that each slot's pod says it has completed.
@@ -318,7 +342,7 @@ func TestOnePassivePort(t *testing.T) {
 		rounds = 50
 	}
 	d := doorOf(t, outsideDialer(t), targets[0])
-	steady(t, entrance{"the load balancer", d}, targets[0].Target, 20)
+	steady(t, entrance{"the load balancer", d}, server, targets[0].Target, 20)
 	before := completedBySlot(t, server)
 	m := &mass{ports: map[int]int{}, addresses: map[string]bool{server.Status.Addresses[0].Value: true}}
 	start := time.Now()
