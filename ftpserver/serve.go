@@ -42,7 +42,6 @@ func serve(args []string) error {
 		return err
 	}
 
-	setThreads()
 	log, level := telemetry.NewLogger(os.Stderr, quick.logLevel, quick.logFormat)
 	source, err := open(path, &quick, log)
 	if err != nil {

@@ -193,9 +193,11 @@ func (s *session) logTransfer(t *transfer, code int, err error) {
 	})
 }
 
-// add counts bytes as they go.
+// add counts bytes as they go. What is of some length lets others in from time to time.
 func (t *transfer) add(n int64) {
-	t.bytes.Add(n)
+	if t.bytes.Add(n) > blockSize {
+		theLull.offer()
+	}
 	t.count(t.direction, n)
 	if t.throttle != nil {
 		t.throttle.flow.moved(time.Now(), n)
