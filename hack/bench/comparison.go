@@ -102,7 +102,10 @@ func (c *comparison) scenarios() []string {
 }
 
 func matches(list, name string) bool {
-	return list == "" || slices.ContainsFunc(strings.Split(list, ","), func(part string) bool { return strings.Contains(name, part) })
+	return list == "" || slices.ContainsFunc(strings.Split(list, ","), func(part string) bool {
+		isName := slices.ContainsFunc(rows, func(r row) bool { return r.Scenario == part })
+		return part == name || !isName && strings.Contains(name, part)
+	})
 }
 
 // measure does all rounds of a scenario. The servers take turns within each

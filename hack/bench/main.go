@@ -96,7 +96,7 @@ func compare(args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.BoolVar(&o.quick, "quick", false, "small sizes and few rounds")
 	flags.IntVar(&o.rounds, "rounds", 0, "`NUMBER` of rounds; absent: 9, quick 3")
-	flags.StringVar(&o.rows, "rows", "", "only scenarios whose name holds one of these, `A,B`")
+	flags.StringVar(&o.rows, "rows", "", "only these scenarios, or those whose name holds one of these, `A,B`")
 	flags.StringVar(&o.servers, "servers", "", "only these servers, `A,B`")
 	flags.StringVar(&o.dir, "dir", "bin/bench", "`DIR` with the built programs, for the results")
 	flags.StringVar(&o.overlay, "packages", "", "`DIR` with what is added to /usr")
