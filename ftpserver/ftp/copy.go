@@ -84,6 +84,7 @@ func (t *transfer) copyChunk(dst io.Writer, src io.Reader, size int64, arm func(
 	_ = arm(time.Now().Add(stall))
 	n, err := io.CopyN(dst, src, size)
 	t.add(n)
+	theLull.join()
 	return n, err
 }
 
@@ -141,6 +142,9 @@ func (t *transfer) receiveTo(c dataConn, w io.Writer, stall time.Duration) (orde
 		n, err = t.fill(c, *block, stall)
 		if _, writeErr := w.Write((*block)[:n]); writeErr != nil {
 			return false, writeErr
+		}
+		if n == len(*block) { // there may be much more
+			theLull.offer()
 		}
 	}
 	if !errors.Is(err, io.EOF) { // with TLS, also an end within a record

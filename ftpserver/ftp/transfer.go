@@ -193,11 +193,9 @@ func (s *session) logTransfer(t *transfer, code int, err error) {
 	})
 }
 
-// add counts bytes as they go. What is of some length lets others in from time to time.
+// add counts bytes as they go.
 func (t *transfer) add(n int64) {
-	if t.bytes.Add(n) > blockSize {
-		theLull.offer()
-	}
+	t.bytes.Add(n)
 	t.count(t.direction, n)
 	if t.throttle != nil {
 		t.throttle.flow.moved(time.Now(), n)
