@@ -54,7 +54,9 @@ func TestLull(t *testing.T) {
 		must(t, err)
 		l.latest.Store(0)
 		l.offer()
-		runtime.Gosched() // it is polled, and in the queue
+		for turns := 0; came.Load() != i+1 && turns < 10; turns++ {
+			runtime.Gosched() // it is polled, and in one of the queues
+		}
 		if came.Load() != i+1 {
 			t.Fatalf("%d bytes were sent, and %d read", i+1, came.Load())
 		}
@@ -64,20 +66,42 @@ func TestLull(t *testing.T) {
 	_ = r.Close()
 }
 
-// TestLullOfMany: all who are busy stand still together, and go on.
+// TestLullIsJoined: while others stand still, so does whoever comes by.
+func TestLullIsJoined(t *testing.T) {
+	onOneThread(t)
+	l := pausing(t)
+	l.latest.Store(int64(2 * time.Hour)) // none begins by itself
+	l.mu.Lock()
+	l.on.Store(true)
+	went := make(chan struct{}, 2)
+	for _, come := range []func(){l.join, l.offer} {
+		go func() {
+			come()
+			went <- struct{}{}
+		}()
+	}
+	for range 10 {
+		runtime.Gosched()
+	}
+	if len(went) > 0 {
+		t.Errorf("%d went on", len(went))
+	}
+	l.on.Store(false)
+	l.mu.Unlock()
+	<-went
+	<-went
+}
+
+// TestLullOfMany: eight who are busy have one after the other, and all of them end.
 func TestLullOfMany(t *testing.T) {
 	onOneThread(t)
 	l := pausing(t)
-	var lulls atomic.Int64
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			for lulls.Load() < 50 {
-				before := l.latest.Load()
+			for range 50 {
+				l.latest.Store(0)
 				l.offer()
-				if l.latest.Load() != before {
-					lulls.Add(1)
-				}
 				runtime.Gosched()
 			}
 		})
@@ -85,6 +109,15 @@ func TestLullOfMany(t *testing.T) {
 	wg.Wait()
 	if l.on.Load() {
 		t.Error("a lull is left on")
+	}
+}
+
+func BenchmarkLull(b *testing.B) {
+	before := runtime.GOMAXPROCS(1)
+	defer runtime.GOMAXPROCS(before)
+	for b.Loop() {
+		theLull.latest.Store(-int64(lullEvery))
+		theLull.offer()
 	}
 }
 
