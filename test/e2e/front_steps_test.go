@@ -212,32 +212,64 @@ func awaitFront(t *testing.T, what func(*testing.T, *corev1.Pod) map[int]int, po
 }
 
 // allThrough waits until new sessions, by whichever node they come, go through the
-// front, of which the pod is the only one: nodes lead there at their own pace. None
-// is left then.
-func (c *opener) allThrough(front *corev1.Pod) {
+// front: nodes lead there at their own pace. None is left then.
+func (c *opener) allThrough(front ...corev1.Pod) {
 	c.t.Helper()
-	const many = 12 // by two nodes, all would come by one of them once in 2,000 times
+	for _, s := range c.spreadOver(front...) {
+		s.close()
+	}
+	c.noneThrough(front...)
+}
+
+// spreadOver opens sessions until all of a dozen go through the front, and each of
+// its pods has some. By two nodes, a dozen would come by one of them once in 2,000
+// times.
+func (c *opener) spreadOver(front ...corev1.Pod) (sessions []*session) {
+	c.t.Helper()
 	eventually(c.t, func() string {
-		var sessions []*session
-		defer func() {
-			for _, s := range sessions {
-				s.close()
-			}
-			awaitFront(c.t, frontSees, front, map[int]int{})
-		}()
-		for range many {
-			s, err := c.try()
-			if err != nil {
-				return err.Error()
-			}
-			sessions = append(sessions, s)
+		for _, s := range sessions {
+			s.close()
 		}
-		seen := 0
-		for _, n := range frontSees(c.t, front) {
-			seen += n
+		c.noneThrough(front...)
+		var problem string
+		sessions, problem = c.dozenOver(front)
+		return problem
+	})
+	for _, s := range sessions {
+		c.t.Cleanup(s.close)
+	}
+	return sessions
+}
+
+// dozenOver opens a dozen sessions, and says what is wrong with their ways.
+func (c *opener) dozenOver(front []corev1.Pod) (sessions []*session, problem string) {
+	c.t.Helper()
+	for len(sessions) < 12 {
+		s, err := c.try()
+		if err != nil {
+			return sessions, err.Error()
 		}
-		if seen != many {
-			return fmt.Sprintf("%d of %d new sessions go through the front", seen, many)
+		sessions = append(sessions, s)
+	}
+	seen := 0
+	for _, p := range front {
+		n := sessionsThrough(c.t, p)
+		if seen += n; n == 0 {
+			return sessions, "no new session goes through " + p.Name
+		}
+	}
+	if seen != len(sessions) {
+		return sessions, fmt.Sprintf("%d of %d new sessions go through the front", seen, len(sessions))
+	}
+	return sessions, ""
+}
+
+// noneThrough waits until the front counts no sessions.
+func (c *opener) noneThrough(front ...corev1.Pod) {
+	c.t.Helper()
+	eventually(c.t, func() string {
+		if n := sessionsThrough(c.t, front...); n > 0 {
+			return fmt.Sprintf("%d sessions of before are still there", n)
 		}
 		return ""
 	})

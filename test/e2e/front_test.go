@@ -26,7 +26,7 @@ func TestFront(t *testing.T) {
 	front := &frontPods(t, server)[0]
 	size := c.slowFile("/slow")
 	awaitFront(t, frontFound, front, map[int]int{0: 1, 1: 1, 2: 1})
-	c.allThrough(front)
+	c.allThrough(*front)
 
 	sessions := c.open(12)
 	want(t, "at first", c.spread(sessions), map[int]int{0: 4, 1: 4, 2: 4})
@@ -77,7 +77,7 @@ func TestFrontShares(t *testing.T) {
 	c := newOpener(t, server, user)
 	front := &frontPods(t, server)[0]
 	awaitFront(t, frontFound, front, map[int]int{0: 1, 1: 1, 2: 1})
-	c.allThrough(front)
+	c.allThrough(*front)
 	sessions := c.open(9)
 	want(t, "by weight", c.spread(sessions), map[int]int{0: 6, 1: 3})
 
@@ -212,21 +212,8 @@ func TestFrontKilled(t *testing.T) {
 	server, user := serving(t, fronted(2, 2))
 	c := newOpener(t, server, user)
 	fronts := frontPods(t, server)
-	counts := func(p *corev1.Pod) int { return sessionsThrough(t, *p) }
-	eventually(t, func() string {
-		if n := sessionsThrough(t, fronts...); n > 0 {
-			return fmt.Sprintf("%d sessions of others are still there", n)
-		}
-		return ""
-	})
-	var sessions []*session
-	for counts(&fronts[0]) == 0 || counts(&fronts[1]) == 0 || len(sessions) < 8 {
-		if len(sessions) == 64 { // the odds are 1 in 2^63
-			t.Fatal("All sessions go through one pod of the front")
-		}
-		sessions = append(sessions, c.open(1)...)
-	}
-	dying := counts(&fronts[0])
+	sessions := c.spreadOver(fronts...)
+	dying := sessionsThrough(t, fronts[0])
 	must(t, kube.Delete(soon(t), &fronts[0], client.GracePeriodSeconds(0)))
 	eventually(t, func() string {
 		ended := 0
