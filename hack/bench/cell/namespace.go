@@ -53,7 +53,14 @@ func (c *cell) directories() error {
 		return err
 	}
 	if c.Scenario == Durable {
-		if err := unix.Mount(c.Disk, c.root, "", unix.MS_BIND, ""); err != nil {
+		dir, err := os.MkdirTemp(c.Disk, "root-")
+		if err != nil {
+			return err
+		}
+		if err := os.Chmod(dir, 0o755); err != nil {
+			return err
+		}
+		if err := unix.Mount(dir, c.root, "", unix.MS_BIND, ""); err != nil {
 			return err
 		}
 	}

@@ -15,7 +15,7 @@ type Order struct {
 	Size                   Size
 
 	Work    string // an empty directory, for mounts
-	Disk    string // a directory on the disk that durable uploads go to
+	Disk    string // a directory on the disk, in which durable uploads get one of their own
 	Payload string // a file of random bytes
 	Bin     string // built programs
 	Overlay string // what is added to /usr
