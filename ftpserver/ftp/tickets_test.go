@@ -71,20 +71,24 @@ type ticketBench struct {
 	base    *tls.Config
 	roots   *x509.CertPool
 	version uint16
+	suites  []uint16 // that clients offer, of TLS 1.2; nil: the usual ones
 }
 
 func inBothVersions(t *testing.T, f func(t *testing.T, b *ticketBench)) {
 	t.Helper()
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		t.Run(tls.VersionName(version), func(t *testing.T) {
-			certFile, keyFile, roots := certificate(t)
-			cert, err := tls.LoadX509KeyPair(certFile, keyFile)
-			must(t, err)
-			served := &tls.Config{Certificates: []tls.Certificate{cert}}
-			base := &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return served, nil }}
-			f(t, &ticketBench{t: t, tickets: &tickets{}, base: base, roots: roots, version: version})
-		})
+		t.Run(tls.VersionName(version), func(t *testing.T) { f(t, newTicketBench(t, version)) })
 	}
+}
+
+func newTicketBench(t *testing.T, version uint16) *ticketBench {
+	t.Helper()
+	certFile, keyFile, roots := certificate(t)
+	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	must(t, err)
+	served := &tls.Config{Certificates: []tls.Certificate{cert}}
+	base := &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return served, nil }}
+	return &ticketBench{t: t, tickets: &tickets{}, base: base, roots: roots, version: version}
 }
 
 // shake makes a connection of a control session, or of none (0), and returns which
@@ -103,7 +107,8 @@ func (b *ticketBench) shake(session uint64, known func(uint64) bool, cache *keep
 		}
 		_ = far.Close()
 	}()
-	client := tls.Client(near, &tls.Config{RootCAs: b.roots, ServerName: "127.0.0.1", ClientSessionCache: cache, MinVersion: b.version, MaxVersion: b.version})
+	client := tls.Client(near, &tls.Config{RootCAs: b.roots, ServerName: "127.0.0.1", ClientSessionCache: cache,
+		MinVersion: b.version, MaxVersion: b.version, CipherSuites: b.suites})
 	_, _ = client.Read(make([]byte, 1)) // takes the ticket too
 	_, _ = io.Copy(io.Discard, near)
 	_ = near.Close()
@@ -174,6 +179,23 @@ func TestStolenTicket(t *testing.T) {
 		}
 		b.resumes(0, all, victim, 7)
 	})
+}
+
+// TestStolenTicketThatIsNotResumed: the ticket is read and turns out not to do, here as
+// the client does not offer its cipher suite, and the handshake goes on without it. It
+// has proven nothing, and the client's next ticket names nobody. The same is possible
+// with TLS 1.3, but crypto/tls lets no client leave out a suite there.
+func TestStolenTicketThatIsNotResumed(t *testing.T) {
+	b := newTicketBench(t, tls.VersionTLS12)
+	victim, own := &keeper{}, &keeper{}
+	b.suites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}
+	b.resumes(7, nil, victim, 0)
+	b.suites = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384}
+	b.resumes(8, nil, own, 0)
+	stolen := victim.thief(t, own)
+	stolen.frozen = false
+	b.resumes(0, all, stolen, 0)
+	b.resumes(0, all, stolen, 0)
 }
 
 // TestTicketTwice: a ticket may be used more than once, as clients do. It takes its
