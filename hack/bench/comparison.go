@@ -69,7 +69,7 @@ func (c *comparison) run() error {
 	if err := c.prepare(); err != nil {
 		return err
 	}
-	defer func() { _ = errors.Join(os.Remove(c.order.Cgroup), os.RemoveAll(c.disk)) }()
+	defer func() { _ = errors.Join(os.Remove(c.order.Cgroup), os.RemoveAll(c.order.Disk)) }()
 	if c.keep {
 		if err := c.takeEarlier(); err != nil {
 			return err
@@ -262,7 +262,7 @@ func (c *comparison) prepare() error {
 	}
 	in := func(name string) string { return filepath.Join(c.dir, name) }
 	c.order = cell.Order{
-		ServerCPUs: c.serverCPUs, ClientCPUs: c.clientCPUs, Size: c.size, Bin: c.dir, Overlay: c.overlay, Disk: c.disk,
+		ServerCPUs: c.serverCPUs, ClientCPUs: c.clientCPUs, Size: c.size, Bin: c.dir, Overlay: c.overlay,
 		Work: in("work"), Payload: in("shared/payload"), Cert: in("shared/cert.pem"), Key: in("shared/key.pem"), Both: in("shared/both.pem"),
 	}
 	for _, dir := range []string{in("work"), in("shared"), c.disk, cmp.Or(c.profile, c.dir)} {
@@ -270,7 +270,10 @@ func (c *comparison) prepare() error {
 			return err
 		}
 	}
-	if err := spread(c.disk); err != nil {
+	if c.order.Disk, err = os.MkdirTemp(c.disk, "durable-"); err != nil { // the rest of it is not ours
+		return err
+	}
+	if err := spread(c.order.Disk); err != nil {
 		return err
 	}
 	// run.sh has given this process its own mounts: they end with it.
