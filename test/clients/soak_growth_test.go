@@ -16,7 +16,7 @@ import (
 // soakPoint is what the server holds at rest.
 type soakPoint struct {
 	goroutines, threads, descriptors int
-	heap, rss                        int64    // bytes; the heap after collecting garbage
+	heap, rss                        int64    // bytes; see soak.heap
 	listening                        []string // addresses in hexadecimal digits
 	sessions                         int64    // that were opened
 }
@@ -132,8 +132,10 @@ func (s *soak) sockets(p *soakPoint) (listening, others []string) {
 	return listening, others
 }
 
-// heap is how much is in use right after garbage was collected, in bytes. To ask
-// for it makes the garbage that has it collected. Two rounds empty the pools.
+// heap is how much was in use when garbage was collected, in bytes, and 2 MiB at least:
+// half of where the runtime sets the next goal (GOGC=100). What is allocated right after
+// that can be twice as much and more, as what is garbage is given back piece by piece.
+// To ask for it makes the garbage that has it collected. Two rounds empty the pools.
 func (s *soak) heap() (bytes int64) {
 	s.t.Helper()
 	const last = "go_memstats_last_gc_time_seconds"
@@ -144,7 +146,7 @@ func (s *soak) heap() (bytes int64) {
 			m = scrape(s.t, s.server)
 			return m[last] != before
 		})
-		before, bytes = m[last], int64(m["go_memstats_heap_alloc_bytes"])
+		before, bytes = m[last], int64(m["go_memstats_next_gc_bytes"])/2
 		rounds++
 	}
 	return bytes
