@@ -251,6 +251,9 @@ func (c *comparison) prepare() error {
 	if os.Geteuid() != 0 {
 		return errors.New("this needs root: for network namespaces and pinning")
 	}
+	if c.disk == "" {
+		return errors.New("-disk is missing: name a directory on a disk")
+	}
 	var err error
 	if c.dir, err = filepath.Abs(c.dir); err != nil {
 		return err
@@ -263,15 +266,13 @@ func (c *comparison) prepare() error {
 	in := func(name string) string { return filepath.Join(c.dir, name) }
 	c.order = cell.Order{
 		ServerCPUs: c.serverCPUs, ClientCPUs: c.clientCPUs, Size: c.size, Bin: c.dir, Overlay: c.overlay,
+		Disk: filepath.Join(c.disk, "durable"), // the rest of it is not ours
 		Work: in("work"), Payload: in("shared/payload"), Cert: in("shared/cert.pem"), Key: in("shared/key.pem"), Both: in("shared/both.pem"),
 	}
-	for _, dir := range []string{in("work"), in("shared"), c.disk, cmp.Or(c.profile, c.dir)} {
+	for _, dir := range []string{in("work"), in("shared"), c.order.Disk, cmp.Or(c.profile, c.dir)} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
 		}
-	}
-	if c.order.Disk, err = os.MkdirTemp(c.disk, "durable-"); err != nil { // the rest of it is not ours
-		return err
 	}
 	if err := spread(c.order.Disk); err != nil {
 		return err
