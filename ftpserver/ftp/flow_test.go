@@ -247,3 +247,23 @@ func TestReceiveBufferIsTheKernels(t *testing.T) {
 		t.Errorf("the buffer has %d bytes, and had %d", now, before)
 	}
 }
+
+// TestPortionsDoNotFillSegments: what a rate lets go does not wait in the kernel until
+// a segment is full.
+func TestPortionsDoNotFillSegments(t *testing.T) {
+	near, far := socketPair(t)
+	defer func() { _, _ = near.Close(), far.Close() }()
+	c := far.(*net.TCPConn)
+	for _, step := range []struct {
+		rate   int64
+		corked bool
+	}{{0, true}, {config.MinRate, false}} {
+		gather(c)
+		shapeSending(c, step.rate)
+		cork := 0
+		must(t, withFD(c, func(fd int) { cork, _ = unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_CORK) }))
+		if corked := cork != 0; corked != step.corked {
+			t.Errorf("at %d bytes per second segments are filled: %v", step.rate, corked)
+		}
+	}
+}
