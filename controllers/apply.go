@@ -116,11 +116,12 @@ func rendered(obj client.Object) (*unstructured.Unstructured, [sha256.Size]byte,
 	return u, sha256.Sum256(body), nil
 }
 
-// untouched tells that nobody has changed the spec of a Deployment since this
-// process has written it.
-func (a *applier) untouched(owner *v1alpha1.FTPServer, d *appsv1.Deployment) bool {
+// untouched tells that this process has written a Deployment just so, and nobody
+// has changed its spec since.
+func (a *applier) untouched(owner *v1alpha1.FTPServer, want, d *appsv1.Deployment) bool {
+	_, content, err := rendered(want)
 	last := a.last(owner, "Deployment", d.Name)
-	return last.uid == d.UID && last.generation == d.Generation
+	return err == nil && last.content == content && last.uid == d.UID && last.generation == d.Generation
 }
 
 // changesTemplate asks the API server whether to apply a Deployment onto what was

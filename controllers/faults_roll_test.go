@@ -9,8 +9,9 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -79,13 +80,8 @@ func (w *world) checkRoll(_ string, o client.Object) {
 	if !ok || u.UnstructuredContent()["kind"] != "Deployment" {
 		return
 	}
-	next := &appsv1.Deployment{}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(u.UnstructuredContent(), next); err != nil {
-		w.problem("%v", err)
-		return
-	}
 	var now appsv1.Deployment
-	if !w.read(o.GetName(), &now) || !servesBy(&now) || now.ResourceVersion != o.GetResourceVersion() || version(next) == version(&now) {
+	if !w.read(o.GetName(), &now) || !servesBy(&now) || !w.replacesPod(u.UnstructuredContent(), &now) {
 		return
 	}
 	w.mu.Lock()
@@ -101,9 +97,20 @@ func (w *world) checkRoll(_ string, o client.Object) {
 	w.taken[o.GetName()] = true
 }
 
-// version is what these tests change of a pod template.
-func version(d *appsv1.Deployment) string {
-	return d.Spec.Template.Spec.Containers[0].Image + d.Spec.Template.Annotations["test/roll"]
+// replacesPod tells, by the API server, whether to apply a Deployment changes its
+// pod template; what is refused changes nothing.
+func (w *world) replacesPod(next map[string]any, now *appsv1.Deployment) bool {
+	would := (&unstructured.Unstructured{Object: next}).DeepCopy()
+	err := kube.Apply(w.t.Context(), client.ApplyConfigurationFromUnstructured(would), client.FieldOwner(fieldOwner), client.ForceOwnership, client.DryRunAll)
+	if err != nil {
+		return false
+	}
+	d, err := asDeployment(would)
+	if err != nil {
+		w.problem("%v", err)
+		return false
+	}
+	return !equality.Semantic.DeepEqual(d.Spec.Template, now.Spec.Template)
 }
 
 // servesBy tells whether a slot serves, by all that Kubernetes says.
@@ -218,6 +225,27 @@ func TestStaleCacheRenewsNoPodThatServes(t *testing.T) {
 		}
 	}
 	w.wire.behind = nil
+	w.settle()
+	serverReady(w)
+}
+
+// A slot that was kept as it is, while a newer template was on its way, and is asked
+// for as it is again: to apply that gives back what the API server had filled in,
+// which it would choose otherwise by now, and so replaces the pod. That has its turn.
+func TestKeptDefaultsEndNoSecondPod(t *testing.T) {
+	t.Parallel()
+	w := serverOf(t, 3)
+	image := func(name string) {
+		t.Helper()
+		w.set(func(s *v1alpha1.FTPServer) { s.Spec.Pod.Image = "example.com/" + name })
+		w.pass("server/" + theServer)
+	}
+	image("untagged") // with what a tag had the API server choose
+	w.still()
+	w.pass("server/" + theServer) // the second replica's turn
+	image("another")              // the first one waits for it
+	w.still()
+	image("untagged")
 	w.settle()
 	serverReady(w)
 }

@@ -43,8 +43,10 @@ func (r *FTPServerReconciler) judge(ctx context.Context, s *scope) error {
 }
 
 // compare finds whether a slot is outdated: its Deployment was rendered with
-// another template than the newest, or somebody has changed it since. The latter
-// is outdated as well: to put it right replaces the pod.
+// another template than the newest, or to apply that would change it all the same,
+// and so replace the pod: somebody has changed it since, or it was kept as it was
+// for a while, with defaults that the API server would choose otherwise by now
+// (imagePullPolicy goes by the image's tag).
 func (r *FTPServerReconciler) compare(ctx context.Context, s *scope, slot *policy.Slot) error {
 	d := slot.Deployment
 	if d == nil {
@@ -53,7 +55,7 @@ func (r *FTPServerReconciler) compare(ctx context.Context, s *scope, slot *polic
 	}
 	want := render.Deployment(s.template(r.Image), render.SlotDeployment{Slot: slot.Number, Replicas: 1})
 	slot.Outdated = render.TemplateHash(d) != render.TemplateHash(want)
-	if slot.Outdated || !d.DeletionTimestamp.IsZero() || r.applier.untouched(s.server, d) {
+	if slot.Outdated || !d.DeletionTimestamp.IsZero() || r.applier.untouched(s.server, want, d) {
 		return nil
 	}
 	changed, err := r.applier.changesTemplate(ctx, want, d)
