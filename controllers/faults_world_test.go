@@ -48,7 +48,7 @@ const theServer = "files" // the name of the server in a world
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{
-		t: t, namespace: namespace(t), wire: &wire{at: -1}, clock: &testClock{},
+		t: t, namespace: namespace(t), wire: &wire{at: -1}, clock: &testClock{stopped: time.Now()},
 		timers: map[string]time.Time{}, secrets: map[string]string{}, taken: map[string]bool{},
 	}
 	w.cluster = newCluster(w.namespace)

@@ -53,9 +53,19 @@ var (
 )
 
 // testClock is the time, moved ahead by as much as a test says.
-type testClock struct{ ahead atomic.Int64 }
+type testClock struct {
+	ahead   atomic.Int64
+	stopped time.Time // where not zero: it goes on from here by what a test says, and only by that
+}
 
-func (c *testClock) Now() time.Time          { return time.Now().Add(time.Duration(c.ahead.Load())) }
+func (c *testClock) Now() time.Time {
+	now := c.stopped
+	if now.IsZero() {
+		now = time.Now()
+	}
+	return now.Add(time.Duration(c.ahead.Load()))
+}
+
 func (c *testClock) Advance(d time.Duration) { c.ahead.Add(int64(d)) }
 
 func TestMain(m *testing.M) {
