@@ -38,7 +38,7 @@ type attackOf struct {
 func attackers() map[string]attackOf {
 	readOnly := attackOf{user: config.User{Role: config.RoleReadOnly}, chains: []chain{
 		{"RNFR file => 550", "RNTO x => 503"}, {"RNTO x => 503"},
-		{"REST 3 => 350", "STOR file => 550"}, {"REST 0 => 350", "STOR new => 550"}, {"REST 7 => 350", "APPE file => 550"},
+		{"REST 3 => 350", "STOR file => 550"}, {"REST 0 => 350", "STOR new => 550"}, {"REST 7 => 350", "APPE file => 554"},
 		{"APPE file => 550"}, {"APPE new => 550"}, {"STOU => 550"}, {"STOU file => 550"},
 		{`COMB "new" "file" => 550`}, {`COMB "file" "dir/file" => 550`}, {`COMB "file" "missing" => 550`},
 		{"MFMT 20200102030405 file => 550"}, {"MDTM 20200102030405 file => 550"}, {"MFF UNIX.mode=0777; file => 550"}, {"SITE CHMOD 777 file => 550"}, {"SITE UTIME 202001020304 dir => 550"},

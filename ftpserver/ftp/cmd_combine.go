@@ -7,7 +7,7 @@ import "fmt"
 func (s *session) comb(arg string) {
 	names, ok := words(arg)
 	if !ok || len(names) < 2 {
-		s.reply(501, `COMB needs "target" "source"…`)
+		s.reply(501, `COMB needs "target" "source" ...`)
 		return
 	}
 	for i, name := range names {

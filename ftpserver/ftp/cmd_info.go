@@ -36,6 +36,10 @@ func (s *session) opts(arg string) {
 	case "UTF8", "UTF-8":
 		s.optsUTF8(value)
 	case "MLST":
+		if strings.Contains(value, " ") { // RFC 3659 §7.9: what is wrong leaves the facts as they are
+			s.reply(501, "Facts are ended by semicolons, without spaces: OPTS MLST type;size;")
+			return
+		}
 		s.facts = parseFacts(value)
 		s.reply(200, strings.TrimRight("MLST OPTS "+s.facts.list(), " "))
 	case "MODE":

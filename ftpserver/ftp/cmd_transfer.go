@@ -121,7 +121,15 @@ func (s *session) stor(arg string) {
 }
 
 // appe receives what is added to a file (RFC 959 §4.1.3).
+//
+// A restart marker would have it write elsewhere than at the end (RFC 3659 §5.3),
+// for which APPE's right is not enough: it is refused.
 func (s *session) appe(arg string) {
+	if s.offset > 0 {
+		s.dropData()
+		s.reply(554, "APPE adds at the end: send REST 0, or STOR")
+		return
+	}
 	s.receive("APPE", arg, vfs.CreateAppend, 0)
 }
 

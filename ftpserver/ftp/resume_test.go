@@ -66,6 +66,9 @@ func TestInterruptedOverwrite(t *testing.T) {
 		c.do("APPE doc", "554 An upload of this file was interrupted")
 		c.do("REST 6", "350")
 		_ = c.open()
+		c.do("APPE doc", "554 APPE adds at the end")
+		c.do("REST 6", "350")
+		_ = c.open()
 		c.do("STOR doc", "554 An upload of this file was interrupted")
 		c.do("REST 5", "350")
 		if got := c.upload("STOR doc", "+end"); !strings.HasPrefix(got, "226") {

@@ -8,7 +8,7 @@ func contentCommands() map[string]*command {
 		"MFF":  {run: (*session).mff, login: true, arg: true, needs: toSet, syntax: "MFF Modify=YYYYMMDDHHMMSS;UNIX.mode=0644; path"},
 		"SITE": {run: (*session).site, login: true, arg: true, needs: toSet, syntax: "SITE command: see SITE HELP"},
 		"AVBL": {run: (*session).avbl, login: true, needs: toTellSpace, syntax: "AVBL [directory]"},
-		"COMB": {run: (*session).comb, login: true, arg: true, needs: toCombine, syntax: `COMB "target" "source"…`},
+		"COMB": {run: (*session).comb, login: true, arg: true, needs: toCombine, syntax: `COMB "target" "source" ...`},
 		"HASH": {run: (*session).hashFile, login: true, arg: true, ranged: true, needs: toRead, syntax: "HASH file"},
 		"RANG": {run: (*session).setRange, login: true, arg: true, syntax: "RANG first last"},
 	}

@@ -33,7 +33,7 @@ func readTelnet(line []byte) (text, refusals []byte) {
 			continue
 		}
 		if i++; i == len(line) {
-			break
+			return append(text, telnetIAC), refusals
 		}
 		switch next := line[i]; {
 		case next == telnetIAC:
