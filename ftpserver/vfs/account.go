@@ -25,7 +25,6 @@ const (
 type account struct {
 	store *Store
 	home  identity
-	rel   string
 
 	// leaving is held from when something goes from what is at rest on the disk
 	// until it has gone from the account: a count that came into force in between
@@ -33,6 +32,7 @@ type account struct {
 	leaving sync.RWMutex
 
 	mu      sync.Mutex
+	rel     string        // where the home was found last
 	known   bool          // there has been a count
 	rest    tally         // at rest: the last count, and what has changed since
 	moving  tally         // uploads on their way
@@ -231,18 +231,40 @@ func (a *account) begin() {
 	}()
 }
 
+// where is where the home was found last.
+func (a *account) where() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.rel
+}
+
+// found notes that a login has found the home there. Where it was before it may be no
+// more, and its number may be that of one that was removed: it is counted anew then.
+func (a *account) found(rel string) {
+	if was := a.where(); was == rel {
+		return
+	} else if d, err := a.store.homeAt(was, a.home); err == nil {
+		d.close() // there are two ways to it
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.rel, a.known, a.ended = rel, false, time.Time{}
+}
+
 // finish puts a count in force. One that has failed is as if it had not been, but
-// is not tried again at once. One that may have missed a directory takes nothing
-// from what was known.
+// is not tried again at once. One that has left something out, or may have missed a
+// directory, takes nothing from what was known.
 func (a *account) finish(total tally, took time.Duration, err error) {
 	a.leaving.Lock()
 	defer a.leaving.Unlock()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	total = total.plus(a.grown)
+	deep := errors.Is(err, errTooDeep)
 	switch {
-	case err != nil, a.shifted && !a.known:
-	case a.shifted:
+	case err != nil && !deep, a.shifted && !a.known:
+	case a.known && (a.shifted || deep):
 		a.rest = tally{max(a.rest.bytes, total.bytes), max(a.rest.files, total.files)}
 	default:
 		a.rest, a.known = total, true

@@ -48,8 +48,9 @@ func (c *counts) close() {
 }
 
 // census counts what is at rest in a home: all but the uploads of this process
-// that are on their way. The home itself does not count. What lies too deep is
-// logged and left out; memory does not grow with the home.
+// that are on their way. The home itself does not count. What lies too deep, by a
+// rename or another program, is left out, and the error is errTooDeep. Memory does not
+// grow with the home.
 func (s *Store) census(a *account) (total tally, took time.Duration, err error) {
 	select {
 	case s.counts.turn <- struct{}{}:
@@ -58,25 +59,50 @@ func (s *Store) census(a *account) (total tally, took time.Duration, err error) 
 		return total, 0, s.counts.ctx.Err()
 	}
 	begun := time.Now()
-	d, err := openDir(s.sys, s.root, a.rel)
+	rel := a.where()
+	d, err := s.homeAt(rel, a.home)
 	if err == nil {
 		defer d.close()
 		w := counter{store: s}
 		err = w.walk(d, 0)
 		total = w.total
+		if err == nil && w.tooDeep {
+			err = errTooDeep
+		}
 	}
 	took = time.Since(begun)
-	if err != nil && s.counts.ctx.Err() == nil {
-		s.log.Warn("Counting a home for its quota failed", "home", "/"+a.rel, "error", Classify(err))
-	} else if err == nil {
-		s.log.Debug("Counted a home for its quota", "home", "/"+a.rel, "bytes", total.bytes, "files", total.files, "seconds", took.Seconds())
+	switch {
+	case errors.Is(err, errTooDeep):
+		s.log.Warn("Directories of a home are nested too deeply to count for its quota", "home", "/"+rel, "limit", maxDepth)
+	case err != nil && s.counts.ctx.Err() == nil:
+		s.log.Warn("Counting a home for its quota failed", "home", "/"+rel, "error", Classify(err))
+	case err == nil:
+		s.log.Debug("Counted a home for its quota", "home", "/"+rel, "bytes", total.bytes, "files", total.files, "seconds", took.Seconds())
 	}
 	return total, took, err
 }
 
+// homeAt opens a home by where it was found, if it is still there.
+func (s *Store) homeAt(rel string, home identity) (*folder, error) {
+	d, err := openDir(s.sys, s.root, rel)
+	if err != nil {
+		return nil, err
+	}
+	i, err := statOf(d.sys, d.fd(), ".")
+	if err == nil && i.identity() != home {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
 type counter struct {
-	store *Store
-	total tally
+	store   *Store
+	total   tally
+	tooDeep bool // something was left out
 }
 
 func (w *counter) walk(d *folder, depth int) error {
@@ -102,8 +128,8 @@ func (w *counter) moving(i *Info) bool {
 }
 
 func (w *counter) descend(d *folder, name string, depth int) error {
-	if depth == maxSweepDepth {
-		w.store.log.Warn("Directories too deep to count for a quota", "name", name, "error", errTooDeep)
+	if depth == maxDepth {
+		w.tooDeep = true
 		return nil
 	}
 	sub, err := d.enter(name)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -247,4 +248,64 @@ func TestCountEndsWithTheStore(t *testing.T) {
 	if f.account.running != nil || f.account.known {
 		t.Error("a count goes on or was believed")
 	}
+}
+
+// TestCountOfTheDeep: what was nested deeper than is counted, which takes a rename or
+// another program, makes no room; and keeps nobody from uploading whose home was never
+// counted.
+func TestCountOfTheDeep(t *testing.T) {
+	d := newDisk(t)
+	chain := strings.Repeat("d/", maxDepth-1)
+	d.mkdir("a")
+	d.mkdir("b/" + chain)
+	f := d.quota("u", config.RoleReadWrite, config.Quota{Bytes: 1000})
+	if err := upTo(t, f, "/a/file", CreateTruncate, 0, strings.Repeat("x", 900)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(d.path("a"), d.path("b/"+chain+"a")); err != nil {
+		t.Fatal(err)
+	}
+	f.recounted()
+	if u, _ := f.Quota(); u.Bytes != 900 {
+		t.Errorf("%d bytes are used, want 900", u.Bytes)
+	}
+	wantError(t, "upload", upTo(t, f, "/more", CreateTruncate, 0, strings.Repeat("x", 900)), ErrQuota)
+
+	again := openDisk(t, d.root, Options{BootID: "again"})
+	f = again.quota("u", config.RoleReadWrite, config.Quota{Bytes: 1000})
+	if err := upTo(t, f, "/less", CreateTruncate, 0, "x"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestCountFollowsTheHome: where a home was renamed, it is counted where it is now,
+// and not what has its old name.
+func TestCountFollowsTheHome(t *testing.T) {
+	d := newDisk(t)
+	quota := config.Quota{Bytes: 100}
+	f := d.quota("u", config.RoleReadWrite, quota)
+	if err := upTo(t, f, "/file", CreateTruncate, 0, strings.Repeat("x", 90)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(d.path("."), d.path("../new")); err != nil {
+		t.Fatal(err)
+	}
+	d.write("somebody-elses", strings.Repeat("x", 5000)) // under the old name
+	f.recounted()
+	if u, _ := f.Quota(); u.Bytes != 90 {
+		t.Errorf("%d bytes are used, want the 90 of the last count", u.Bytes)
+	}
+	f, err := d.store.FS(config.User{Name: "u", Home: "/new", Role: config.RoleReadWrite, Quota: quota})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if err := f.Remove("/file"); err != nil {
+		t.Fatal(err)
+	}
+	if err := upTo(t, f, "/next", CreateTruncate, 0, strings.Repeat("x", 20)); err != nil {
+		t.Error(err)
+	}
+	f.recounted()
+	f.wantUsage(t, 20, 1)
 }

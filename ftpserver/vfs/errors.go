@@ -67,6 +67,7 @@ var (
 var (
 	errReserved error = &sentinel{"names that begin with " + hiddenPrefix + " are reserved; choose another", ErrName}
 	errTooLong  error = &sentinel{"name is longer than 255 bytes", ErrName}
+	errTooDeep  error = &sentinel{"directories are nested too deeply", ErrName}
 	errNUL      error = &sentinel{"name holds a NUL", ErrName}
 	errEscapes  error = &sentinel{"leads out of your home", fs.ErrPermission}
 	errReadOnly error = &sentinel{"storage is read-only", ErrDenied}

@@ -24,6 +24,11 @@ const (
 // maxName is NAME_MAX of every file system that Linux has.
 const maxName = 255
 
+// maxDepth is how many names a path may have. It bounds the directories that a walk
+// through a home holds open at once, so that nobody can store below where counts and
+// sweeps come to.
+const maxDepth = 256
+
 // hidden tells whether a name is one that users must not see.
 func hidden(name string) bool { return config.ReservedName(name) }
 
@@ -74,6 +79,9 @@ func parse(virtual string) place {
 // locate takes apart the path of something that exists; hidden names do not.
 func locate(op, virtual string) (place, error) {
 	p := parse(virtual)
+	if strings.Count(p.rel, "/") >= maxDepth {
+		return p, fail(op, p.virtual, errTooDeep)
+	}
 	for name := range strings.SplitSeq(p.rel, "/") {
 		if err := checkName(name); err != nil {
 			return p, fail(op, p.virtual, err)

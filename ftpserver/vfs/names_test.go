@@ -37,6 +37,8 @@ func TestLocate(t *testing.T) {
 		{"/" + long, ErrName, ErrName},
 		{"/" + long + "/b", ErrName, ErrName},
 		{"/a\x00", ErrName, ErrName},
+		{strings.Repeat("/d", maxDepth), nil, nil},
+		{strings.Repeat("/d", maxDepth+1), ErrName, ErrName},
 		{"/.ftpserver-tmp-0-b-1", fs.ErrNotExist, ErrName},
 		{"/.FTPserver-x", fs.ErrNotExist, ErrName},
 		{"/.ftpserver-x/b", fs.ErrNotExist, fs.ErrNotExist},

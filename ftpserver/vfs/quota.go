@@ -75,6 +75,9 @@ func (a *accounts) of(s *Store, home identity, rel string, wanted bool) *account
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	got := a.byHome[home]
+	if got != nil {
+		got.found(rel)
+	}
 	if got != nil || !wanted {
 		return got
 	}

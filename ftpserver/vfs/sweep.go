@@ -15,12 +15,6 @@ type SweepResult struct {
 	Failed      int   // files not removed and directories not read
 }
 
-// maxSweepDepth bounds the directories that a sweep holds open at once.
-const maxSweepDepth = 256
-
-// errTooDeep is logged only: no path of the disk goes to users.
-var errTooDeep = errors.New("directories are nested too deeply")
-
 // Sweep walks the whole tree and removes what uploads have left that nobody can
 // go on with: temporaries of this slot's earlier starts and partials older than
 // PartialMaxAge. The temporaries of other slots are theirs, however old. What
@@ -70,7 +64,7 @@ func (w *sweeper) descend(d *folder, virtual, name string, depth int) error {
 		return nil
 	}
 	at := parse(virtual + "/" + name).virtual
-	if err == nil && depth == maxSweepDepth {
+	if err == nil && depth == maxDepth {
 		err = errTooDeep
 	}
 	if err != nil {

@@ -71,7 +71,7 @@ func TestSweepGoesOnAfterFailures(t *testing.T) {
 	log, text := newLog()
 	d := openDisk(t, t.TempDir(), Options{BootID: "b", Log: log})
 	d.mkdir(".ftpserver-tmp-0-a-1") // a directory of that name: not a file that can be removed
-	d.mkdir(strings.Repeat("d/", maxSweepDepth+2))
+	d.mkdir(strings.Repeat("d/", maxDepth+2))
 	d.write("x/.ftpserver-tmp-0-a-2", "12")
 	got, err := d.store.Sweep(t.Context())
 	if want := (SweepResult{Temporaries: 1, Bytes: 2, Failed: 2}); err != nil || got != want {
