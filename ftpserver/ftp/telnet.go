@@ -33,7 +33,10 @@ func readTelnet(line []byte) (text, refusals []byte) {
 			continue
 		}
 		if i++; i == len(line) {
-			return append(text, telnetIAC), refusals
+			if bytes.IndexByte(text, ' ') > 0 { // the end of a name, and else of a command of Telnet that was cut short
+				text = append(text, telnetIAC)
+			}
+			break
 		}
 		switch next := line[i]; {
 		case next == telnetIAC:

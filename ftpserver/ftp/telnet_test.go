@@ -11,6 +11,7 @@ func TestTelnetInNames(t *testing.T) {
 		"DELE f\xffg":              "DELE f\xffg",
 		"DELE f\xff\xff\xff":       "DELE f\xff\xff",
 		"\xff\xf4\xff\xf2ABOR":     "ABOR",
+		"NOOP\xff":                 "NOOP",
 		"NO\xff\xf1OP":             "NOOP",
 		"NOOP\xff\xfd\x01":         "NOOP",
 		"NOOP\xff\xfa\x18\xff\xf0": "NOOP",
