@@ -59,7 +59,7 @@ full() {
 	hack/tools/packages.sh curl-current
 	export FTP_TEST_FULL=1
 	stage "The operator: every flow with every fault at every call"
-	go_test faults -timeout 120m -parallel 8 -run '^(TestFaults|TestRivals|TestRollAmongFaults|TestRollsInARow)$' ./controllers
+	go_test faults -timeout 240m -parallel 8 -run '^(TestFaults|TestRivals|TestRollAmongFaults|TestRollsInARow)$' ./controllers
 	stage "One passive port: 64 sessions, in all ways"
 	go_test oneport -timeout 60m -count=1 -run '^TestOnePort$' ./ftpserver/ftp
 	fuzz 20000x -race
