@@ -204,12 +204,15 @@ func TestValuesReachTheDeployment(t *testing.T) {
 		"--set", "resources.limits.memory=1Gi", "--set", "logLevel=debug", "--set", "clusterDomain=k8s.example",
 		"--set", "certificateLifetime=24h", "--set", "caLifetime=720h",
 		"--set", "replicas=2", "--set", "imagePullSecrets[0].name=pull", "--set", "nodeSelector.disk=fast",
+		"--set", "affinity.podAffinity.x=near", "--set", "priorityClassName=system-cluster-critical",
+		"--set", "podLabels.team=files", "--set", "podAnnotations.mesh=off", "--set", "tolerations[0].key=ftp",
 	)["Deployment ftp-operator"]
 	text := fmt.Sprint(d.Object)
 	for _, want := range []string{
 		"example.com/op:v1", "example.com/srv:v2", "example.com/front:v3", "memory:1Gi", "--log-level=debug", "--cluster-domain=k8s.example",
 		"--certificate-lifetime=24h", "--ca-lifetime=720h",
-		"replicas:2", "name:pull", "disk:fast",
+		"replicas:2", "name:pull", "disk:fast", "affinity:map[podAffinity:map[x:near]]", "priorityClassName:system-cluster-critical",
+		"team:files", "annotations:map[mesh:off]", "tolerations:[map[key:ftp]]",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the Deployment lacks %s:\n%s", want, text)
