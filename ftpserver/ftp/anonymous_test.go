@@ -103,3 +103,25 @@ func TestGuestsDoNotShareUploads(t *testing.T) {
 		t.Errorf("one: %v, two: %v", has(one), has(two))
 	}
 }
+
+// TestGuestsLeaveNoPartials where addresses are hidden: nobody could go on with them,
+// and they would fill what guests may have together.
+func TestGuestsLeaveNoPartials(t *testing.T) {
+	b := newBench(t, func(c *config.Config) {
+		c.Anonymous = &config.Anonymous{Role: config.RoleWriteOnly, Home: "/alice"}
+		c.Passive.UnverifiedData = config.UnverifiedDataAllow
+	})
+	for seen, kept := range map[config.ClientAddresses]int{config.ClientAddressesPreserved: 1, config.ClientAddressesHidden: 0} {
+		b.reload(func(c *config.Config) { c.Passive.ClientAddresses = seen })
+		c := b.loginAs("anonymous")
+		c.do("TYPE I", "200")
+		c.cut("STOR new", "begin")
+		left := b.partials()
+		if len(left) != kept {
+			t.Errorf("%s: %v stay", seen, left)
+		}
+		for _, part := range left {
+			must(t, os.Remove(part))
+		}
+	}
+}

@@ -3,6 +3,7 @@ package ftp
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 )
 
@@ -83,13 +84,12 @@ func (w *asciiWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// finish writes what is held back.
-func (w *asciiWriter) finish() error {
-	if w.cr {
+// end writes what is held back and returns err or, without, its own failure. Of a
+// text that broke off it leaves out a CR whose LF may have been on its way.
+func (w *asciiWriter) end(err error) error {
+	if w.cr && err == nil {
 		w.cr = false
-		if err := w.out.WriteByte('\r'); err != nil {
-			return err
-		}
+		err = w.out.WriteByte('\r')
 	}
-	return w.out.Flush()
+	return errors.Join(err, w.out.Flush())
 }

@@ -44,10 +44,7 @@ func TestASCIIStored(t *testing.T) {
 			var file bytes.Buffer
 			w := newASCIIWriter(&file)
 			_, err := io.CopyBuffer(struct{ io.Writer }{w}, limitedReads{strings.NewReader(c.network), size}, make([]byte, size))
-			if err == nil {
-				err = w.finish()
-			}
-			if err != nil || file.String() != c.stored {
+			if err := w.end(err); err != nil || file.String() != c.stored {
 				t.Errorf("%s, %d bytes at a time: %q, %v, want %q", c.name, size, file.String(), err, c.stored)
 			}
 		}

@@ -211,7 +211,7 @@ func (s *session) receiveData(t *transfer, c dataConn, u *vfs.Upload) error {
 	} else {
 		w := newASCIIWriter(&metered{u})
 		orderly, err = t.receiveTo(c, promptIf(u.Direct(), w), stall)
-		err = errors.Join(err, w.finish())
+		err = w.end(err)
 	}
 	if err != nil {
 		return err
@@ -268,10 +268,23 @@ func (s *session) judgeCloseNotify(t *transfer, c *tlsData, orderly bool) error 
 	return nil
 }
 
+// keepPartial ends an upload that broke off, and keeps what arrived where somebody
+// can go on with it.
 func (s *session) keepPartial(u *vfs.Upload) {
+	if !s.resumable() {
+		s.discard(u)
+		return
+	}
 	if err := u.Interrupt(); err != nil {
 		s.log.Error("Keeping an interrupted upload failed", "path", u.Name(), "error", err)
 	}
+}
+
+// resumable tells whether what arrives of an upload could be gone on with later. Of
+// text nobody knows how much of the client's has arrived: lines end otherwise there.
+// A guest whose address means nothing is somebody else at the next login.
+func (s *session) resumable() bool {
+	return s.binary && !(s.guest && !s.clientAddress(s.server.Live.Current()).IsValid())
 }
 
 func (s *session) discard(u *vfs.Upload) {

@@ -163,7 +163,7 @@ func (s *session) receiveDeflated(t *transfer, c dataConn, u *vfs.Upload, stall 
 	} else {
 		w := newASCIIWriter(&metered{u})
 		err = t.inflate(c, promptIf(u.Direct(), w), stall)
-		err = errors.Join(err, w.finish())
+		err = w.end(err)
 	}
 	if errors.Is(err, errDamaged) {
 		err = errors.Join(err, u.File().Truncate(start))

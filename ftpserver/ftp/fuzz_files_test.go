@@ -150,10 +150,7 @@ func FuzzText(f *testing.F) {
 		var stored bytes.Buffer
 		w := newASCIIWriter(&stored)
 		_, err = io.CopyBuffer(struct{ io.Writer }{w}, limitedReads{bytes.NewReader(file), size}, make([]byte, size))
-		if err == nil {
-			err = w.finish()
-		}
-		if err != nil || !bytes.Equal(stored.Bytes(), fromText(file)) {
+		if err := w.end(err); err != nil || !bytes.Equal(stored.Bytes(), fromText(file)) {
 			t.Errorf("%q is stored as %q, %v", file, stored.Bytes(), err)
 		}
 	})

@@ -96,6 +96,33 @@ func TestInterruptedNewFile(t *testing.T) {
 	})
 }
 
+// TestInterruptedText: of text nothing is kept, as nobody knows how much of the
+// client's has come: going on with it in TYPE I would end in another file.
+func TestInterruptedText(t *testing.T) {
+	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
+		c.do("TYPE I", "200")
+		c.cut("STOR new", "begin")
+		c.do("TYPE A", "200")
+		c.cut("STOR new", "one\r\ntwo\r")
+		c.do("TYPE I", "200")
+		c.do("SIZE new", "550")
+		c.do("REST 7", "350")
+		_ = c.open()
+		c.do("STOR new", "554")
+		if left := b.partials(); len(left) > 0 {
+			t.Errorf("%v stay", left)
+		}
+	})
+}
+
+// partials are what interrupted uploads have left in alice's home.
+func (b *bench) partials() []string {
+	b.t.Helper()
+	left, err := filepath.Glob(filepath.Join(b.home, ".ftpserver-part-*"))
+	must(b.t, err)
+	return left
+}
+
 // TestUploadThatNeverBegins: without a data connection nothing is cut, and
 // nothing is copied.
 func TestUploadThatNeverBegins(t *testing.T) {

@@ -76,6 +76,21 @@ func TestDirectThatBreaksOff(t *testing.T) {
 	})
 }
 
+// TestDirectTextThatBreaksOff: a CR stays away whose LF may have been on its way.
+func TestDirectTextThatBreaksOff(t *testing.T) {
+	inBoth(t, direct, func(t *testing.T, b *bench, c *client) {
+		c.do("TYPE A", "200")
+		conn := c.begin("STOR cam.log")
+		_, err := io.WriteString(conn, "one\r\ntwo\r")
+		must(t, err)
+		b.whenThere("cam.log", "one\ntwo")
+		c.do("ABOR", "426")
+		c.expect("226")
+		_ = conn.Close()
+		b.whenThere("cam.log", "one\ntwo")
+	})
+}
+
 // TestDirectOfADeadClient: a client that is killed ends both of its connections
 // as if all were well. It is not believed.
 func TestDirectOfADeadClient(t *testing.T) {
