@@ -60,6 +60,9 @@ type wire struct {
 	// lags.
 	behind *lag
 
+	// fails is asked at each call for the error that it is to fail with, before it
+	// takes effect.
+	fails func(what string) error
 	// between is called before each call, with its index in calls.
 	between func(at int)
 	// before sees each write just before it is made, wrote each that took effect.
@@ -85,6 +88,11 @@ func (w *wire) call(write bool, verb, object string, do func() error) error {
 	w.mu.Unlock()
 	if w.between != nil {
 		w.between(at)
+	}
+	if w.fails != nil {
+		if err := w.fails(verb + " " + object); err != nil {
+			return err
+		}
 	}
 	switch kind {
 	case faultRefused:

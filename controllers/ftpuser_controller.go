@@ -2,7 +2,7 @@ package controllers
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -81,33 +81,49 @@ func (r *FTPUserReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 	if r.written.stale(user) {
 		return ctrl.Result{RequeueAfter: catchUp}, nil
 	}
-	problem, err := r.password(ctx, user)
-	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+	s, err := r.judge(ctx, user)
+	switch {
+	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return ctrl.Result{}, nil // everything here is going
+	case err != nil:
+		return ctrl.Result{}, errors.Join(err, r.patchFailure(ctx, user, err))
+	case s.problem == nil && !s.known:
+		return ctrl.Result{}, nil // the server's pass will wake us
 	}
-	if err != nil {
-		return ctrl.Result{}, fmt.Errorf("make the password: %w", err)
-	}
-	verdict, known, err := r.verdict(ctx, user)
-	if err != nil || !known {
-		return ctrl.Result{}, err // the server's pass will wake us
-	}
-	if problem != nil {
-		verdict.Accepted = *problem
-	}
-	if user.Spec.PasswordSecretRef != nil && user.Annotations[v1alpha1.AnnotationRotatePassword] != "" {
-		verdict.Resolved = policy.RotationIgnored(verdict.Resolved)
-	}
-	return r.next(user), r.patchStatus(ctx, user, verdict)
+	return r.next(user, s.problem), r.patchStatus(ctx, user, s)
 }
 
-// next looks again when the login ends by its time. The pods end it by
-// themselves.
-func (r *FTPUserReconciler) next(u *v1alpha1.FTPUser) ctrl.Result {
-	if u.Spec.ExpiresAt == nil || policy.Expired(u, r.Now()) {
-		return ctrl.Result{}
+// userState is what is known of a user: problem is what is wrong with its
+// generated password, or nil; known tells that verdict is about its present
+// generation.
+type userState struct {
+	problem *policy.Finding
+	verdict Verdict
+	known   bool
+}
+
+// judge makes the password where one is to be made, and reads the verdict.
+func (r *FTPUserReconciler) judge(ctx context.Context, u *v1alpha1.FTPUser) (s userState, err error) {
+	if s.problem, err = r.password(ctx, u); err != nil {
+		return s, &stepError{"make the password", err}
 	}
-	return ctrl.Result{RequeueAfter: max(u.Spec.ExpiresAt.Sub(r.Now()), time.Millisecond)}
+	if s.verdict, s.known, err = r.verdict(ctx, u); err != nil {
+		return s, &stepError{"look for the server", err}
+	}
+	return s, nil
+}
+
+// next looks again when the login ends by its time, though the pods end it by
+// themselves, and for what no watch tells: that the password is no longer refused.
+func (r *FTPUserReconciler) next(u *v1alpha1.FTPUser, problem *policy.Finding) ctrl.Result {
+	var again time.Duration
+	if problem != nil && problem.Reason == v1alpha1.ReasonChildRejected {
+		again = pollNoted
+	}
+	if u.Spec.ExpiresAt != nil && !policy.Expired(u, r.Now()) {
+		again = soonest(again, max(u.Spec.ExpiresAt.Sub(r.Now()), time.Millisecond))
+	}
+	return ctrl.Result{RequeueAfter: again}
 }
 
 // verdict is what is known of the user; known tells whether it is about its
@@ -129,18 +145,50 @@ func (r *FTPUserReconciler) verdict(ctx context.Context, u *v1alpha1.FTPUser) (v
 	return v, known && v.Generation == u.Generation, nil
 }
 
-// patchStatus writes the user's status, once a pass and only if it moved.
-func (r *FTPUserReconciler) patchStatus(ctx context.Context, u *v1alpha1.FTPUser, v Verdict) error {
+// patchStatus tells what a whole pass has found.
+func (r *FTPUserReconciler) patchStatus(ctx context.Context, u *v1alpha1.FTPUser, s userState) error {
 	before := u.DeepCopy()
 	ref := passwordRef(u)
 	u.Status.ObservedGeneration = u.Generation
 	u.Status.Username = u.Username()
 	u.Status.PasswordSecretRef = &ref
-	policy.SetConditions(&u.Status.Conditions, u.Generation, []policy.Named{
-		{Type: v1alpha1.ConditionAccepted, Finding: v.Accepted},
-		{Type: v1alpha1.ConditionResolvedRefs, Finding: v.Resolved},
-		{Type: v1alpha1.ConditionProgrammed, Finding: v.Programmed},
-	}, policy.UserReady(u, v.Programmed, r.Now()))
+	policy.SetConditions(&u.Status.Conditions, u.Generation, s.findings(u), policy.UserReady(u, s.verdict.Programmed, r.Now()))
+	return r.writeStatus(ctx, before, u)
+}
+
+// findings are those of the conditions. Where the server's pass has yet to post
+// its verdict, what it would tell stays as it was.
+func (s userState) findings(u *v1alpha1.FTPUser) []policy.Named {
+	accepted, resolved := s.verdict.Accepted, s.verdict.Resolved
+	if s.problem != nil {
+		accepted = *s.problem
+	}
+	out := []policy.Named{{Type: v1alpha1.ConditionAccepted, Finding: accepted}}
+	if !s.known {
+		return out
+	}
+	if u.Spec.PasswordSecretRef != nil && u.Annotations[v1alpha1.AnnotationRotatePassword] != "" {
+		resolved = policy.RotationIgnored(resolved)
+	}
+	return append(out,
+		policy.Named{Type: v1alpha1.ConditionResolvedRefs, Finding: resolved},
+		policy.Named{Type: v1alpha1.ConditionProgrammed, Finding: s.verdict.Programmed})
+}
+
+// patchFailure tells of an error that ended a pass, in Ready alone.
+func (r *FTPUserReconciler) patchFailure(ctx context.Context, u *v1alpha1.FTPUser, failure error) error {
+	finding, told := failed(ctx, failure)
+	if !told {
+		return nil
+	}
+	before := u.DeepCopy()
+	u.Status.ObservedGeneration = u.Generation
+	policy.SetConditions(&u.Status.Conditions, u.Generation, nil, finding)
+	return r.writeStatus(ctx, before, u)
+}
+
+// writeStatus writes the status of a user if it differs from that of before.
+func (r *FTPUserReconciler) writeStatus(ctx context.Context, before, u *v1alpha1.FTPUser) error {
 	if equality.Semantic.DeepEqual(before.Status, u.Status) {
 		return nil
 	}

@@ -2,8 +2,11 @@ package controllers
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -28,7 +31,7 @@ var rotationAsked = predicate.Funcs{
 
 // password makes the Secret with the user's password where the spec names none.
 // It is made once, and anew where that is asked for. problem tells that the name
-// can't be had.
+// can't be had, or that Kubernetes will not have the Secret.
 func (r *FTPUserReconciler) password(ctx context.Context, u *v1alpha1.FTPUser) (problem *policy.Finding, err error) {
 	if u.Spec.PasswordSecretRef != nil {
 		return nil, nil
@@ -39,7 +42,11 @@ func (r *FTPUserReconciler) password(ctx context.Context, u *v1alpha1.FTPUser) (
 		return nil, err
 	}
 	if m == nil {
-		found, err := r.secrets.createOnce(ctx, r.Client, render.Password(u, randomText(generatedPassword)))
+		wanted := render.Password(u, randomText(generatedPassword))
+		found, err := r.secrets.createOnce(ctx, r.Client, wanted)
+		if rejected(err) {
+			return refusedPassword(wanted, err), nil
+		}
 		if err != nil || found == nil {
 			return nil, err
 		}
@@ -71,11 +78,24 @@ func (r *FTPUserReconciler) rotate(ctx context.Context, u *v1alpha1.FTPUser, m *
 	after := render.Rotated(found, asked, randomText(generatedPassword))
 	patch := client.MergeFromWithOptions(found, client.MergeFromWithOptimisticLock{})
 	err = r.Client.Patch(ctx, after, patch, client.FieldOwner(fieldOwner))
-	if apierrors.IsInvalid(err) {
+	switch {
+	case apierrors.IsInvalid(err):
 		refused := policy.RotationRefused(found.Name)
 		return &refused, nil
+	case rejected(err):
+		return refusedPassword(after, err), nil
 	}
 	return nil, client.IgnoreNotFound(err)
+}
+
+// refusedPassword is the finding for a Secret with a password that Kubernetes
+// refuses. What it says is told without the password, in clear or as it was sent:
+// a policy may quote anything.
+func refusedPassword(s *corev1.Secret, err error) *policy.Finding {
+	password := s.Data[render.KeyPassword]
+	said := strings.NewReplacer(string(password), "…", base64.StdEncoding.EncodeToString(password), "…").Replace(err.Error())
+	refused := policy.PasswordRefused(s.Name, said)
+	return &refused
 }
 
 // passwordProblem judges what stands where the user's password would be made;

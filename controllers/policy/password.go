@@ -62,6 +62,13 @@ func RotationRefused(secret string) Finding {
 		"Kubernetes refuses a new password in the Secret %s, perhaps as it is immutable: delete it to have one made anew", secret))
 }
 
+// PasswordRefused is the finding for a Secret with a generated password that
+// Kubernetes will not have; said is its answer, without the password.
+func PasswordRefused(secret, said string) Finding {
+	return no(v1alpha1.ReasonChildRejected, fmt.Sprintf(
+		"Kubernetes refuses the Secret %s with the password: %s. It is tried again every half minute", secret, said))
+}
+
 // SecretMissing is the finding for a password Secret that is not there.
 func SecretMissing(ref v1alpha1.SecretKeyReference) Finding {
 	return no(v1alpha1.ReasonSecretNotFound,
