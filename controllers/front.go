@@ -45,8 +45,12 @@ func (s *scope) workloadAvailable(slots policy.Finding) policy.Finding {
 	if !slots.OK() || render.FrontReplicas(s.server) == 0 {
 		return slots
 	}
-	if s.frontHeldUp && s.front.Deployment == nil {
-		return policy.FrontHeldUp(s.front, s.frontServes())
+	switch {
+	case s.front.Deployment != nil: // it runs on
+	case s.frontHeldUp:
+		return policy.FrontHeldUp(s.front, "a name is free", s.frontServes())
+	case len(s.unguarded) > 0:
+		return policy.FrontHeldUp(s.front, "Kubernetes takes its NetworkPolicy", s.frontServes())
 	}
 	if f := policy.FrontAvailable(s.front, s.frontServes()); !f.OK() {
 		return f

@@ -58,6 +58,9 @@ type scope struct {
 	taken    []string // children whose names are somebody else's
 	rejected []string // what the API server said of children
 	leaving  []string // children, ours or of that name, that are being deleted
+	// unguarded are the NetworkPolicies that the API server refused, by name: no pod
+	// is made that they are to guard.
+	unguarded []string
 	// frontHeldUp tells that a name that only the front needs is somebody else's, so
 	// that nothing of the front is written.
 	frontHeldUp bool

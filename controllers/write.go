@@ -9,6 +9,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -48,7 +49,7 @@ func (r *FTPServerReconciler) apply(ctx context.Context, s *scope) error {
 		switch {
 		case err == nil:
 		case rejected(err):
-			s.rejected = append(s.rejected, policy.Rejection(called(obj), err.Error()))
+			s.refuse(obj, err)
 		default:
 			return &stepError{"apply " + called(obj), err}
 		}
@@ -82,19 +83,31 @@ func (r *FTPServerReconciler) allocate(ctx context.Context, s *scope, found []cl
 	return r.render(s)
 }
 
-// heldBack tells of the first Deployment of a slot whose ports the Service does
-// not have, as it was rejected or is being deleted: clients would be led to a pod
-// whose data connections lead nowhere. It is noted in the slot.
+// refuse notes that the API server will not have an object.
+func (s *scope) refuse(obj render.Object, err error) {
+	s.rejected = append(s.rejected, policy.Rejection(called(obj), err.Error()))
+	if _, is := obj.(*networkingv1.NetworkPolicy); is {
+		s.unguarded = append(s.unguarded, obj.GetName())
+	}
+}
+
+// heldBack tells of the first Deployment of a slot, or of the front, that clients
+// must not come to yet: its NetworkPolicy was rejected, and would let in whom the
+// spec keeps out; or the Service does not have the slot's ports, as it was rejected
+// or is being deleted, and data connections would lead nowhere. It is noted in the
+// slot.
 func (s *scope) heldBack(obj render.Object) bool {
 	if !s.ofSlot(obj) {
-		return false
+		_, is := obj.(*appsv1.Deployment)
+		return is && s.front.Deployment == nil && len(s.unguarded) > 0
 	}
 	slot := s.slotOf(obj.GetName())
-	if slot == nil || slot.Number == 0 || slot.Deployment != nil || render.HasPorts(s.service, slot.Number) {
+	if slot == nil || slot.Deployment != nil {
 		return false
 	}
-	slot.AwaitsPorts = true
-	return true
+	slot.AwaitsPolicy = slices.Contains(s.unguarded, render.NetworkPolicyName(s.server.Name))
+	slot.AwaitsPorts = slot.Number != 0 && !render.HasPorts(s.service, slot.Number)
+	return slot.AwaitsPolicy || slot.AwaitsPorts
 }
 
 // applyOne writes one object. A Secret with what was made for it before is

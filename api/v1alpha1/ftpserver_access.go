@@ -1,7 +1,7 @@
 package v1alpha1
 
 import (
-	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // AnonymousRole is what a client without a login of its own may do.
@@ -80,7 +80,7 @@ type NetworkPolicySpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:XValidation:rule="self.all(p, has(p.podSelector) || has(p.namespaceSelector) || has(p.ipBlock))",message="each of ftpFrom needs a podSelector, a namespaceSelector or an ipBlock"
-	FTPFrom []networkingv1.NetworkPolicyPeer `json:"ftpFrom,omitempty"`
+	FTPFrom []NetworkPeer `json:"ftpFrom,omitempty"`
 
 	// metricsFrom are the peers that may read the metrics. Absent: none.
 	//
@@ -89,5 +89,52 @@ type NetworkPolicySpec struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:XValidation:rule="self.all(p, has(p.podSelector) || has(p.namespaceSelector) || has(p.ipBlock))",message="each of metricsFrom needs a podSelector, a namespaceSelector or an ipBlock"
-	MetricsFrom []networkingv1.NetworkPolicyPeer `json:"metricsFrom,omitempty"`
+	MetricsFrom []NetworkPeer `json:"metricsFrom,omitempty"`
+}
+
+// NetworkPeer is who may connect: that which a NetworkPolicyPeer of Kubernetes
+// names, but that what Kubernetes would refuse in one is refused at once.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.ipBlock) || (!has(self.podSelector) && !has(self.namespaceSelector))",message="ipBlock goes with no selector: make it a peer of its own"
+type NetworkPeer struct {
+	// podSelector selects pods: of the namespaces that namespaceSelector selects
+	// or, without, of the server's. Empty: all of them. Absent: all of the
+	// namespaces that namespaceSelector selects.
+	//
+	// +optional
+	PodSelector *metav1.LabelSelector `json:"podSelector,omitempty"`
+
+	// namespaceSelector selects namespaces by their labels. Empty: all of them.
+	// Absent: the server's own.
+	//
+	// +optional
+	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
+
+	// ipBlock is a network. It goes with neither of the selectors. Absent: the
+	// peer is one that they select.
+	//
+	// +optional
+	IPBlock *IPBlock `json:"ipBlock,omitempty"`
+}
+
+// IPBlock is a network, but for parts of it.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.except) || !isCIDR(self.cidr) || self.except.all(e, isCIDR(e) && cidr(e).masked() == cidr(e) && cidr(self.cidr).containsCIDR(cidr(e)) && cidr(self.cidr).prefixLength() < cidr(e).prefixLength())",message="each of except must be a network within cidr and smaller than it, such as 198.51.100.64/26 of 198.51.100.0/24"
+type IPBlock struct {
+	// cidr is the network, such as 198.51.100.0/24 or 2001:db8::/64.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=43
+	// +kubebuilder:validation:XValidation:rule="isCIDR(self) && cidr(self).masked() == cidr(self)",message="cidr must be a network such as 198.51.100.0/24, with no bit set behind its prefix"
+	CIDR string `json:"cidr,omitempty"`
+
+	// except are networks within cidr that are not part of it. Absent: none.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MaxLength=43
+	Except []string `json:"except,omitempty"`
 }

@@ -69,6 +69,11 @@ func certificate(name string) map[string]any {
 	return fields("name", name, "secretRef", fields("name", name+"-tls"))
 }
 
+// except are peers in a network, but for some of it.
+func except(cidr string, parts ...any) map[string]any {
+	return fields("ftpFrom", list(fields("ipBlock", fields("cidr", cidr, "except", list(parts...)))))
+}
+
 func many(n int, f func(i int) any) []any {
 	out := make([]any, n)
 	for i := range out {
@@ -139,6 +144,15 @@ func TestCreateIsRefused(t *testing.T) {
 		"ftp peers without":       {server, []set{{"spec.networkPolicy", fields("mode", "None", "ftpFrom", list(fields("podSelector", fields())))}}, "need networkPolicy.mode Managed"},
 		"no ftp peer":             {server, []set{{"spec.networkPolicy", fields("ftpFrom", list(fields()))}}, "each of ftpFrom needs a podSelector, a namespaceSelector or an ipBlock"},
 		"no metrics peer":         {server, []set{{"spec.networkPolicy", fields("metricsFrom", list(fields()))}}, "each of metricsFrom needs a podSelector"},
+		"ftp from no network":     {server, []set{{"spec.networkPolicy", fields("ftpFrom", list(fields("ipBlock", fields("cidr", "198.51.100.0"))))}}, "cidr must be a network such as 198.51.100.0/24"},
+		"metrics from no network": {server, []set{{"spec.networkPolicy", fields("metricsFrom", list(fields("ipBlock", fields("cidr", "everywhere"))))}}, "cidr must be a network such as 198.51.100.0/24"},
+		"ftp from a host's bits":  {server, []set{{"spec.networkPolicy", fields("ftpFrom", list(fields("ipBlock", fields("cidr", "198.51.100.7/24"))))}}, "with no bit set behind its prefix"},
+		"network and pods":        {server, []set{{"spec.networkPolicy", fields("ftpFrom", list(fields("ipBlock", fields("cidr", "198.51.100.0/24"), "podSelector", fields())))}}, "ipBlock goes with no selector"},
+		"except no network":       {server, []set{{"spec.networkPolicy", except("198.51.100.0/24", "198.51.100.7")}}, "each of except must be a network within cidr and smaller than it"},
+		"except elsewhere":        {server, []set{{"spec.networkPolicy", except("198.51.100.0/24", "198.51.101.0/25")}}, "each of except must be"},
+		"except everything":       {server, []set{{"spec.networkPolicy", except("198.51.100.0/24", "198.51.100.0/24")}}, "each of except must be"},
+		"except another family":   {server, []set{{"spec.networkPolicy", except("0.0.0.0/0", "2001:db8::/64")}}, "each of except must be"},
+		"except a host's bits":    {server, []set{{"spec.networkPolicy", except("0.0.0.0/0", "10.0.0.1/8")}}, "each of except must be"},
 		"metrics from nobody":     {server, []set{{"spec.networkPolicy", fields("metricsFrom", list())}}, "at least 1 items"},
 		"too many secrets": {server, []set{{"spec.pod.imagePullSecrets", many(17, func(i int) any {
 			return fields("name", fmt.Sprint("s", i))

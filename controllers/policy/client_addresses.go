@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
 )
@@ -128,7 +127,7 @@ func dataInClear(tls v1alpha1.TLSSpec) (may bool, field string) {
 // ftpFromBlocks tells what a NetworkPolicy by address does where the pods see
 // others: it lets in nobody, or everybody.
 func ftpFromBlocks(spec v1alpha1.NetworkPolicySpec) []string {
-	byAddress := func(p networkingv1.NetworkPolicyPeer) bool { return p.IPBlock != nil }
+	byAddress := func(p v1alpha1.NetworkPeer) bool { return p.IPBlock != nil }
 	if spec.Mode == v1alpha1.NetworkPolicyNone || !slices.ContainsFunc(spec.FTPFrom, byAddress) {
 		return nil
 	}

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/utils/ptr"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
@@ -69,7 +68,7 @@ func TestClientAddressesKnown(t *testing.T) {
 	}
 	proxy := live(v1alpha1.ServiceLoadBalancer, balanced(corev1.LoadBalancerIngress{IP: "192.0.2.1", IPMode: ptr.To(corev1.LoadBalancerIPModeProxy)}))
 	plain := live(v1alpha1.ServiceLoadBalancer, throughCluster)
-	blocks := []networkingv1.NetworkPolicyPeer{{IPBlock: &networkingv1.IPBlock{CIDR: "198.51.100.0/24"}}}
+	blocks := []v1alpha1.NetworkPeer{{IPBlock: &v1alpha1.IPBlock{CIDR: "198.51.100.0/24"}}}
 	for name, tc := range map[string]struct {
 		svc  *corev1.Service
 		edit func(*v1alpha1.FTPServerSpec)
@@ -101,7 +100,7 @@ func TestClientAddressesKnown(t *testing.T) {
 			spec.Passive.UnverifiedData = v1alpha1.UnverifiedDataRefuse
 			spec.Limits.FailedLogins.Mode = v1alpha1.FailedLoginsLockout
 			spec.Passive.Addresses = []v1alpha1.PassiveAddress{{Address: "a"}}
-			spec.NetworkPolicy.FTPFrom = []networkingv1.NetworkPolicyPeer{{}}
+			spec.NetworkPolicy.FTPFrom = []v1alpha1.NetworkPeer{{}}
 			spec.Service = v1alpha1.ServiceSpec{Type: v1alpha1.ServiceLoadBalancer, ExternalTrafficPolicy: v1alpha1.ExternalTrafficLocal}
 			tc.edit(&spec)
 			got := policy.ClientAddressesKnown(spec, tc.svc, "")

@@ -130,7 +130,8 @@ func frontMeans(available int32, leadsThere bool) string {
 }
 
 // FrontHeldUp is the finding for a front that is not there, as a name that it needs
-// is taken: Accepted tells which.
-func FrontHeldUp(f Front, leadsThere bool) Finding {
-	return no(v1alpha1.ReasonRollingOut, fmt.Sprintf("The Deployment %s is not made until a name is free: see Accepted; %s", f.Name, frontMeans(0, leadsThere)))
+// is taken or a NetworkPolicy of it refused: Accepted tells which. until completes
+// "it is not made until …".
+func FrontHeldUp(f Front, until string, leadsThere bool) Finding {
+	return no(v1alpha1.ReasonRollingOut, fmt.Sprintf("The Deployment %s is not made until %s: see Accepted; %s", f.Name, until, frontMeans(0, leadsThere)))
 }

@@ -23,6 +23,9 @@ type Slot struct {
 	// AwaitsPorts tells that there is no Deployment yet, as the Service does not
 	// have the slot's passive ports.
 	AwaitsPorts bool
+	// AwaitsPolicy tells that there is no Deployment yet, as Kubernetes refuses the
+	// NetworkPolicy that is to guard its pod.
+	AwaitsPolicy bool
 }
 
 // Live are the pods that are not ending, nor have ended.

@@ -124,6 +124,8 @@ func names(slots []Slot) []string {
 func SlotAvailable(s Slot, now time.Time) Finding {
 	d := s.Deployment
 	switch {
+	case s.AwaitsPolicy:
+		return no(v1alpha1.ReasonRollingOut, fmt.Sprintf("The replica %s is held back until Kubernetes takes its NetworkPolicy: see Accepted", s.Name))
 	case s.AwaitsPorts:
 		return no(v1alpha1.ReasonRollingOut, fmt.Sprintf("The replica %s is held back until the Service has its passive ports", s.Name))
 	case d == nil || !observed(d):

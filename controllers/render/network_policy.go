@@ -36,14 +36,14 @@ func networkPolicy(in Input) *networkingv1.NetworkPolicy {
 			PodSelector: metav1.LabelSelector{MatchLabels: ServiceSelector(in.Server.Name)},
 			PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress, networkingv1.PolicyTypeEgress},
 			Ingress: []networkingv1.NetworkPolicyIngressRule{
-				{From: spec.FTPFrom, Ports: ftpPorts(in)},
+				{From: peers(spec.FTPFrom), Ports: ftpPorts(in)},
 				{From: []networkingv1.NetworkPolicyPeer{operator(in)}, Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolTCP, StatusPort, 0)}},
 			},
 		},
 	}
 	if len(spec.MetricsFrom) > 0 {
 		p.Spec.Ingress = append(p.Spec.Ingress, networkingv1.NetworkPolicyIngressRule{
-			From: spec.MetricsFrom, Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolTCP, adminListen, 0)},
+			From: peers(spec.MetricsFrom), Ports: []networkingv1.NetworkPolicyPort{port(corev1.ProtocolTCP, adminListen, 0)},
 		})
 	}
 	if frontReaches(in) {
@@ -53,6 +53,19 @@ func networkPolicy(in Input) *networkingv1.NetworkPolicy {
 		p.Spec.Egress = []networkingv1.NetworkPolicyEgressRule{{Ports: dns()}}
 	}
 	return p
+}
+
+// peers are those of the spec, in Kubernetes' type.
+func peers(of []v1alpha1.NetworkPeer) []networkingv1.NetworkPolicyPeer {
+	var out []networkingv1.NetworkPolicyPeer
+	for _, p := range of {
+		peer := networkingv1.NetworkPolicyPeer{PodSelector: p.PodSelector, NamespaceSelector: p.NamespaceSelector}
+		if p.IPBlock != nil {
+			peer.IPBlock = &networkingv1.IPBlock{CIDR: p.IPBlock.CIDR, Except: p.IPBlock.Except}
+		}
+		out = append(out, peer)
+	}
+	return out
 }
 
 // dns are the ports to look names up at.

@@ -11,7 +11,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -106,9 +105,9 @@ func guarded(in *render.Input) {
 		Limits: v1alpha1.RatesSpec{DownloadRatePerSession: ptr.To(resource.MustParse("1Mi"))}}
 	s.Limits.DownloadRatePerSession, s.Limits.UploadRatePerSession = ptr.To(resource.MustParse("10Mi")), ptr.To(resource.MustParse("5M"))
 	s.Limits.FailedLogins.Mode = v1alpha1.FailedLoginsNone
-	s.NetworkPolicy = v1alpha1.NetworkPolicySpec{Mode: v1alpha1.NetworkPolicyManaged, FTPFrom: []networkingv1.NetworkPolicyPeer{
-		{IPBlock: &networkingv1.IPBlock{CIDR: "198.51.100.0/24"}},
-	}, MetricsFrom: []networkingv1.NetworkPolicyPeer{
+	s.NetworkPolicy = v1alpha1.NetworkPolicySpec{Mode: v1alpha1.NetworkPolicyManaged, FTPFrom: []v1alpha1.NetworkPeer{
+		{IPBlock: &v1alpha1.IPBlock{CIDR: "198.51.100.0/24"}},
+	}, MetricsFrom: []v1alpha1.NetworkPeer{
 		{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": "monitoring"}}},
 	}}
 	in.PassiveAddresses = []config.PassiveAddress{{Address: "lb.example.com"}}
