@@ -42,11 +42,7 @@ func (r *FTPServerReconciler) advanceAuthority(ctx context.Context, s *scope) (*
 	if err != nil {
 		return nil, fmt.Errorf("secret %s: %w: restore it, or delete it to have a new authority", client.ObjectKeyFromObject(secret), err)
 	}
-	published, err := r.publishedBundle(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	next, changed, err := a.Advance(called, r.Now(), published, r.Lifetimes.CA)
+	next, changed, err := a.Advance(called, r.Now(), s.published(), r.Lifetimes.CA)
 	if !changed || err != nil {
 		return a, err
 	}
@@ -56,14 +52,22 @@ func (r *FTPServerReconciler) advanceAuthority(ctx context.Context, s *scope) (*
 	return pki.ParseAuthority(next)
 }
 
-// publishedBundle is the bundle that clients can have now.
-func (r *FTPServerReconciler) publishedBundle(ctx context.Context, s *scope) ([]byte, error) {
-	published := &corev1.ConfigMap{}
-	err := r.Client.Get(ctx, s.key(render.CAConfigMapName(s.server.Name)), published)
-	if err != nil || !metav1.IsControlledBy(published, s.server) {
-		return nil, client.IgnoreNotFound(err)
+// gatherBundle reads the ConfigMap with the bundle that clients can have now.
+func (r *FTPServerReconciler) gatherBundle(ctx context.Context, s *scope) error {
+	bundle := &corev1.ConfigMap{}
+	err := r.Client.Get(ctx, s.key(render.CAConfigMapName(s.server.Name)), bundle)
+	if err == nil && metav1.IsControlledBy(bundle, s.server) {
+		s.bundle = bundle
 	}
-	return []byte(published.Data[render.KeyCACert]), nil
+	return client.IgnoreNotFound(err)
+}
+
+// published is the bundle that clients can have now.
+func (s *scope) published() []byte {
+	if s.bundle == nil {
+		return nil
+	}
+	return []byte(s.bundle.Data[render.KeyCACert])
 }
 
 // madeOnce reads a Secret of the server's that is made once and never

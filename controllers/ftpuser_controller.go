@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -93,18 +94,20 @@ func (r *FTPUserReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 	return r.next(user, s.problem), r.patchStatus(ctx, user, s)
 }
 
-// userState is what is known of a user: problem is what is wrong with its
-// generated password, or nil; known tells that verdict is about its present
-// generation.
+// userState is what is known of a user.
 type userState struct {
+	// has tells that the Secret with its password is the user's, or given; problem
+	// what is wrong with a generated one, or nil.
+	has     bool
 	problem *policy.Finding
-	verdict Verdict
+	// known tells that verdict is about its present generation.
 	known   bool
+	verdict Verdict
 }
 
 // judge makes the password where one is to be made, and reads the verdict.
 func (r *FTPUserReconciler) judge(ctx context.Context, u *v1alpha1.FTPUser) (s userState, err error) {
-	if s.problem, err = r.password(ctx, u); err != nil {
+	if s.has, s.problem, err = r.password(ctx, u); err != nil {
 		return s, &stepError{"make the password", err}
 	}
 	if s.verdict, s.known, err = r.verdict(ctx, u); err != nil {
@@ -145,15 +148,25 @@ func (r *FTPUserReconciler) verdict(ctx context.Context, u *v1alpha1.FTPUser) (v
 	return v, known && v.Generation == u.Generation, nil
 }
 
-// patchStatus tells what a whole pass has found.
+// patchStatus tells what a whole pass has found. It names no login, and no Secret,
+// that is somebody else's.
 func (r *FTPUserReconciler) patchStatus(ctx context.Context, u *v1alpha1.FTPUser, s userState) error {
 	before := u.DeepCopy()
-	ref := passwordRef(u)
 	u.Status.ObservedGeneration = u.Generation
-	u.Status.Username = u.Username()
-	u.Status.PasswordSecretRef = &ref
+	if s.known {
+		u.Status.Username = when(s.verdict.Accepted.OK(), u.Username())
+	}
+	u.Status.PasswordSecretRef = when(s.has, ptr.To(passwordRef(u)))
 	policy.SetConditions(&u.Status.Conditions, u.Generation, s.findings(u), policy.UserReady(u, s.verdict.Programmed, r.Now()))
 	return r.writeStatus(ctx, before, u)
+}
+
+// when is the value where something holds, else none.
+func when[T any](holds bool, value T) (none T) {
+	if holds {
+		return value
+	}
+	return none
 }
 
 // findings are those of the conditions. Where the server's pass has yet to post

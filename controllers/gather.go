@@ -31,6 +31,7 @@ type scope struct {
 	surplus []policy.Slot // those that are not, and whose pods have yet to end
 	pods    []*corev1.Pod // of all slots, also of those that are not to run
 	front   policy.Front
+	bundle  *corev1.ConfigMap             // with what verifies the server's certificate; nil where there is none that is its own
 	claim   *corev1.PersistentVolumeClaim // the existing one that the spec names; nil where it is not there
 	users   []*v1alpha1.FTPUser
 
@@ -86,6 +87,9 @@ func (r *FTPServerReconciler) gather(ctx context.Context, s *scope) error {
 		all = append(all, &pods.Items[i])
 	}
 	if err := r.gatherFront(ctx, s, all); err != nil {
+		return err
+	}
+	if err := r.gatherBundle(ctx, s); err != nil {
 		return err
 	}
 	if err := r.gatherClaim(ctx, s); err != nil {

@@ -30,32 +30,35 @@ var rotationAsked = predicate.Funcs{
 }
 
 // password makes the Secret with the user's password where the spec names none.
-// It is made once, and anew where that is asked for. problem tells that the name
-// can't be had, or that Kubernetes will not have the Secret.
-func (r *FTPUserReconciler) password(ctx context.Context, u *v1alpha1.FTPUser) (problem *policy.Finding, err error) {
+// It is made once, and anew where that is asked for. has tells that the password
+// has a place that is the user's; problem that the name can't be had, or that
+// Kubernetes will not have the Secret.
+func (r *FTPUserReconciler) password(ctx context.Context, u *v1alpha1.FTPUser) (has bool, problem *policy.Finding, err error) {
 	if u.Spec.PasswordSecretRef != nil {
-		return nil, nil
+		return true, nil, nil
 	}
 	key := client.ObjectKey{Namespace: u.Namespace, Name: render.PasswordSecretName(u.Name)}
 	m, err := r.secrets.metadata(ctx, key)
 	if err != nil {
-		return nil, err
+		return false, nil, err
 	}
 	if m == nil {
 		wanted := render.Password(u, randomText(generatedPassword))
 		found, err := r.secrets.createOnce(ctx, r.Client, wanted)
 		if rejected(err) {
-			return refusedPassword(wanted, err), nil
+			return false, refusedPassword(wanted, err), nil
 		}
 		if err != nil || found == nil {
-			return nil, err
+			return false, nil, err
 		}
-		return passwordProblem(u, found), nil
+		problem = passwordProblem(u, found)
+		return problem == nil, problem, nil
 	}
 	if problem = passwordProblem(u, m); problem != nil {
-		return problem, nil
+		return false, problem, nil
 	}
-	return r.rotate(ctx, u, m)
+	problem, err = r.rotate(ctx, u, m)
+	return true, problem, err
 }
 
 // rotate puts a new password in the user's Secret where one was asked for that

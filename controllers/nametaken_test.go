@@ -155,6 +155,9 @@ func TestNameTaken(t *testing.T) {
 				t.Errorf("the message does not name %s: %s", child, c.Message)
 			}
 			reaches(t, server, kstatus.FailedStatus)
+			if ref := server.Status.CARef; ref != nil && ref.Name == theirs.GetName() {
+				t.Errorf("the status names somebody else's %s as the server's", child)
+			}
 			noPodUses(t, theirs)
 			if after := whole(t, theirs); after != before {
 				t.Errorf("it was changed from\n%s to\n%s", before, after)
@@ -260,6 +263,9 @@ func TestGeneratedPasswordNameTaken(t *testing.T) {
 	says(t, user, v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonNameTaken)
 	if after := whole(t, theirs); after != before {
 		t.Errorf("it was changed from\n%s to\n%s", before, after)
+	}
+	if ref := user.Status.PasswordSecretRef; ref != nil {
+		t.Errorf("the status names somebody else's Secret: %+v", ref)
 	}
 	if _, err := findLogin(t, ns, "files", "alice"); err == nil {
 		t.Error("somebody else's Secret became a password")

@@ -64,6 +64,9 @@ func TestRefusedPasswordIsTold(t *testing.T) {
 			t.Errorf("%s is %+v", kind, c)
 		}
 	}
+	if u.Status.PasswordSecretRef != nil {
+		t.Errorf("the status names a Secret that is not there: %+v", u.Status.PasswordSecretRef)
+	}
 	if len(told) == 0 || !strings.Contains(<-told, "exceeded quota") {
 		t.Error("no event tells of it")
 	}

@@ -32,7 +32,10 @@ func (r *FTPServerReconciler) patchStatus(ctx context.Context, s *scope) error {
 	if s.rendered() {
 		st.Users = int32(len(s.logins)) //nolint:gosec // bounded by the size of the Secrets
 	}
-	st.CARef = &v1alpha1.LocalReference{Name: render.CAConfigMapName(s.server.Name)}
+	st.CARef = nil
+	if s.bundle != nil {
+		st.CARef = &v1alpha1.LocalReference{Name: s.bundle.Name}
+	}
 	policy.SetConditions(&st.Conditions, s.server.Generation, s.findings(), policy.ServerReady(len(s.slots)))
 	return r.writeStatus(ctx, before, s.server)
 }

@@ -113,6 +113,9 @@ func TestOlderUserKeepsTheLogin(t *testing.T) {
 		t.Errorf("the message does not name the other user: %s", c.Message)
 	}
 	reaches(t, second, kstatus.FailedStatus)
+	if second.Status.Username != "" || first.Status.Username != "shared" {
+		t.Errorf("the login in force is %q, and %q of the other user", first.Status.Username, second.Status.Username)
+	}
 	if got := login(t, ns, "files", "shared"); got.UID != string(first.UID) {
 		t.Error("the younger user has taken the login")
 	}

@@ -209,7 +209,7 @@ func called(obj render.Object) string {
 }
 
 // follow puts a Deployment, as the API server has it now, in its slot, and the
-// Service in the scope. The Deployment that was gathered may not know of the
+// Service and the bundle in the scope. The Deployment that was gathered may not know of the
 // newest template, and would be told as available; the Service not of ports that
 // it was just given.
 func (s *scope) follow(now client.Object) error {
@@ -221,6 +221,9 @@ func (s *scope) follow(now client.Object) error {
 	case u.GetKind() == "Service" && u.GetName() == render.ServiceName(s.server.Name):
 		s.service = &corev1.Service{}
 		return runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, s.service)
+	case u.GetKind() == "ConfigMap":
+		s.bundle = &corev1.ConfigMap{}
+		return runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, s.bundle)
 	case u.GetKind() == "Deployment":
 		d, err := asDeployment(u)
 		if err != nil {

@@ -71,7 +71,8 @@ type FTPServerStatus struct {
 	Users int32 `json:"users"`
 
 	// caRef names the ConfigMap whose key ca.crt holds the certificates (PEM)
-	// that clients verify the server's with.
+	// that clients verify the server's with. Absent: there is none that is the
+	// server's.
 	//
 	// +optional
 	CARef *LocalReference `json:"caRef,omitempty"`

@@ -214,14 +214,16 @@ type FTPUserStatus struct {
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// username is the login in force.
+	// username is the login in force. Absent: there is none, as the server has not
+	// accepted the user.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Username string `json:"username,omitempty"`
 
 	// passwordSecretRef tells where the password is: the Secret given in the
-	// spec, or the one that the operator made.
+	// spec, or the one that the operator made. Absent: there is none that is the
+	// user's.
 	//
 	// +optional
 	PasswordSecretRef *SecretKeyReference `json:"passwordSecretRef,omitempty"`
