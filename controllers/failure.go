@@ -39,6 +39,6 @@ func (r *FTPServerReconciler) patchFailure(ctx context.Context, server *v1alpha1
 	}
 	before := server.DeepCopy()
 	server.Status.ObservedGeneration = server.Generation
-	policy.SetConditions(&server.Status.Conditions, server.Generation, nil, finding)
+	policy.SetFailure(&server.Status.Conditions, server.Generation, finding)
 	return r.writeStatus(ctx, before, server)
 }

@@ -155,3 +155,34 @@ func TestFailureIsTold(t *testing.T) {
 	change(t, keys, func(s *corev1.Secret) { s.Data["password-salt"] = salt })
 	reaches(t, server, kstatus.CurrentStatus)
 }
+
+// A stall that still holds is told while the operator meets an error, and after.
+func TestFailureHidesNoStall(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.create(theirs(t, w.namespace, "Service files"), w.newServer())
+	w.settle()
+	stalled := w.condition(v1alpha1.ConditionStalled)
+	if stalled.Reason != string(v1alpha1.ReasonNameTaken) {
+		t.Fatalf("Stalled is %+v", stalled)
+	}
+	failing := true
+	w.wire.fails = func(what string) error {
+		if failing && strings.HasPrefix(what, "List *v1.PodList") {
+			return apierrors.NewInternalError(errors.New("a fault of the test"))
+		}
+		return nil
+	}
+	w.pass("server/" + theServer)
+	if c := w.condition(v1alpha1.ConditionReady); c.Reason != string(v1alpha1.ReasonReconcileFailed) {
+		t.Errorf("Ready is %+v", c)
+	}
+	if now := w.condition(v1alpha1.ConditionStalled); now != stalled {
+		t.Errorf("Stalled was %+v and is %+v", stalled, now)
+	}
+	failing = false
+	w.settle()
+	if now := w.condition(v1alpha1.ConditionStalled); now != stalled {
+		t.Errorf("Stalled was %+v and is %+v", stalled, now)
+	}
+}

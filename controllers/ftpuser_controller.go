@@ -196,7 +196,7 @@ func (r *FTPUserReconciler) patchFailure(ctx context.Context, u *v1alpha1.FTPUse
 	}
 	before := u.DeepCopy()
 	u.Status.ObservedGeneration = u.Generation
-	policy.SetConditions(&u.Status.Conditions, u.Generation, nil, finding)
+	policy.SetFailure(&u.Status.Conditions, u.Generation, finding)
 	return r.writeStatus(ctx, before, u)
 }
 

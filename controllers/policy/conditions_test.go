@@ -68,6 +68,31 @@ func TestConditionsRecover(t *testing.T) {
 	}
 }
 
+// An error that ends a pass hides no stall that nobody has edited anything about.
+func TestFailureHidesNoStall(t *testing.T) {
+	failure := policy.ReconcileFailed("look", "")
+	for name, tc := range map[string]struct {
+		before v1alpha1.Reason
+		edited int64
+		want   string
+	}{
+		"stalled":                   {v1alpha1.ReasonNameTaken, 0, "Ready=Unknown/ReconcileFailed A=False/NameTaken Stalled=True/NameTaken"},
+		"stalled, and since edited": {v1alpha1.ReasonNameTaken, 1, "Ready=Unknown/ReconcileFailed A=False/NameTaken Reconciling=True/Progressing"},
+		"at work":                   {v1alpha1.ReasonPending, 0, "Ready=Unknown/ReconcileFailed A=False/Pending Reconciling=True/Progressing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var conditions []metav1.Condition
+			policy.SetConditions(&conditions, 1, []policy.Named{{Type: "A", Finding: finding("False", tc.before)}}, finding("True", v1alpha1.ReasonReady))
+			for range 2 { // the second failure changes nothing
+				policy.SetFailure(&conditions, 1+tc.edited, failure)
+				if got := summary(conditions); got != tc.want {
+					t.Errorf("got\n%s, want\n%s", got, tc.want)
+				}
+			}
+		})
+	}
+}
+
 func pod(name string, change ...func(*corev1.Pod)) *corev1.Pod {
 	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	for _, f := range change {

@@ -79,25 +79,41 @@ func SetConditions(conditions *[]metav1.Condition, generation int64, findings []
 			stalled = yes(f.Reason, f.Message)
 		}
 	}
-	set := func(kind string, f Finding) {
-		meta.SetStatusCondition(conditions, metav1.Condition{
-			Type: kind, Status: f.Status, Reason: string(f.Reason), Message: limited(f.Message), ObservedGeneration: generation,
-		})
-	}
-	set(v1alpha1.ConditionReady, ready)
+	set(conditions, generation, v1alpha1.ConditionReady, ready)
 	for _, f := range findings {
-		set(f.Type, f.Finding)
-	}
-	setWhile := func(kind string, holds bool, f Finding) {
-		if holds {
-			set(kind, f)
-		} else {
-			meta.RemoveStatusCondition(conditions, kind)
-		}
+		set(conditions, generation, f.Type, f.Finding)
 	}
 	isStalled := stalled.Reason != ""
-	setWhile(v1alpha1.ConditionStalled, isStalled, stalled)
-	setWhile(v1alpha1.ConditionReconciling, !isStalled && !ready.OK(), yes(v1alpha1.ReasonProgressing, ready.Message))
+	setWhile(conditions, generation, v1alpha1.ConditionStalled, isStalled, stalled)
+	setWhile(conditions, generation, v1alpha1.ConditionReconciling, !isStalled && !ready.OK(), yes(v1alpha1.ReasonProgressing, ready.Message))
+}
+
+// SetFailure writes into Ready that an error ended a pass. All else stays as it
+// was, as nothing new is known of it: also Stalled, unless that is of an earlier
+// generation, which somebody has edited since. Where it is not stalled, it is
+// Reconciling: the operator tries again.
+func SetFailure(conditions *[]metav1.Condition, generation int64, failure Finding) {
+	set(conditions, generation, v1alpha1.ConditionReady, failure)
+	stalled := meta.FindStatusCondition(*conditions, v1alpha1.ConditionStalled)
+	holds := stalled != nil && stalled.ObservedGeneration == generation
+	if !holds {
+		meta.RemoveStatusCondition(conditions, v1alpha1.ConditionStalled)
+	}
+	setWhile(conditions, generation, v1alpha1.ConditionReconciling, !holds, yes(v1alpha1.ReasonProgressing, failure.Message))
+}
+
+func set(conditions *[]metav1.Condition, generation int64, kind string, f Finding) {
+	meta.SetStatusCondition(conditions, metav1.Condition{
+		Type: kind, Status: f.Status, Reason: string(f.Reason), Message: limited(f.Message), ObservedGeneration: generation,
+	})
+}
+
+func setWhile(conditions *[]metav1.Condition, generation int64, kind string, holds bool, f Finding) {
+	if holds {
+		set(conditions, generation, kind, f)
+	} else {
+		meta.RemoveStatusCondition(conditions, kind)
+	}
 }
 
 // maxMessage is far below what a condition can hold, in bytes.
