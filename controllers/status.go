@@ -128,6 +128,11 @@ func (s *scope) ports() *v1alpha1.ServerPorts {
 	return ports
 }
 
+// maxNote is how long the note of an event may be, in bytes: the API server
+// refuses a longer one. NoteLengthLimit in
+// https://github.com/kubernetes/kubernetes/blob/master/pkg/apis/core/validation/events.go
+const maxNote = 1024
+
 // announce tells of a change of Ready or Stalled by an event, so that there is
 // one for each transition and none for a pass that changes nothing.
 func announce(recorder events.EventRecorder, obj client.Object, before, after []metav1.Condition) {
@@ -140,6 +145,6 @@ func announce(recorder events.EventRecorder, obj client.Object, before, after []
 		if kind == v1alpha1.ConditionStalled {
 			level = corev1.EventTypeWarning
 		}
-		recorder.Eventf(obj, nil, level, is.Reason, "Reconcile", "%.1000s", is.Message)
+		recorder.Eventf(obj, nil, level, is.Reason, "Reconcile", "%s", policy.Limited(is.Message, maxNote))
 	}
 }

@@ -104,7 +104,7 @@ func SetFailure(conditions *[]metav1.Condition, generation int64, failure Findin
 
 func set(conditions *[]metav1.Condition, generation int64, kind string, f Finding) {
 	meta.SetStatusCondition(conditions, metav1.Condition{
-		Type: kind, Status: f.Status, Reason: string(f.Reason), Message: limited(f.Message), ObservedGeneration: generation,
+		Type: kind, Status: f.Status, Reason: string(f.Reason), Message: Limited(f.Message, maxMessage), ObservedGeneration: generation,
 	})
 }
 
@@ -119,9 +119,11 @@ func setWhile(conditions *[]metav1.Condition, generation int64, kind string, hol
 // maxMessage is far below what a condition can hold, in bytes.
 const maxMessage = 2048
 
-func limited(s string) string {
-	if len(s) <= maxMessage {
+// Limited is a text of at most so many bytes. What is cut off ends in "…".
+func Limited(s string, most int) string {
+	const cut = "…"
+	if len(s) <= most {
 		return s
 	}
-	return strings.ToValidUTF8(s[:maxMessage], "") + "…"
+	return strings.ToValidUTF8(s[:most-len(cut)], "") + cut
 }
