@@ -64,10 +64,14 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="self.mode != 'Disabled' || !has(self.dataProtection)",message="dataProtection needs TLS: set tls.mode to Required or Optional, or remove the field"
 // +kubebuilder:validation:XValidation:rule="self.mode != 'Disabled' || !has(self.implicit)",message="implicit needs TLS: set tls.mode to Required or Optional, or remove the field"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'Disabled' || !has(self.minVersion) || self.minVersion == '1.2'",message="minVersion needs TLS: set tls.mode to Required or Optional, or remove the field"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'Disabled' || !has(self.dataSessions) || self.dataSessions == 'Auto'",message="dataSessions needs TLS: set tls.mode to Required or Optional, or remove the field"
+// +kubebuilder:validation:XValidation:rule="self.mode != 'Disabled' || !has(self.uploadEnd) || self.uploadEnd == 'Auto'",message="uploadEnd needs TLS: set tls.mode to Required or Optional, or remove the field"
 type TLSSpec struct {
 	// mode is Required (login and data only over TLS), Optional (the client
 	// decides) or Disabled (plain FTP; passwords cross the network in clear).
-	// Absent: Required.
+	// With Disabled, fields that say how TLS is to be are refused; certificates may
+	// stay, and none is shown. Absent: Required.
 	//
 	// +optional
 	// +default="Required"
