@@ -70,11 +70,15 @@ type PodSpec struct {
 	// +kubebuilder:validation:MaxLength=253
 	PriorityClassName string `json:"priorityClassName,omitempty"`
 
-	// annotations are added to the pods. Absent: none.
+	// annotations are added to the pods. Those of older versions of Kubernetes that
+	// choose a seccomp profile are refused, and those that choose an AppArmor profile
+	// where it is neither runtime/default nor localhost/NAME. Absent: none.
 	//
 	// +optional
 	// +kubebuilder:validation:MaxProperties=64
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('ftp-operator.io/'))",message="annotations beginning with ftp-operator.io/ are the operator's: choose another prefix"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('seccomp.security.alpha.kubernetes.io/') && !k.startsWith('container.seccomp.security.alpha.kubernetes.io/'))",message="the pods always have the seccomp profile RuntimeDefault: remove annotations beginning with seccomp.security.alpha.kubernetes.io/ or container.seccomp.security.alpha.kubernetes.io/"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('container.apparmor.security.beta.kubernetes.io/') || self[k] == 'runtime/default' || self[k].startsWith('localhost/'))",message="annotations beginning with container.apparmor.security.beta.kubernetes.io/ must be runtime/default or localhost/NAME, as the pods always meet the restricted Pod Security profile"
 	Annotations map[string]string `json:"annotations,omitempty"`
 
 	// labels are added to the pods. Absent: none but the operator's own.

@@ -67,6 +67,7 @@ func TestSettingsAreJudged(t *testing.T) {
 		"front, shares twice":       {server, []set{{"spec.front", fields("slots", list(fields("slot", int64(0)), fields("slot", int64(0))))}}, "Duplicate value"},
 		"front, too much weight":    {server, []set{{"spec.front", fields("slots", list(fields("slot", int64(0), "weight", int64(257))))}}, "should be less than or equal to 256"},
 		"front, role":               {server, []set{{"spec.front", fields("slots", list(fields("slot", int64(0), "role", "Spare")))}}, `supported values: "Active", "Backup"`},
+		"profiles of AppArmor":      {server, []set{{"spec.pod.annotations", fields("container.apparmor.security.beta.kubernetes.io/ftpserver", "localhost/ftp", "container.apparmor.security.beta.kubernetes.io/haproxy", "runtime/default")}}, ""},
 		"networks but for parts":    {server, []set{{"spec.networkPolicy", fields("ftpFrom", list(fields("ipBlock", fields("cidr", "198.51.100.0/24", "except", list("198.51.100.64/26", "198.51.100.1/32"))), fields("ipBlock", fields("cidr", "2001:db8::/32", "except", list("2001:db8:1::/48")))))}}, ""},
 		"many networks": {server, []set{{"spec.networkPolicy", fields("ftpFrom", many(16, func(int) any {
 			return except("10.0.0.0/8", many(64, func(i int) any { return fmt.Sprintf("10.%d.0.0/16", i) })...)["ftpFrom"].([]any)[0]
