@@ -187,6 +187,7 @@ func (r *FTPServerReconciler) forget(server client.ObjectKey) {
 	r.poker.forget(server)
 	r.asking.forget(server)
 	r.recent.forget(server)
+	r.written.forget(server)
 	r.passwords.replace(server, nil)
 	r.certificates.replace(server, nil)
 	r.expiry.forget(server)

@@ -74,6 +74,9 @@ func (r *FTPUserReconciler) start() {
 func (r *FTPUserReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	user := &v1alpha1.FTPUser{}
 	if err := r.Client.Get(ctx, req.NamespacedName, user); err != nil {
+		if apierrors.IsNotFound(err) {
+			r.written.forget(req.NamespacedName)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	if !user.DeletionTimestamp.IsZero() {

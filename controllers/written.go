@@ -18,16 +18,21 @@ const catchUp = 20 * time.Millisecond
 // longer there, and so write too little.
 type written struct {
 	mu       sync.Mutex
-	versions map[types.UID]string
+	versions map[client.ObjectKey]writtenVersion
 }
 
-func newWritten() *written { return &written{versions: map[types.UID]string{}} }
+type writtenVersion struct {
+	uid             types.UID
+	resourceVersion string
+}
+
+func newWritten() *written { return &written{versions: map[client.ObjectKey]writtenVersion{}} }
 
 // note remembers an object as the API server returned it.
 func (w *written) note(o client.Object) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.versions[o.GetUID()] = o.GetResourceVersion()
+	w.versions[client.ObjectKeyFromObject(o)] = writtenVersion{o.GetUID(), o.GetResourceVersion()}
 }
 
 // stale tells whether an object, as the cache has it, is older than what was
@@ -35,14 +40,23 @@ func (w *written) note(o client.Object) {
 func (w *written) stale(o client.Object) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	version, ok := w.versions[o.GetUID()]
+	key := client.ObjectKeyFromObject(o)
+	was, ok := w.versions[key]
 	if !ok {
 		return false
 	}
-	order, err := resourceversion.CompareResourceVersion(o.GetResourceVersion(), version)
-	if err == nil && order < 0 {
+	order, err := resourceversion.CompareResourceVersion(o.GetResourceVersion(), was.resourceVersion)
+	if was.uid == o.GetUID() && err == nil && order < 0 {
 		return true
 	}
-	delete(w.versions, o.GetUID())
+	delete(w.versions, key)
 	return false
+}
+
+// forget drops what is remembered of an object that is gone: no pass over it is
+// going to.
+func (w *written) forget(key client.ObjectKey) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.versions, key)
 }
