@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -253,5 +255,73 @@ func TestSamePasswordMovesNothing(t *testing.T) {
 	unmoved(t, ns, settled, start)
 	if login(t, ns, "files", "alice").PasswordHash != hash {
 		t.Error("the hash is another")
+	}
+}
+
+// A new key of the salts takes effect at once, and not by the next start of the
+// operator, among other changes.
+func TestNewSaltTakesEffect(t *testing.T) {
+	t.Parallel()
+	w := serverOf(t, 1)
+	w.create(w.password("alice", "x"), w.userWithPassword("alice"))
+	w.settle()
+	old := login(t, w.namespace, theServer, "alice").PasswordHash
+	edit(w, render.KeysSecretName(theServer), &corev1.Secret{}, func(s *corev1.Secret) {
+		s.Data[render.KeySalt] = []byte("another key, of 32 bytes or more")
+	})
+	w.forgetSecrets()
+	w.settle()
+	now := login(t, w.namespace, theServer, "alice").PasswordHash
+	if now == old {
+		t.Error("the hash is that of the old key")
+	}
+	w.boot()
+	w.settle()
+	if again := login(t, w.namespace, theServer, "alice").PasswordHash; again != now {
+		t.Error("a new process makes another hash")
+	}
+}
+
+// Where one Secret cannot be read, what was made of the others is not made again.
+func TestUnreadablePasswordLeavesTheOthers(t *testing.T) {
+	t.Parallel()
+	w := serverOf(t, 1)
+	w.create(w.password("alice", "x"), w.userWithPassword("alice"), w.password("bob", "x"), w.userWithPassword("bob"))
+	w.settle()
+	w.create(w.password("carol", "x"), w.userWithPassword("carol"), w.password("dave", "x"), w.userWithPassword("dave"))
+	edit(w, "bob-login", &corev1.Secret{}, func(s *corev1.Secret) { s.Data["password"] = []byte("new") })
+	failing := true
+	var mu sync.Mutex
+	read := map[string]int{}
+	w.wire.fails = func(what string) error {
+		name, isSecret := strings.CutPrefix(what, "Get live *v1.Secret ")
+		name = strings.TrimSuffix(name, "-login")
+		mu.Lock()
+		defer mu.Unlock()
+		if isSecret {
+			read[name]++
+		}
+		if failing && name == "bob" {
+			return apierrors.NewInternalError(errors.New("a fault of the test"))
+		}
+		return nil
+	}
+	w.pass("server/" + theServer)
+	w.pass("server/" + theServer)
+	if w.failure == nil {
+		t.Error("the error is kept from the queue")
+	}
+	for name, want := range map[string]int{"alice": 0, "bob": 2, "carol": 1, "dave": 1} {
+		if read[name] != want {
+			t.Errorf("the password of %s was read %d times, and not %d", name, read[name], want)
+		}
+	}
+	failing = false
+	w.settle()
+	for _, name := range []string{"alice", "bob", "carol", "dave"} {
+		userReady(name)(w)
+	}
+	if read["carol"] != 1 {
+		t.Errorf("the password of carol was read %d times", read["carol"])
 	}
 }

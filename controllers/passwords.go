@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -25,8 +26,11 @@ const (
 	passwordReaders = 8
 )
 
-// hashSource identifies what a hash was made of without holding the password.
+// hashSource identifies what a hash was made of, and for which server, without
+// holding the password or the key of the salts.
 type hashSource struct {
+	server          types.UID
+	salt            [sha256.Size]byte // digest of the key
 	secret          types.UID
 	resourceVersion string
 	key             string
@@ -78,12 +82,25 @@ func (p *passwords) replace(server client.ObjectKey, all map[types.UID]hashed) {
 	p.kept[server] = all
 }
 
-// hashPasswords fills in, for each user, whether its password can be
-// used, and its hash.
+// add keeps hashes beside those that are kept already.
+func (p *passwords) add(server client.ObjectKey, some map[types.UID]hashed) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := maps.Clone(p.kept[server]) // a scope may hold the one that is kept
+	if all == nil {
+		all = map[types.UID]hashed{}
+	}
+	maps.Copy(all, some)
+	p.kept[server] = all
+}
+
+// hashPasswords fills in, for each user, whether its password can be used, and its
+// hash. A Secret that cannot be read ends the pass once all others are read, so
+// that the next one need not hash again.
 func (r *FTPServerReconciler) hashPasswords(ctx context.Context, s *scope) error {
 	var mu sync.Mutex
 	all := map[types.UID]hashed{}
-	group, ctx := errgroup.WithContext(ctx)
+	var group errgroup.Group
 	group.SetLimit(passwordReaders)
 	for _, u := range s.users {
 		group.Go(func() error {
@@ -98,6 +115,7 @@ func (r *FTPServerReconciler) hashPasswords(ctx context.Context, s *scope) error
 		})
 	}
 	if err := group.Wait(); err != nil {
+		r.passwords.add(client.ObjectKeyFromObject(s.server), all)
 		return err
 	}
 	r.passwords.replace(client.ObjectKeyFromObject(s.server), all)
@@ -117,7 +135,10 @@ func (r *FTPServerReconciler) hashPassword(ctx context.Context, s *scope, u *v1a
 	if m == nil || foreign(u, m) {
 		return hashed{finding: policy.SecretMissing(ref)}, nil
 	}
-	source := hashSource{secret: m.UID, resourceVersion: m.ResourceVersion, key: ref.Key}
+	source := hashSource{
+		server: s.server.UID, salt: sha256.Sum256(s.credentials.salt),
+		secret: m.UID, resourceVersion: m.ResourceVersion, key: ref.Key,
+	}
 	if kept := r.passwords.get(client.ObjectKeyFromObject(s.server), u.UID); kept.source == source {
 		return kept, nil
 	}
