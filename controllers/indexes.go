@@ -29,7 +29,8 @@ const (
 
 // CacheOptions says what the operator keeps in memory: of what others share
 // with it, only what it made itself. Secrets are watched as metadata, and of
-// those of others little is kept even of that. No namespaces means all.
+// those of others little is kept even of that. Claims are anybody's, as a spec
+// may name one; little is kept of each. No namespaces means all.
 func CacheOptions(namespaces []string) cache.Options {
 	mine := cache.ByObject{Label: render.ManagedSelector()}
 	options := cache.Options{
@@ -56,12 +57,19 @@ func CacheOptions(namespaces []string) cache.Options {
 }
 
 // slim drops what takes up memory and is never asked for: the annotations and
-// the managed fields of Secrets that are not the operator's. kubectl apply keeps
-// a whole Secret once more in an annotation.
+// the managed fields of Secrets that are not the operator's, and of claims all but
+// whose they are and who can mount them. kubectl apply keeps a whole object once
+// more in an annotation.
 func slim(o any) (any, error) {
-	m, ok := o.(*metav1.PartialObjectMetadata)
-	if ok && !render.ManagedSelector().Matches(labels.Set(m.Labels)) {
-		m.Annotations, m.ManagedFields = nil, nil
+	switch o := o.(type) {
+	case *metav1.PartialObjectMetadata:
+		if !render.ManagedSelector().Matches(labels.Set(o.Labels)) {
+			o.Annotations, o.ManagedFields = nil, nil
+		}
+	case *corev1.PersistentVolumeClaim:
+		o.Annotations, o.ManagedFields = nil, nil
+		o.Spec = corev1.PersistentVolumeClaimSpec{AccessModes: o.Spec.AccessModes}
+		o.Status = corev1.PersistentVolumeClaimStatus{AccessModes: o.Status.AccessModes}
 	}
 	return o, nil
 }

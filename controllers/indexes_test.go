@@ -4,7 +4,11 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/ftp-operator/ftp-operator/controllers/render"
@@ -51,5 +55,30 @@ func TestCacheIsSlim(t *testing.T) {
 		if kept := len(got.Annotations) > 0 && len(got.ManagedFields) > 0; kept != tt.kept || got.Name != "a" || len(got.Labels) != len(tt.labels) {
 			t.Errorf("%s: it keeps %+v", name, got.ObjectMeta)
 		}
+	}
+}
+
+// Of claims, which are anybody's, it keeps whose they are and who can mount them.
+func TestClaimsInTheCacheAreSlim(t *testing.T) {
+	size := corev1.ResourceList{corev1.ResourceStorage: resource.MustParse("1Gi")}
+	modes := []corev1.PersistentVolumeAccessMode{corev1.ReadWriteMany}
+	whole := &corev1.PersistentVolumeClaim{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: "n", Name: "a", UID: "1", ResourceVersion: "2", Labels: map[string]string{"a": "label"},
+			OwnerReferences: []metav1.OwnerReference{{UID: "3"}}, DeletionTimestamp: &metav1.Time{Time: time.Unix(4, 0)},
+			Annotations: map[string]string{"large": "text"}, ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "m"}},
+		},
+		Spec:   corev1.PersistentVolumeClaimSpec{AccessModes: modes, VolumeName: "v", Resources: corev1.VolumeResourceRequirements{Requests: size}},
+		Status: corev1.PersistentVolumeClaimStatus{AccessModes: modes, Phase: corev1.ClaimBound, Capacity: size},
+	}
+	want := &corev1.PersistentVolumeClaim{
+		ObjectMeta: *whole.ObjectMeta.DeepCopy(),
+		Spec:       corev1.PersistentVolumeClaimSpec{AccessModes: modes},
+		Status:     corev1.PersistentVolumeClaimStatus{AccessModes: modes},
+	}
+	want.Annotations, want.ManagedFields = nil, nil
+	got, err := CacheOptions(nil).DefaultTransform(whole)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Error(err, diff)
 	}
 }
