@@ -89,6 +89,7 @@ func run(o options) error {
 		if !errors.Is(err, rights.ErrMore) || errors.Is(err, context.DeadlineExceeded) {
 			return err // also where a worker did not end in time: then only a new process is safe
 		}
+		controllers.ForgetExpiry()
 	}
 }
 

@@ -17,6 +17,11 @@ var notAfter = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 
 func init() { metrics.Registry.MustRegister(notAfter) }
 
+// ForgetExpiry empties the metric: a manager that is started in the place of an
+// earlier one does not know what that one told, and would leave what has gone
+// meanwhile.
+func ForgetExpiry() { notAfter.Reset() }
+
 // The names of the operator's own certificates in the metric. The schema keeps
 // given ones from having them.
 const (

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kstatus "sigs.k8s.io/cli-utils/pkg/kstatus/status"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
@@ -136,4 +137,17 @@ func TestMetricOfExpiry(t *testing.T) {
 	tells(own)
 	remove(t, server)
 	tells(nil)
+}
+
+// What an operator has told is not left by one that is started in its place.
+func TestExpiryIsForgotten(t *testing.T) {
+	key := client.ObjectKey{Namespace: "left", Name: "files"}
+	newExpiry().tell(key, map[string]time.Time{ownCertificate: time.Now()})
+	if len(told(t, key.Namespace, key.Name)) != 1 {
+		t.Fatal("the metric does not tell")
+	}
+	ForgetExpiry()
+	if left := told(t, key.Namespace, key.Name); len(left) != 0 {
+		t.Errorf("the metric still tells of %v", left)
+	}
 }
