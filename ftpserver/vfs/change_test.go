@@ -80,6 +80,9 @@ func TestRmdirOfWhatLooksEmpty(t *testing.T) {
 			d := newDisk(t)
 			f := d.user("u", config.RoleReadWrite)
 			d.mkdir("dir")
+			if _, err := f.store.Sweep(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 			c.fill(d, f)
 			before, _ := os.ReadDir(d.path("dir"))
 			err := f.Rmdir("/dir")
@@ -104,6 +107,9 @@ func TestDropLeftoversJudgesAgain(t *testing.T) {
 	d := newDisk(t)
 	f := d.user("u", config.RoleReadWrite)
 	d.mkdir("dir")
+	if _, err := f.store.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	interrupt(t, f, "/dir/a", "x")
 	d.write("dir/.ftpserver-tmp-1-boot-1-9", "x")
 	store(t, f, "/dir/published", CreateTruncate, 0, "acknowledged")
@@ -120,6 +126,22 @@ func TestDropLeftoversJudgesAgain(t *testing.T) {
 	if _, err := u.Commit(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestRmdirBesideOneThatDrains: until the first sweep is due, a temporary of an
+// earlier start may be of an upload that is still on its way.
+func TestRmdirBesideOneThatDrains(t *testing.T) {
+	d := newDisk(t)
+	f := d.user("u", config.RoleReadWrite)
+	d.write("dir/.ftpserver-tmp-1-boot-1-9", "x")
+	wantError(t, "Rmdir", f.Rmdir("/dir"), ErrNotEmpty)
+	d.wantFile("dir/.ftpserver-tmp-1-boot-1-9", "x")
+	d.write("late/.ftpserver-tmp-1-boot-1-10", "x")
+	if _, err := f.store.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.write("late/.ftpserver-tmp-1-boot-1-11", "x") // which it came past
+	wantError(t, "Rmdir", f.Rmdir("/late"), nil)
 }
 
 func TestHiddenIsAbsentToEveryOperation(t *testing.T) {

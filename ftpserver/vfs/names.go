@@ -44,8 +44,10 @@ func (s *Store) stale(name string) bool {
 }
 
 // leftover tells whether a name is that of an upload that nobody carries on at
-// this moment.
-func (s *Store) leftover(name string) bool { return isPartial(name) || s.stale(name) }
+// this moment. Before the first sweep, an earlier start of this slot may still drain.
+func (s *Store) leftover(name string) bool {
+	return isPartial(name) || s.sweeping.Load() && s.stale(name)
+}
 
 func isPartial(name string) bool { return strings.HasPrefix(name, partialPrefix) }
 

@@ -64,7 +64,8 @@ type Store struct {
 	homes      homes
 	counts     counts
 
-	temporaries string // begins the names of this start's temporaries
+	sweeping    atomic.Bool // the earlier starts of this slot have ended, as Sweep was called
+	temporaries string      // begins the names of this start's temporaries
 }
 
 var bootIDs = regexp.MustCompile(`^[A-Za-z0-9-]{1,64}$`)

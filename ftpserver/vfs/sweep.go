@@ -19,7 +19,11 @@ type SweepResult struct {
 // go on with: temporaries of this slot's earlier starts and partials older than
 // PartialMaxAge. The temporaries of other slots are theirs, however old. What
 // fails is logged, counted and does not stop it; the error is the context's.
+//
+// Whoever calls it knows that the earlier starts have ended: from then on, a
+// directory with nothing but temporaries of theirs counts as empty.
 func (s *Store) Sweep(ctx context.Context) (SweepResult, error) {
+	s.sweeping.Store(true)
 	w := sweeper{store: s, ctx: ctx, before: time.Now().Add(-PartialMaxAge)}
 	d, err := openDir(s.sys, s.root, ".")
 	if err != nil {
