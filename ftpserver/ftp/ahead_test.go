@@ -52,6 +52,30 @@ func TestWaiting(t *testing.T) {
 	})
 }
 
+// TestRepliesInOrder: what is no command is answered after those before it.
+func TestRepliesInOrder(t *testing.T) {
+	inBoth(t, nil, func(t *testing.T, b *bench, c *client) {
+		b.file("file", "content")
+		for line, begins := range map[string]string{"BOGUS": "500", "": "500", strings.Repeat("x", maxLine+1): "500", "CWD a\x00b": "501"} {
+			release := b.holdWork()
+			c.send("HASH file")
+			c.send(line)
+			waitAhead(t, b)
+			c.send("PWD")
+			release()
+			c.expect("213 SHA-256")
+			c.expect(begins)
+			c.expect("257")
+		}
+		data := c.begin("STOR up")
+		c.send("BOGUS")
+		waitAhead(t, b)
+		must(t, data.Close())
+		c.expect("226")
+		c.expect("500")
+	})
+}
+
 // TestAbortOfTheSecond: what was read ahead starts a transfer, and the ABOR that
 // was read with it is for that one too.
 func TestAbortOfTheSecond(t *testing.T) {

@@ -12,15 +12,12 @@ func (s *session) dispatch(line string) {
 	cmd, known := commands[verb]
 	s.verb = verb
 	s.logCommand(verb, arg, known)
+	if !s.inTurn(verb, known && cmd.during) {
+		return
+	}
 	if !known {
 		s.unknown(line)
 		return
-	}
-	if t := s.running(); t != nil && (!cmd.during || t.over.Load()) {
-		if !s.waitFor(t, verb) {
-			s.controlLost()
-			return
-		}
 	}
 	if verb != "QUIT" && s.running() == nil && s.turnedAway(cmd) {
 		return
@@ -38,6 +35,21 @@ func (s *session) dispatch(line string) {
 	if !s.finished && s.running() == nil {
 		s.restate()
 	}
+}
+
+// inTurn waits for the end of a command that is still at work, as replies come in
+// the order of the commands (RFC 959 §5.4); during tells that this one is answered
+// meanwhile. It is false where the client was lost.
+func (s *session) inTurn(verb string, during bool) bool {
+	t := s.running()
+	if t == nil || during && !t.over.Load() {
+		return true
+	}
+	if !s.waitFor(t, verb) {
+		s.controlLost()
+		return false
+	}
+	return true
 }
 
 // forgetSteps ends what holds for one command only: RNFR for an RNTO that

@@ -206,9 +206,9 @@ func (s *session) next() (asleep bool) {
 	case errors.Is(err, errLineProxy) && !s.loggedIn():
 		s.turnDown("PROXY", adviseProxy)
 	case errors.Is(err, errLineTooLong):
-		s.noCommand(500, fmt.Sprintf("Command line longer than %d bytes", maxLine))
+		s.noLine(500, fmt.Sprintf("Command line longer than %d bytes", maxLine))
 	case errors.Is(err, errLineChars), errors.Is(err, errLineProxy):
-		s.noCommand(501, "CR and NUL are not allowed in a command")
+		s.noLine(501, "CR and NUL are not allowed in a command")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		s.onDeadline()
 		return s.fallAsleep()
@@ -216,6 +216,13 @@ func (s *session) next() (asleep bool) {
 		s.controlLost()
 	}
 	return false
+}
+
+// noLine answers, in its turn, a line that can't be read as a command.
+func (s *session) noLine(code int, text string) {
+	if s.inTurn("", false) {
+		s.noCommand(code, text)
+	}
 }
 
 // controlLost ends the session: the client is gone, and with it whatever it
