@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -13,7 +14,8 @@ type implicitPort struct {
 	serve  func(net.Listener) error // returns when the listener is closed
 
 	mu       sync.Mutex
-	address  string       // of the configuration; empty: there is none
+	wanted   string       // of the configuration; empty: there is to be none
+	address  string       // what of it is in force
 	listener net.Listener // nil: there is none
 	serving  bool
 	ended    bool
@@ -21,26 +23,81 @@ type implicitPort struct {
 }
 
 // follow has the port at an address, or none where that is empty. Where it can't
-// be opened, the one that there was stays.
+// be opened, the one that there was stays, and retry tries again.
 func (p *implicitPort) follow(address string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.ended || address == p.address {
+	p.wanted = address
+	return p.move()
+}
+
+// retry moves the port where follow could not.
+func (p *implicitPort) retry() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.move()
+}
+
+// missing is the address that could not be opened; empty: there is none.
+func (p *implicitPort) missing() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.wanted == p.address {
+		return ""
+	}
+	return p.wanted
+}
+
+// move brings the port where it is to be. It is called with mu held, as is what it
+// calls.
+func (p *implicitPort) move() error {
+	if p.ended || p.wanted == p.address {
 		return nil
 	}
 	var next net.Listener
-	if address != "" {
+	if p.wanted != "" {
 		var err error
-		if next, err = p.listen(address); err != nil {
+		if next, err = p.open(p.wanted); err != nil {
 			return fmt.Errorf("tls.implicit.listen: %w", err)
 		}
 	}
+	p.put(p.wanted, next)
+	return nil
+}
+
+// open listens at an address. Where that has the same number as the port that there
+// is, that one may be in the way: it is closed, and opened again if it was not.
+func (p *implicitPort) open(address string) (net.Listener, error) {
+	next, err := p.listen(address)
+	if err == nil || p.listener == nil || !samePort(address, p.address) {
+		return next, err
+	}
+	_ = p.listener.Close()
+	if next, err = p.listen(address); err == nil {
+		return next, nil
+	}
+	back, lost := p.listen(p.address)
+	if lost != nil {
+		p.put("", nil)
+		return nil, errors.Join(err, lost)
+	}
+	p.put(p.address, back)
+	return nil, err
+}
+
+// put has a listener take the place of the one that there is.
+func (p *implicitPort) put(address string, l net.Listener) {
 	if p.listener != nil {
 		_ = p.listener.Close()
 	}
-	p.address, p.listener = address, next
+	p.address, p.listener = address, l
 	p.begin()
-	return nil
+}
+
+func samePort(a, b string) bool {
+	_, one, err := net.SplitHostPort(a)
+	_, other, err2 := net.SplitHostPort(b)
+	return err == nil && err2 == nil && one == other
 }
 
 // start has the port served from now on.

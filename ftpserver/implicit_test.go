@@ -58,13 +58,18 @@ func TestImplicitPort(t *testing.T) {
 	if err := p.follow(second); err == nil || errors.Is(err, net.ErrClosed) {
 		t.Fatalf("a port that is taken: %v", err)
 	}
-	if !accepting(t, first) {
-		t.Error("a port that can't be opened took the one that there was along")
+	if !accepting(t, first) || p.missing() != second {
+		t.Errorf("a port that can't be opened took the one that there was along, or %q is missing", p.missing())
+	}
+	if err := p.retry(); err == nil {
+		t.Error("it was opened, though it is taken")
 	}
 	if err := taken.Close(); err != nil {
 		t.Fatal(err)
 	}
-	must(second)
+	if err := p.retry(); err != nil || p.missing() != "" {
+		t.Errorf("once it is free: %v, %q is missing", err, p.missing())
+	}
 	if got := <-served; got != second || accepting(t, first) || !accepting(t, second) {
 		t.Errorf("serves %s, want %s alone", got, second)
 	}
@@ -77,5 +82,37 @@ func TestImplicitPort(t *testing.T) {
 	must(first)
 	if accepting(t, first) || accepting(t, second) {
 		t.Error("it is there after the end")
+	}
+}
+
+// From one address to another of the same number the port that there was is in the
+// way. Where the other can't be opened all the same, it comes back.
+func TestImplicitPortMovesOnItsNumber(t *testing.T) {
+	p := &implicitPort{listen: listenControl, serve: func(l net.Listener) error {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return nil
+			}
+			_ = c.Close()
+		}
+	}}
+	defer p.end()
+	p.start()
+	free, err := listenControl("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := free.Addr().String()
+	_, number, _ := net.SplitHostPort(first)
+	_ = free.Close()
+	for _, address := range []string{first, "0.0.0.0:" + number, first} {
+		if err := p.follow(address); err != nil || p.where() != address && p.where() != "[::]:"+number {
+			t.Fatalf("to %s: %v; it is at %s", address, err, p.where())
+		}
+	}
+	elsewhere := "198.51.100.1:" + number // no address of this machine
+	if err := p.follow(elsewhere); err == nil || p.where() != first || !accepting(t, first) || p.missing() != elsewhere {
+		t.Errorf("to an address of another machine: %v; it is at %q, %q is missing", err, p.where(), p.missing())
 	}
 }

@@ -182,6 +182,7 @@ func (p *process) run(ctx context.Context, again func()) error {
 	start(func() error { new(quiet).run(work); return nil })
 	start(func() error { p.watch.Run(work); return nil })
 	start(func() error { p.followMemory(work); return nil })
+	start(func() error { p.retryPorts(work); return nil })
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP) // from now on: before, it ends the process
 	defer signal.Stop(hangup)
@@ -291,6 +292,7 @@ func (p *process) status(withUsers bool) config.Status {
 		Sessions:     p.metrics.SessionCounts(),
 		Certificates: certificates(now),
 		FreeBytes:    p.store.FreeBytes(),
+		NotOpen:      p.notOpen(),
 	}
 	if withUsers {
 		s.Users = now.Digests

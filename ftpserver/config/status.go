@@ -39,6 +39,9 @@ type Status struct {
 	Certificates []CertificateStatus `json:"certificates,omitempty"`
 	// FreeBytes is the space left where files are stored; -1 if it is not known.
 	FreeBytes int64 `json:"freeBytes"`
+	// NotOpen are ports of the configuration that could not be opened when it was
+	// loaded, as "passive 30000" or "implicit TLS 0.0.0.0:990". They are tried again.
+	NotOpen []string `json:"notOpen,omitempty"`
 }
 
 // SessionStatus describes a control connection. Nothing in it is secret, but for

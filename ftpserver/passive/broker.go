@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"github.com/ftp-operator/ftp-operator/ftpserver/accept"
+	"github.com/ftp-operator/ftp-operator/ftpserver/config"
 	"github.com/ftp-operator/ftp-operator/ftpserver/proxy"
 )
 
@@ -133,6 +134,7 @@ type Broker struct {
 	mu       sync.Mutex
 	prove    Prover
 	receive  Receiver
+	wanted   []config.PassivePort      // what is configured
 	ports    []*port                   // in configured order; those that may be given out
 	retired  map[*port]struct{}        // listening only until nobody can come there any more
 	places   map[place]*hold           // those with an entry

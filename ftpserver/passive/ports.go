@@ -47,13 +47,43 @@ func (p *port) side(from Origin) *side {
 // is announced from the next request on, and one that is gone takes no new
 // request and is closed when its last expectation has ended and no late
 // connection can come any more (TombstoneTime). No transfer is touched. The
-// error names each port that could not be opened; the others work.
+// error names each port that could not be opened; the others work, and Retry tries
+// those again.
 func (b *Broker) SetPorts(ports []config.PassivePort) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return net.ErrClosed
 	}
+	b.wanted = ports
+	return b.openWanted()
+}
+
+// Retry opens what SetPorts could not. The error names each port that still can't
+// be opened.
+func (b *Broker) Retry() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed || len(b.ports) == len(b.wanted) {
+		return nil
+	}
+	return b.openWanted()
+}
+
+// Missing are the numbers of the ports that SetPorts could not open, nor Retry.
+func (b *Broker) Missing() (numbers []int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, want := range b.wanted {
+		if !slices.ContainsFunc(b.ports, func(p *port) bool { return p.listen == want.Listen }) {
+			numbers = append(numbers, want.Listen)
+		}
+	}
+	return numbers
+}
+
+// openWanted is called with mu held.
+func (b *Broker) openWanted() error {
 	have := map[int]*port{}
 	for _, p := range b.ports {
 		have[p.listen] = p
@@ -63,7 +93,7 @@ func (b *Broker) SetPorts(ports []config.PassivePort) error {
 	}
 	var errs []error
 	b.ports = b.ports[:0:0]
-	for _, want := range ports {
+	for _, want := range b.wanted {
 		p := have[want.Listen]
 		if p == nil {
 			opened, err := b.open(want.Listen)
@@ -157,7 +187,7 @@ func (b *Broker) Close() {
 	for _, p := range b.ports {
 		b.retired[p] = struct{}{}
 	}
-	b.ports = nil
+	b.ports, b.wanted = nil, nil
 	for p := range b.retired {
 		p.shut = true
 		_ = p.listener.Close()

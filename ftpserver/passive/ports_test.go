@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,10 +102,15 @@ func TestOpenFails(t *testing.T) {
 		t.Fatalf("the error is %v", err)
 	}
 	takesNow(t, b, alice)
+	if got := b.Missing(); !slices.Equal(got, []int{taken}) || b.Retry() == nil {
+		t.Errorf("%v are missing, and the retry went well", got)
+	}
 	_ = l.Close()
-	b.set(config.PassivePort{Listen: taken, Announce: taken}, b.ports[0])
-	if b.Ports() != 2 {
-		t.Errorf("%d ports", b.Ports())
+	if err := b.Retry(); err != nil || b.Ports() != 2 || len(b.Missing()) > 0 {
+		t.Errorf("once it is free: %v; %d ports, %v missing", err, b.Ports(), b.Missing())
+	}
+	if b.Broker.ports[0].listen != taken {
+		t.Error("the ports are in another order than configured")
 	}
 }
 
