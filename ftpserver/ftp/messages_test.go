@@ -63,6 +63,13 @@ func TestDirectoryMessages(t *testing.T) {
 	}
 	c.relogin(t, "alice")
 	enter(c, "dir", message) // another login begins anew
+	c.relogin(t, "alice")
+	b.file("dir/sub/x", "")
+	enter(c, "dir/sub", "")
+	c.send("CDUP")
+	if got, want := c.reply(), message+`250 Directory is now "/dir"`; got != want {
+		t.Errorf("from below: %q, want %q", got, want)
+	}
 	enter(b.loginAs("box"), "dir", "")
 	b.reload(func(c *config.Config) { c.DirectoryMessage = "" })
 	enter(b.login(), "dir", "")

@@ -43,7 +43,7 @@ var (
 // What the commands need. This is the one place that says it: a handler can ask
 // the storage for nothing else.
 var (
-	toGoUp          = []need{enters}
+	toGoUp          = []need{enters, {ops: vfs.OpRead, of: directory, optional: true}} // its message
 	toEnter         = []need{enters, {ops: vfs.OpRead, of: file, refused: true}}
 	toList          = []need{lists, reads}
 	toListFacts     = []need{lists, {ops: vfs.OpRead, of: file, refused: true}}
