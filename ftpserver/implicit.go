@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"syscall"
 )
 
 // implicitPort is the control port for implicit TLS, which comes and goes with
@@ -17,9 +18,11 @@ type implicitPort struct {
 	wanted   string       // of the configuration; empty: there is to be none
 	address  string       // what of it is in force
 	listener net.Listener // nil: there is none
-	serving  bool
-	ended    bool
-	running  sync.WaitGroup
+	// elsewhere is an address that was in use though the listener was closed for it.
+	elsewhere string
+	serving   bool
+	ended     bool
+	running   sync.WaitGroup
 }
 
 // follow has the port at an address, or none where that is empty. Where it can't
@@ -66,16 +69,19 @@ func (p *implicitPort) move() error {
 }
 
 // open listens at an address. Where that has the same number as the port that there
-// is, that one may be in the way: it is closed, and opened again if it was not.
+// is, that one may be in the way: it is closed, and opened again if it was not it
+// alone. For each address that is done once, as connections that have yet to be
+// accepted are lost with it.
 func (p *implicitPort) open(address string) (net.Listener, error) {
 	next, err := p.listen(address)
-	if err == nil || p.listener == nil || !samePort(address, p.address) {
+	if !errors.Is(err, syscall.EADDRINUSE) || p.listener == nil || !samePort(address, p.address) || p.elsewhere == address {
 		return next, err
 	}
 	_ = p.listener.Close()
 	if next, err = p.listen(address); err == nil {
 		return next, nil
 	}
+	p.elsewhere = address
 	back, lost := p.listen(p.address)
 	if lost != nil {
 		p.put("", nil)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"net"
+	"syscall"
 	"testing"
 )
 
@@ -114,5 +115,32 @@ func TestImplicitPortMovesOnItsNumber(t *testing.T) {
 	elsewhere := "198.51.100.1:" + number // no address of this machine
 	if err := p.follow(elsewhere); err == nil || p.where() != first || !accepting(t, first) || p.missing() != elsewhere {
 		t.Errorf("to an address of another machine: %v; it is at %q, %q is missing", err, p.where(), p.missing())
+	}
+}
+
+// TestImplicitPortIsClosedOnce: what somebody else has at another address of the same
+// number does not have the port that there is closed at each retry.
+func TestImplicitPortIsClosedOnce(t *testing.T) {
+	const taken = "192.0.2.1:990"
+	opened, tries := 0, 0
+	p := &implicitPort{serve: func(net.Listener) error { return nil }, listen: func(address string) (net.Listener, error) {
+		if address == taken {
+			tries++
+			return nil, syscall.EADDRINUSE
+		}
+		opened++
+		return listenControl("127.0.0.1:0")
+	}}
+	defer p.end()
+	if err := p.follow("127.0.0.1:990"); err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		if err := p.follow(taken); err == nil || p.retry() == nil || p.missing() != taken {
+			t.Fatal("it was opened, though it is taken")
+		}
+	}
+	if opened != 2 || tries != 11 || p.where() == "" {
+		t.Errorf("opened %d times after %d tries; it is at %q", opened, tries, p.where())
 	}
 }
