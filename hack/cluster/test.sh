@@ -43,6 +43,15 @@ no() {
 
 kubectl() { "$cluster" kubectl "$@"; }
 
+# kill_daemon NAME: on a busy machine, a process that was killed lives a little longer.
+kill_daemon() {
+	local pid
+	pid=$(cat "$state/run/$1.pid")
+	kill -KILL "$pid"
+	wait_for 10 "the end of $1" ended "$pid"
+}
+ended() { ! kill -0 "$1"; }
+
 # machine is what the cluster must leave as it found it.
 machine() {
 	(cd /proc/sys && grep -H . vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops \

@@ -29,7 +29,7 @@ test_ownership() {
 	step "an address is not given twice, not even by a new controller, and goes with the Service's type"
 	wait_for 10 "two addresses" told_different 2
 	old=$(told)
-	kill -KILL "$(cat "$state/run/addons.pid")"
+	kill_daemon addons
 	no "status misses a dead daemon" "$cluster" status
 	# By hand, since "up" would make a new cluster of a broken one.
 	mapfile -t words < <(addons_command)

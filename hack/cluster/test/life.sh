@@ -20,7 +20,7 @@ test_life() {
 	((code == 7)) || fail "exit status $code instead of 7"
 
 	step "up after one daemon was killed is a new cluster"
-	kill -KILL "$(cat "$state/run/n1/kube-scheduler.pid")"
+	kill_daemon n1/kube-scheduler
 	no "status says that a broken cluster is well" "$cluster" status
 	"$cluster" up
 	[[ $(identity) != "$first" ]] || fail "up left a broken cluster as it was"
