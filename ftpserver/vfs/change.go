@@ -57,6 +57,11 @@ func (f *FS) Remove(p string) error {
 // unlink removes a name, and what it holds from the account.
 func (f *FS) unlink(d *folder, name string) error {
 	defer f.alone(name)()
+	return f.unlinkAlone(d, name)
+}
+
+// unlinkAlone is unlink for whoever is alone with the name.
+func (f *FS) unlinkAlone(d *folder, name string) error {
 	was, err := f.weigh(d, name)
 	if err == nil {
 		err = d.unlink(name)

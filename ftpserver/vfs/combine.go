@@ -247,7 +247,15 @@ func (c *combination) sync() {
 	}
 }
 
+// remove removes the source, unless it is another file by now. Nothing is published
+// under its name between the look and the removal: that would be lost.
 func (p *part) remove(f *FS) error {
+	lock := f.store.publishing.of(p.at.base)
+	lock.Lock()
+	defer lock.Unlock()
+	if f.account != nil {
+		defer f.account.goes()()
+	}
 	now, exists, err := p.folder.present(p.at.base)
 	switch {
 	case err != nil:
@@ -259,7 +267,7 @@ func (p *part) remove(f *FS) error {
 	case f.store.writing.has(now.identity()):
 		return ErrBusy
 	}
-	err = f.unlink(p.folder, p.at.base)
+	err = f.unlinkAlone(p.folder, p.at.base)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -26,6 +27,43 @@ func combine(t *testing.T, f *FS, target string, sources ...string) error {
 }
 
 func TestCombine(t *testing.T) { eachView(t, checkCombine) }
+
+// TestCombineTakesNothingNewer: what is published under a source's name before that is
+// removed stays.
+func TestCombineTakesNothingNewer(t *testing.T) {
+	d := newDisk(t)
+	f := d.user("u", config.RoleReadWrite)
+	d.write("source", "old")
+	d.write("newer", "acknowledged")
+	names, target := &f.store.publishing, "all"
+	for names.of(target) == names.of("source") {
+		target += "x"
+	}
+	lock := names.of("source") // as one who publishes has it
+	lock.Lock()
+	left := make(chan int, 1)
+	go func() {
+		_, n, err := f.Combine(t.Context(), "/"+target, []string{"/source"}, nil)
+		if err != nil {
+			t.Error(err)
+		}
+		left <- n
+	}()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if _, err := os.Stat(d.path(target)); err == nil || time.Now().After(deadline) {
+			break
+		}
+	}
+	if err := os.Rename(d.path("newer"), d.path("source")); err != nil {
+		t.Fatal(err)
+	}
+	lock.Unlock()
+	if n := <-left; n != 1 {
+		t.Errorf("%d sources are left", n)
+	}
+	d.wantFile(target, "old")
+	d.wantFile("source", "acknowledged")
+}
 
 func checkCombine(t *testing.T, open openUser) {
 	d := newDisk(t)
