@@ -6,7 +6,12 @@ import (
 	"net"
 	"sync"
 	"syscall"
+	"time"
 )
+
+// yieldInterval is how long the port is left alone after it was closed in vain for
+// another address of its number.
+const yieldInterval = 5 * time.Minute
 
 // implicitPort is the control port for implicit TLS, which comes and goes with
 // the configuration. Sessions outlive it. It is safe for concurrent use.
@@ -18,8 +23,10 @@ type implicitPort struct {
 	wanted   string       // of the configuration; empty: there is to be none
 	address  string       // what of it is in force
 	listener net.Listener // nil: there is none
-	// elsewhere is an address that was in use though the listener was closed for it.
+	// elsewhere is an address that was in use though the listener was closed for it,
+	// last at yielded.
 	elsewhere string
+	yielded   time.Time
 	serving   bool
 	ended     bool
 	running   sync.WaitGroup
@@ -70,18 +77,18 @@ func (p *implicitPort) move() error {
 
 // open listens at an address. Where that has the same number as the port that there
 // is, that one may be in the way: it is closed, and opened again if it was not it
-// alone. For each address that is done once, as connections that have yet to be
-// accepted are lost with it.
+// alone. For the same address that is done once in a yieldInterval, as connections that
+// have yet to be accepted are lost with it.
 func (p *implicitPort) open(address string) (net.Listener, error) {
 	next, err := p.listen(address)
-	if !errors.Is(err, syscall.EADDRINUSE) || p.listener == nil || !samePort(address, p.address) || p.elsewhere == address {
+	if !errors.Is(err, syscall.EADDRINUSE) || p.listener == nil || !samePort(address, p.address) || p.leftAlone(address) {
 		return next, err
 	}
 	_ = p.listener.Close()
 	if next, err = p.listen(address); err == nil {
 		return next, nil
 	}
-	p.elsewhere = address
+	p.elsewhere, p.yielded = address, time.Now()
 	back, lost := p.listen(p.address)
 	if lost != nil {
 		p.put("", nil)
@@ -89,6 +96,11 @@ func (p *implicitPort) open(address string) (net.Listener, error) {
 	}
 	p.put(p.address, back)
 	return nil, err
+}
+
+// leftAlone tells whether the port was closed for an address in vain a short time ago.
+func (p *implicitPort) leftAlone(address string) bool {
+	return p.elsewhere == address && time.Since(p.yielded) < yieldInterval
 }
 
 // put has a listener take the place of the one that there is.

@@ -3,8 +3,12 @@ package main
 import (
 	"errors"
 	"net"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 // accepting is a listener's address, as long as a connection to it is taken.
@@ -118,29 +122,60 @@ func TestImplicitPortMovesOnItsNumber(t *testing.T) {
 	}
 }
 
-// TestImplicitPortIsClosedOnce: what somebody else has at another address of the same
-// number does not have the port that there is closed at each retry.
-func TestImplicitPortIsClosedOnce(t *testing.T) {
-	const taken = "192.0.2.1:990"
-	opened, tries := 0, 0
-	p := &implicitPort{serve: func(net.Listener) error { return nil }, listen: func(address string) (net.Listener, error) {
-		if address == taken {
-			tries++
+// TestImplicitPortIsClosedSeldom: what somebody else has at another address of the same
+// number does not have the port that there is closed at each retry. Once it is free, the
+// port moves there.
+func TestImplicitPortIsClosedSeldom(t *testing.T) {
+	const first, foreign, all = "192.0.2.1:990", "192.0.2.2:990", "0.0.0.0:990"
+	synctest.Test(t, func(t *testing.T) {
+		taken, opened := addresses{foreign: true}, 0 // how often the first was
+		p := &implicitPort{serve: func(net.Listener) error { return nil }, listen: func(address string) (net.Listener, error) {
+			if address == first {
+				opened++
+			}
+			return taken.listen(address)
+		}}
+		defer p.end()
+		if err := p.follow(first); err != nil {
+			t.Fatal(err)
+		}
+		for turn := range 3 {
+			for range 5 {
+				if p.follow(all) == nil || p.retry() == nil || p.missing() != all || !taken[first] {
+					t.Fatalf("open are %v, though somebody has a part of %s", taken, all)
+				}
+			}
+			if opened != 2+turn {
+				t.Errorf("in turn %d, it was opened %d times", turn, opened)
+			}
+			time.Sleep(yieldInterval)
+		}
+		delete(taken, foreign)
+		if err := p.retry(); err != nil || p.missing() != "" || !taken[all] {
+			t.Errorf("once it is free: %v, %q is missing, open are %v", err, p.missing(), taken)
+		}
+	})
+}
+
+// addresses are those of one number that are listened on. 0.0.0.0 is all of them.
+type addresses map[string]bool
+
+func (a addresses) listen(address string) (net.Listener, error) {
+	for other := range a {
+		if other == address || strings.HasPrefix(other, "0.0.0.0:") || strings.HasPrefix(address, "0.0.0.0:") {
 			return nil, syscall.EADDRINUSE
 		}
-		opened++
-		return listenControl("127.0.0.1:0")
-	}}
-	defer p.end()
-	if err := p.follow("127.0.0.1:990"); err != nil {
-		t.Fatal(err)
 	}
-	for range 5 {
-		if err := p.follow(taken); err == nil || p.retry() == nil || p.missing() != taken {
-			t.Fatal("it was opened, though it is taken")
-		}
-	}
-	if opened != 2 || tries != 11 || p.where() == "" {
-		t.Errorf("opened %d times after %d tries; it is at %q", opened, tries, p.where())
-	}
+	a[address] = true
+	return addressListener{close: sync.OnceFunc(func() { delete(a, address) })}, nil
+}
+
+type addressListener struct {
+	net.Listener
+	close func()
+}
+
+func (l addressListener) Close() error {
+	l.close()
+	return nil
 }
