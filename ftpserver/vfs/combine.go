@@ -250,12 +250,7 @@ func (c *combination) sync() {
 // remove removes the source, unless it is another file by now. Nothing is published
 // under its name between the look and the removal: that would be lost.
 func (p *part) remove(f *FS) error {
-	lock := f.store.publishing.of(p.at.base)
-	lock.Lock()
-	defer lock.Unlock()
-	if f.account != nil {
-		defer f.account.goes()()
-	}
+	defer f.hold(p.at.base)()
 	now, exists, err := p.folder.present(p.at.base)
 	switch {
 	case err != nil:

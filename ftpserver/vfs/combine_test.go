@@ -49,9 +49,13 @@ func TestCombineTakesNothingNewer(t *testing.T) {
 		}
 		left <- n
 	}()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		if _, err := os.Stat(d.path(target)); err == nil || time.Now().After(deadline) {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) { // between two looks
+		if _, err := os.Stat(d.path(target)); err == nil {
 			break
+		}
+		if time.Now().After(deadline) {
+			lock.Unlock()
+			t.Fatal("the target was not published in time")
 		}
 	}
 	if err := os.Rename(d.path("newer"), d.path("source")); err != nil {

@@ -126,8 +126,17 @@ func (f *FS) alone(base string) (unlock func()) {
 	if f.account == nil {
 		return func() {}
 	}
+	return f.hold(base)
+}
+
+// hold keeps everybody else from publishing under a name, and from counting where
+// there is an account.
+func (f *FS) hold(base string) (release func()) {
 	lock := f.store.publishing.of(base)
 	lock.Lock()
+	if f.account == nil {
+		return lock.Unlock
+	}
 	done := f.account.goes()
 	return func() {
 		done()
