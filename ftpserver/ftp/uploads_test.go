@@ -51,14 +51,7 @@ func TestDirectIsSeenAsItComes(t *testing.T) {
 func TestDirectThatBreaksOff(t *testing.T) {
 	inBoth(t, direct, func(t *testing.T, b *bench, c *client) {
 		c.do("TYPE I", "200")
-		conn := c.begin("STOR cam.jpg")
-		_, err := io.WriteString(conn, "begin")
-		must(t, err)
-		b.whenThere("cam.jpg", "begin")
-		c.do("ABOR", "426")
-		c.expect("226")
-		_ = conn.Close()
-		b.whenThere("cam.jpg", "begin")
+		c.cutDirect("cam.jpg", "begin", "begin")
 		if !b.log.logged("Upload broke off and stays incomplete under its name", "path=/cam.jpg") {
 			t.Error("the log does not tell")
 		}
@@ -80,15 +73,22 @@ func TestDirectThatBreaksOff(t *testing.T) {
 func TestDirectTextThatBreaksOff(t *testing.T) {
 	inBoth(t, direct, func(t *testing.T, b *bench, c *client) {
 		c.do("TYPE A", "200")
-		conn := c.begin("STOR cam.log")
-		_, err := io.WriteString(conn, "one\r\ntwo\r")
-		must(t, err)
-		b.whenThere("cam.log", "one\ntwo")
-		c.do("ABOR", "426")
-		c.expect("226")
-		_ = conn.Close()
-		b.whenThere("cam.log", "one\ntwo")
+		c.cutDirect("cam.log", "one\r\ntwo\r", "one\ntwo")
 	})
+}
+
+// cutDirect uploads the beginning of a file directly and aborts; stored is in the
+// file before and after that.
+func (c *client) cutDirect(name, content, stored string) {
+	c.t.Helper()
+	conn := c.begin("STOR " + name)
+	_, err := io.WriteString(conn, content)
+	must(c.t, err)
+	c.bench.whenThere(name, stored)
+	c.do("ABOR", "426")
+	c.expect("226")
+	_ = conn.Close()
+	c.bench.whenThere(name, stored)
 }
 
 // TestDirectOfADeadClient: a client that is killed ends both of its connections
