@@ -209,9 +209,9 @@ func called(obj render.Object) string {
 }
 
 // follow puts a Deployment, as the API server has it now, in its slot, and the
-// Service and the bundle in the scope. The Deployment that was gathered may not know of the
-// newest template, and would be told as available; the Service not of ports that
-// it was just given.
+// Service and the bundle in the scope. The Deployment that was gathered may not know
+// of the newest template, and would be told as available; the Service not of ports
+// that it was just given; the bundle may only have come with this pass.
 func (s *scope) follow(now client.Object) error {
 	u, raw := now.(*unstructured.Unstructured)
 	if !raw {
@@ -221,7 +221,7 @@ func (s *scope) follow(now client.Object) error {
 	case u.GetKind() == "Service" && u.GetName() == render.ServiceName(s.server.Name):
 		s.service = &corev1.Service{}
 		return runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, s.service)
-	case u.GetKind() == "ConfigMap":
+	case u.GetKind() == "ConfigMap" && u.GetName() == render.CAConfigMapName(s.server.Name):
 		s.bundle = &corev1.ConfigMap{}
 		return runtime.DefaultUnstructuredConverter.FromUnstructured(u.Object, s.bundle)
 	case u.GetKind() == "Deployment":
