@@ -99,24 +99,28 @@ func (c *cluster) tick(ctx context.Context) (moved bool, err error) {
 	if err := kube.List(ctx, &pods, client.InNamespace(c.namespace)); err != nil {
 		return false, err
 	}
-	bySlot := map[string][]*corev1.Pod{}
+	byDeployment := map[string][]*corev1.Pod{}
 	for i := range pods.Items {
-		slot := pods.Items[i].Labels[render.LabelServer] + "-" + pods.Items[i].Labels[render.LabelSlot]
-		bySlot[slot] = append(bySlot[slot], &pods.Items[i])
+		pod := &pods.Items[i]
+		of := pod.Labels[render.LabelServer] + "-" + pod.Labels[render.LabelSlot]
+		if render.OfFront(pod) {
+			of = render.FrontName(pod.Labels[render.LabelServer])
+		}
+		byDeployment[of] = append(byDeployment[of], pod)
 	}
 	for i := range deployments.Items {
 		d := &deployments.Items[i]
 		if d.Labels[render.LabelServer] == "" {
 			continue // somebody else's
 		}
-		did, err := c.roll(ctx, d, bySlot[d.Name])
+		did, err := c.roll(ctx, d, byDeployment[d.Name])
 		if err != nil {
 			return false, fmt.Errorf("%s: %w", d.Name, err)
 		}
-		delete(bySlot, d.Name)
+		delete(byDeployment, d.Name)
 		moved = moved || did
 	}
-	for _, pods := range bySlot { // of Deployments that are gone
+	for _, pods := range byDeployment { // of Deployments that are gone
 		for _, pod := range pods {
 			did, err := c.stop(ctx, pod)
 			if err != nil {

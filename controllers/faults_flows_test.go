@@ -8,6 +8,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/ftp-operator/ftp-operator/api/v1alpha1"
@@ -150,6 +151,20 @@ var flows = []flow{
 		w.scale(2)
 		w.settle()
 	}, serverReady},
+	{"front", func(w *world) {
+		w.create(w.newServer(onePodOfFront))
+		w.settle()
+	}, func(w *world) {
+		w.set(func(s *v1alpha1.FTPServer) { s.Spec.Front = nil })
+		w.settle()
+		w.set(onePodOfFront)
+		w.settle()
+	}, func(w *world) {
+		serverReady(w)
+		if to := controlTarget(w.t, w.namespace); to != "front" {
+			w.problem("the control port leads to %s", to)
+		}
+	}},
 	{"prune", serverOnly, func(w *world) {
 		var s v1alpha1.FTPServer
 		w.read(theServer, &s)
@@ -169,6 +184,10 @@ func notRendered(s *v1alpha1.FTPServer) *networkingv1.NetworkPolicy {
 		Namespace: s.Namespace, Name: "no-longer-rendered",
 		Labels: render.Labels(s.Name), OwnerReferences: []metav1.OwnerReference{render.Owner(s)},
 	}}
+}
+
+func onePodOfFront(s *v1alpha1.FTPServer) {
+	s.Spec.Front = &v1alpha1.FrontSpec{Replicas: ptr.To[int32](1)}
 }
 
 func nothing(*world) {}

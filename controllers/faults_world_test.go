@@ -99,7 +99,7 @@ func (w *world) boot() {
 	board := NewBoard()
 	w.server = &FTPServerReconciler{
 		Client: w.wire.cached(), Live: w.wire.live(), Recorder: &events.FakeRecorder{},
-		Prober: w.cluster, Board: board, Now: w.clock.Now, Image: testImage,
+		Prober: w.cluster, Board: board, Now: w.clock.Now, Image: testImage, FrontImage: testFrontImage,
 		Namespace: operatorNamespace, ClusterDomain: "cluster.local", Lifetimes: pki.DefaultLifetimes,
 	}
 	w.user = &FTPUserReconciler{Client: w.wire.cached(), Live: w.wire.live(), Recorder: &events.FakeRecorder{}, Board: board, Now: w.clock.Now}

@@ -15,7 +15,7 @@ import (
 
 // gatherFront reads the front, and takes its pods from among all of the server's.
 func (r *FTPServerReconciler) gatherFront(ctx context.Context, s *scope, pods []*corev1.Pod) error {
-	s.front.Name = render.FrontName(s.server.Name)
+	s.front.Name, s.front.Control = render.FrontName(s.server.Name), s.control()
 	for _, p := range pods {
 		if render.OfFront(p) {
 			s.front.Pods = append(s.front.Pods, p)
@@ -34,9 +34,15 @@ func (r *FTPServerReconciler) gatherFront(ctx context.Context, s *scope, pods []
 	return client.IgnoreNotFound(err)
 }
 
-// frontServes tells that the control port is to lead to the front.
-func (s *scope) frontServes() bool {
-	return s.front.Serves(render.HasFront(s.server), render.LeadsToFront(s.service))
+// control is where the control port leads.
+func (s *scope) control() policy.Control {
+	switch {
+	case s.service == nil:
+		return policy.ControlNowhere
+	case render.LeadsToFront(s.service):
+		return policy.ControlToFront
+	}
+	return policy.ControlToSlots
 }
 
 // workloadAvailable is about the slots, and then about the front that is asked
@@ -45,14 +51,15 @@ func (s *scope) workloadAvailable(slots policy.Finding) policy.Finding {
 	if !slots.OK() || render.FrontReplicas(s.server) == 0 {
 		return slots
 	}
+	leadsThere := s.control() == policy.ControlToFront
 	switch {
 	case s.front.Deployment != nil: // it runs on
 	case s.frontHeldUp:
-		return policy.FrontHeldUp(s.front, "a name is free", s.frontServes())
+		return policy.FrontHeldUp(s.front, "a name is free", leadsThere)
 	case len(s.unguarded) > 0:
-		return policy.FrontHeldUp(s.front, "Kubernetes takes its NetworkPolicy", s.frontServes())
+		return policy.FrontHeldUp(s.front, "Kubernetes takes its NetworkPolicy", leadsThere)
 	}
-	if f := policy.FrontAvailable(s.front, s.frontServes()); !f.OK() {
+	if f := policy.FrontAvailable(s.front, leadsThere); !f.OK() {
 		return f
 	}
 	return slots

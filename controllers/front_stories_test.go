@@ -57,14 +57,20 @@ func reportFront(t *testing.T, namespace string, available int32) {
 	})
 }
 
+// controlTarget is the name that the control port leads to.
+func controlTarget(t *testing.T, namespace string) string {
+	t.Helper()
+	var svc corev1.Service
+	get(t, namespace, "files", &svc)
+	i := slices.IndexFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == render.ControlPortName })
+	return svc.Spec.Ports[i].TargetPort.StrVal
+}
+
 // leadsTo waits until the control port leads to the name.
 func leadsTo(t *testing.T, namespace, name string) {
 	t.Helper()
 	eventually(t, func() error {
-		var svc corev1.Service
-		get(t, namespace, "files", &svc)
-		i := slices.IndexFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool { return p.Name == render.ControlPortName })
-		if got := svc.Spec.Ports[i].TargetPort.StrVal; got != name {
+		if got := controlTarget(t, namespace); got != name {
 			return fmt.Errorf("the control port leads to %s, want %s", got, name)
 		}
 		return nil
@@ -245,6 +251,42 @@ func TestFrontOfHiddenClients(t *testing.T) {
 	hides(t, server, config.ClientAddressesPreserved, v1alpha1.ClientAddressesPreserved)
 	reportFront(t, ns, 2)
 	quiet(t, ns, "files")
+}
+
+// A server that is made with a front leads clients there in every version of its
+// Service, whether a pod of the front is ready or not. While its Deployment is gone,
+// clients go to the replicas.
+func TestFrontFromTheStart(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var led []string
+	w.wire.wrote = func(_ string, o client.Object) {
+		if objectName(o) == "Service "+theServer {
+			led = append(led, controlTarget(t, w.namespace))
+		}
+	}
+	w.create(w.newServer(withFront))
+	for range 3 {
+		w.pass("server/" + theServer)
+	}
+	if led = slices.Compact(led); !slices.Equal(led, []string{"front"}) {
+		t.Errorf("the control port led to %q, one after the other", led)
+	}
+
+	remove(t, &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "files-front"}})
+	w.pass("server/" + theServer)
+	if to := controlTarget(t, w.namespace); to != "ftp" {
+		t.Errorf("without its Deployment, the control port leads to %s", to)
+	}
+	w.pass("server/" + theServer)
+	if to := controlTarget(t, w.namespace); to != "ftp" {
+		t.Errorf("with none of its pods ready, the control port leads to %s", to)
+	}
+	reportFront(t, w.namespace, 1)
+	w.pass("server/" + theServer)
+	if to := controlTarget(t, w.namespace); to != "front" {
+		t.Errorf("with a pod ready, the control port leads to %s", to)
+	}
 }
 
 // With replicas 0 there is nothing for the front to do.

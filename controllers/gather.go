@@ -193,7 +193,7 @@ func (r *FTPServerReconciler) render(s *scope) error {
 		Image:             r.Image,
 		SharedVolume:      policy.VolumeAskedShared(s.server, s.claim),
 		FrontImage:        r.FrontImage,
-		FrontServes:       s.frontServes(),
+		FrontServes:       s.front.Serves(render.HasFront(s.server)),
 		FrontRuns:         s.front.Runs(),
 		FrontAddresses:    s.front.Addresses(render.FrontTells),
 		FrontSlots:        render.FrontSlots(s.front.Deployment),

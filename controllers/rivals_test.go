@@ -112,7 +112,7 @@ func secondOperator(t *testing.T, namespace string) *FTPServerReconciler {
 	board := NewBoard()
 	server := &FTPServerReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("ftp-operator"),
-		Prober: pods, Board: board, Now: clock.Now, Image: serverReconciler.Image, Namespace: serverReconciler.Namespace,
+		Prober: pods, Board: board, Now: clock.Now, Image: serverReconciler.Image, FrontImage: serverReconciler.FrontImage, Namespace: serverReconciler.Namespace,
 		ClusterDomain: serverReconciler.ClusterDomain, Lifetimes: serverReconciler.Lifetimes,
 	}
 	user := &FTPUserReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: mgr.GetEventRecorder("ftp-operator"), Board: board, Now: clock.Now}

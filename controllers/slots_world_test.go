@@ -52,7 +52,7 @@ func (w *world) podsOf() map[string]string {
 	}
 	out := map[string]string{}
 	for _, p := range list.Items {
-		if p.DeletionTimestamp.IsZero() {
+		if p.DeletionTimestamp.IsZero() && !render.OfFront(&p) {
 			out[theServer+"-"+p.Labels[render.LabelSlot]] = p.Name
 		}
 	}

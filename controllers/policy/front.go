@@ -21,15 +21,34 @@ type Front struct {
 	// Pods are also those that are ending, and those of a front that is no longer
 	// asked for.
 	Pods []*corev1.Pod
+	// Control is where the control port led.
+	Control Control
 }
 
+// Control is where the control port leads.
+type Control int
+
+// What Front.Serves tells apart.
+const (
+	// ControlNowhere: there is no Service yet.
+	ControlNowhere Control = iota
+	ControlToSlots
+	ControlToFront
+)
+
 // Serves tells whether the control port is to lead to the front: from when the
-// first of its pods is ready, so that there is no gap, and from then on.
-func (f Front) Serves(asked, leadsThere bool) bool {
-	if !asked {
+// first of its pods is ready, so that there is no gap, and for as long as it has a
+// Deployment. A new Service leads there from the start. To lead it there later, when
+// clients come, Kubernetes writes its EndpointSlices anew, one after the other, and
+// nodes that look between two refuse data connections for about a second.
+func (f Front) Serves(asked bool) bool {
+	switch {
+	case !asked:
 		return false
+	case f.Deployment == nil:
+		return f.Control == ControlNowhere
 	}
-	return leadsThere || f.Deployment != nil && f.Deployment.Status.AvailableReplicas > 0
+	return f.Control != ControlToSlots || f.Deployment.Status.AvailableReplicas > 0
 }
 
 // Runs tells whether a pod of the front has yet to end, also of one that is no

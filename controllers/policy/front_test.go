@@ -82,22 +82,28 @@ func TestFrontAvailable(t *testing.T) {
 	}
 }
 
-// The control port leads to the front from when one of its pods is ready, and
-// stays there until no front is asked for.
+// The control port leads to the front from the start, or from when one of its pods
+// is ready, and stays there until no front is asked for, or there is none.
 func TestFrontServes(t *testing.T) {
 	for name, tc := range map[string]struct {
-		front       policy.Front
-		asked, then bool
-		want        bool
+		front policy.Front
+		asked bool
+		now   policy.Control
+		want  bool
 	}{
-		"none asked for":     {policy.Front{}, false, false, false},
-		"no longer":          {frontOf(2, 2), false, true, false},
-		"not made yet":       {policy.Front{}, true, false, false},
-		"not ready yet":      {frontOf(2, 0), true, false, false},
-		"one ready":          {frontOf(2, 1), true, false, true},
-		"not ready any more": {frontOf(2, 0), true, true, true},
+		"none asked for":              {policy.Front{}, false, policy.ControlToSlots, false},
+		"none asked for at the start": {policy.Front{}, false, policy.ControlNowhere, false},
+		"no longer":                   {frontOf(2, 2), false, policy.ControlToFront, false},
+		"asked for from the start":    {policy.Front{}, true, policy.ControlNowhere, true},
+		"not made yet":                {policy.Front{}, true, policy.ControlToSlots, false},
+		"not ready yet":               {frontOf(2, 0), true, policy.ControlToSlots, false},
+		"one ready":                   {frontOf(2, 1), true, policy.ControlToSlots, true},
+		"not ready any more":          {frontOf(2, 0), true, policy.ControlToFront, true},
+		"gone":                        {policy.Front{}, true, policy.ControlToFront, false},
+		"the Service is gone":         {frontOf(2, 0), true, policy.ControlNowhere, true},
 	} {
-		if got := tc.front.Serves(tc.asked, tc.then); got != tc.want {
+		tc.front.Control = tc.now
+		if got := tc.front.Serves(tc.asked); got != tc.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}

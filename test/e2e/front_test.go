@@ -115,11 +115,11 @@ func TestFrontTellsAddresses(t *testing.T) {
 	local := randomFile(t, 100_000)
 	c := connection(t, ftpclient.Curl{}, server, user)
 	c.Target.Prefix = inside
+	reached(t, c)
 	eventually(t, func() string {
 		must(t, c.Upload(soon(t), local, "/file"))
 		holds(t, c, "/file", local)
-		// The front logs a session when it has ended; and nodes may have led the first
-		// ones past it.
+		// The front logs a session when it has ended.
 		seen := frontLine.FindAllStringSubmatch(logs(t, frontPods(t, server)), -1)
 		if len(seen) < 4 {
 			return fmt.Sprintf("the front has logged %d sessions, want at least 4", len(seen))
